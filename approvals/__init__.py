@@ -1,0 +1,1 @@
+"""Approvals: policies, change requests, gates, decisions, signatures, waivers and executions of releases."""
