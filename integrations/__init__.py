@@ -1,0 +1,1 @@
+"""The outside world: protocols the portal serves and services it talks to."""
