@@ -1,0 +1,21 @@
+"""The foundation as an installed app."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class FoundationConfig(AppConfig):
+    """Declares its rights and makes every declared right a permission after migrations."""
+
+    name = "mlops_portal.foundation"
+    label = "foundation"
+
+    def ready(self) -> None:
+        """Connect what must exist once."""
+        from mlops_portal.foundation.people import rights
+        from mlops_portal.foundation.people.rights_declared import RIGHTS
+        from mlops_portal.foundation.work import housekeeping
+
+        rights.declare(RIGHTS)
+        housekeeping.declare()
+        post_migrate.connect(rights.create_permissions, dispatch_uid="foundation.create_permissions")

@@ -1,0 +1,18 @@
+"""The schedules of the foundation itself."""
+
+from datetime import datetime
+
+from django.contrib.sessions.backends.db import SessionStore
+
+from mlops_portal.foundation.work import queue, schedules
+
+
+def nightly(now: datetime) -> None:
+    """Remove finished work and ended sessions."""
+    queue.prune(now)
+    SessionStore.clear_expired()
+
+
+def declare() -> None:
+    """Register them; called once when the foundation is ready."""
+    schedules.register("foundation.housekeeping", nightly, daily_at="03:10")

@@ -1,0 +1,240 @@
+"""One run of a job: what its handler sees, and how the outcome is written under the job's fencing number."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import close_old_connections, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+from django_tasks.utils import normalize_json
+
+from mlops_portal.foundation.errors import DomainError
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.work import leases
+from mlops_portal.foundation.work.kinds import JobKind, kind_of
+from mlops_portal.foundation.work.models import Job
+from mlops_portal.foundation.work.states import JobState
+from mlops_portal.foundation.work.tasks import RetryLater, pause_before
+
+logger = logging.getLogger(__name__)
+
+WRITE_EVERY_SECONDS = 0.5
+LOST = "The process that ran this stopped answering. Start it again."
+
+
+class JobStopped(Exception):
+    """The run must end: somebody stopped the job, another worker has taken it over, or this worker shuts down."""
+
+
+@dataclass
+class Interrupt:
+    """Why a run should end early. Set by the heartbeat and by signals, read by the handler's thread."""
+
+    lost: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
+    shutdown: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass
+class WorkContext:
+    """What the worker tells the task it runs: the clock, its own name, and why to stop."""
+
+    holder: str = "inline"
+    clock: Callable[[], datetime] = timezone.now
+    interrupt: Interrupt = field(default_factory=Interrupt)
+    job: Job | None = None
+
+
+current_work: ContextVar[WorkContext | None] = ContextVar("work", default=None)
+
+
+class JobRun:
+    """Handed to a job's handler."""
+
+    def __init__(self, job: Job, kind: JobKind, context: WorkContext) -> None:
+        self.job = job
+        self.params: dict[str, Any] = job.params
+        self.by: User | None = job.owner
+        self.fence = job.fence
+        self._kind = kind
+        self._context = context
+        self._written = 0.0
+        self._depth = len(connection.atomic_blocks)
+
+    def now(self) -> datetime:
+        """The time, for services that the handler calls."""
+        return self._context.clock()
+
+    def progress(self, done: int, total: int = 0, phase: str = "") -> None:
+        """Say how far the work is, at most twice a second; also the place where a run notices that it must end.
+
+        Inside a transaction of the handler nothing is written: the row would be locked, and nobody could see it.
+
+        Raises:
+            JobStopped: end now; what the open transaction did is rolled back.
+        """
+        self._check_interrupt()
+        phase_changed = bool(phase) and phase != self.job.phase
+        due = time.monotonic() - self._written >= WRITE_EVERY_SECONDS
+        if len(connection.atomic_blocks) > self._depth or not (phase_changed or due or done == total):
+            return
+        self._written = time.monotonic()
+        if phase:
+            self.job.phase = phase
+        self.job.done, self.job.total = done, total or self.job.total
+        now = timezone.now()
+        written = self._mine().update(
+            done=done, total=self.job.total, phase=self.job.phase[:200], lease_until=now + leases.TASK_TTL
+        )
+        if not written:
+            self._context.interrupt.lost.set()
+        elif self._mine().filter(stop_requested=True).exists():
+            self._context.interrupt.stop.set()
+        self._check_interrupt()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Write under the fence: the block commits only if no other worker has taken the job over.
+
+        Raises:
+            JobStopped: it was taken over; nothing of the block is kept.
+        """
+        with transaction.atomic():
+            if self._mine().select_for_update().first() is None:
+                self._context.interrupt.lost.set()
+                raise JobStopped("taken over")
+            yield
+
+    def _mine(self) -> Any:
+        return Job.objects.filter(pk=self.job.pk, fence=self.fence, state=JobState.RUNNING)
+
+    def _check_interrupt(self) -> None:
+        interrupt = self._context.interrupt
+        if interrupt.lost.is_set():
+            raise JobStopped("taken over")
+        if interrupt.stop.is_set():
+            raise JobStopped("stopped")
+        if interrupt.shutdown.is_set() and self._kind.idempotent:
+            raise JobStopped("shutdown")
+
+
+def run(job_id: int) -> None:
+    """Run a job to its end: claim it, call its handler, record the outcome.
+
+    Raises:
+        RetryLater: it should be run again.
+    """
+    context = current_work.get() or WorkContext()
+    claimed = _claim(job_id, context)
+    if claimed is None:
+        return
+    job, kind = claimed
+    context.job = job
+    this = JobRun(job, kind, context)
+    try:
+        result = normalize_json(kind.handler(this))
+    except JobStopped:
+        _after_stop(this, context)
+    except DomainError as refusal:
+        _finish(this, JobState.FAILED, error=refusal.message)
+    except Exception as error:  # noqa: BLE001  (whatever a handler raises is recorded on its job)
+        _after_error(this, kind, error)
+    else:
+        _finish(this, JobState.SUCCEEDED, result=result)
+
+
+def lose(job_id: int, now: datetime) -> bool:
+    """Deal with a job whose worker died; return whether its task should be run again."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(pk=job_id).first()
+        if job is None or job.is_final:
+            return False
+        kind = kind_of(job.kind)
+        again = job.state == JobState.QUEUED or (
+            kind is not None and kind.idempotent and job.attempt < kind.attempts
+        )
+        if again and not job.stop_requested:
+            Job.objects.filter(pk=job.pk).update(state=JobState.QUEUED, fence=F("fence") + 1, lease_owner="")
+            return True
+        Job.objects.filter(pk=job.pk).update(
+            state=JobState.STOPPED if job.stop_requested else JobState.FAILED,
+            fence=F("fence") + 1,
+            error="" if job.stop_requested else LOST,
+            finished_at=now,
+            expires_at=now + (kind.keep if kind else leases.TASK_TTL),
+        )
+        return False
+
+
+def _claim(job_id: int, context: WorkContext) -> tuple[Job, JobKind] | None:
+    """Make the job ours, with a new fencing number; None when there is nothing to run."""
+    now = context.clock()
+    with transaction.atomic():
+        job = Job.objects.select_for_update(of=("self",)).select_related("owner").filter(pk=job_id).first()
+        if job is None or job.state != JobState.QUEUED:
+            return None
+        kind = kind_of(job.kind)
+        problem = ""
+        if kind is None:
+            problem = f"Nothing in this installation handles jobs of the kind {job.kind}."
+        elif job.owner is not None and not job.owner.is_active:
+            problem = "The person who started this is no longer active."
+        job.fence += 1
+        job.attempt += 1
+        job.lease_owner, job.lease_until = context.holder, timezone.now() + leases.TASK_TTL
+        job.started_at = job.started_at or now
+        job.state, job.error = JobState.RUNNING, problem
+        if problem:
+            job.state, job.finished_at = JobState.FAILED, now
+        job.save()
+        return None if problem or kind is None else (job, kind)
+
+
+def _finish(this: JobRun, state: JobState, *, result: dict[str, Any] | None = None, error: str = "") -> None:
+    now = this.now()
+    changes: dict[str, Any] = {
+        "state": state,
+        "error": error,
+        "finished_at": now,
+        "lease_owner": "",
+        "lease_until": None,
+    }
+    changes["expires_at"] = now + this._kind.keep
+    if result is not None:
+        changes |= {"result": result, "done": F("total")}
+    if not this._mine().update(**changes):
+        logger.warning(
+            "Job %s was taken over by another worker; this run's outcome is not recorded", this.job.pk
+        )
+
+
+def _after_stop(this: JobRun, context: WorkContext) -> None:
+    if context.interrupt.lost.is_set():
+        logger.warning("Job %s was taken over by another worker", this.job.pk)
+    elif context.interrupt.stop.is_set():
+        _finish(this, JobState.STOPPED)
+    else:
+        _requeue(this, attempt=this.job.attempt - 1, error="")
+        raise RetryLater(timezone.now())
+
+
+def _after_error(this: JobRun, kind: JobKind, error: Exception) -> None:
+    logger.error("Job %s (%s) failed", this.job.pk, kind.name, exc_info=error)
+    close_old_connections()
+    text = f"{type(error).__name__}: {error}"[:4000]
+    if not kind.idempotent or this.job.attempt >= kind.attempts:
+        _finish(this, JobState.FAILED, error=text)
+        return
+    _requeue(this, attempt=this.job.attempt, error=text)
+    raise RetryLater(this.now() + pause_before(this.job.attempt)) from error
+
+
+def _requeue(this: JobRun, *, attempt: int, error: str) -> None:
+    this._mine().update(state=JobState.QUEUED, attempt=attempt, error=error, lease_owner="", lease_until=None)
