@@ -120,7 +120,7 @@ class ChangeClass(models.TextChoices):
     """Which way through the policy a change takes."""
 
     NORMAL = "normal", "Normal"
-    LIGHT = "light", "Light: governance is optional"
+    LIGHT = "light", "Light: not production"
     FAST = "fast", "Pre-approved fast lane"
     CONTAINMENT = "containment", "Way back"
     EMERGENCY = "emergency", "Emergency"

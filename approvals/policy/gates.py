@@ -1,0 +1,246 @@
+"""Gates over facts: what each says, with the sentence, the number and the limit that a reader sees."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from approvals.facts import FactType, FactValue, Observed, Reading
+from approvals.policy.document import Gate, PolicyDocument, StageRule, known_types
+from approvals.policy.engine import compile_expression
+from approvals.policy.messages import fact_text, placeholders, render
+from approvals.policy.vocabulary import DERIVED_TYPES
+from approvals.states import FAILING_OUTCOMES, ChangeClass, GateOutcome, Severity
+
+GRADES = ("declared", "pipeline", "attested", "reproduced")
+# What each derived fact is worked out from, so that a caller knows what to resolve.
+DERIVED_FROM = {
+    "document_score": ("sections_approved", "sections_draft", "sections_not_applicable", "model_traits"),
+    "documents_missing": ("sections_approved", "sections_draft", "sections_not_applicable", "model_traits"),
+}
+Observations = Mapping[str, Observed | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateReading:
+    """What one gate says about one change."""
+
+    gate: Gate
+    outcome: GateOutcome
+    message: str
+    observed: str = ""
+    limit: str = ""
+    observed_number: float | None = None
+    limit_number: float | None = None
+    grade: str = ""
+    required_grade: str = ""
+    missing: tuple[str, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    facts: Mapping[str, FactValue | None] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_failing(self) -> bool:
+        """Tell whether the gate fails; no data is a failure."""
+        return self.outcome in FAILING_OUTCOMES
+
+    @property
+    def blocks(self) -> bool:
+        """Tell whether the change stops here unless a live waiver of the named authority opens the gate."""
+        return self.is_failing and self.gate.severity == Severity.BLOCK
+
+
+def needed_facts(document: PolicyDocument, facts: Mapping[str, FactType]) -> frozenset[str]:
+    """Return the registered facts that a policy asks for, derived ones replaced by what they come from."""
+    types = known_types(facts)
+    named: set[str] = set()
+    for gate in document.gates:
+        named |= _gate_facts(gate, types)
+    for expression in (document.containment.applies_when, document.fast.applies_when):
+        named |= compile_expression(expression, types).facts
+    sources = {source for name in named for source in DERIVED_FROM.get(name, ())}
+    return frozenset((named - DERIVED_TYPES.keys()) | sources)
+
+
+def _gate_facts(gate: Gate, types: Mapping[str, FactType]) -> set[str]:
+    named = set(
+        compile_expression(gate.rule, types).facts | compile_expression(gate.applies_when, types).facts
+    )
+    named |= {gate.observed, gate.limit if isinstance(gate.limit, str) else "", *placeholders(gate.message)}
+    return named - {""}
+
+
+def derived_facts(document: PolicyDocument, *, tier: int, observations: Observations) -> dict[str, Observed]:
+    """Return what follows from the policy and the registered facts; what lacks its source is left out."""
+    values: dict[str, FactValue | None] = {
+        "limit_document_score": document.document_threshold[tier],
+        "limit_validation_age_days": document.validation_validity_days[tier],
+        "limit_rating_age_days": document.risk_validity_days[tier],
+        "limit_vendor_age_days": document.vendor_assessment_days[tier],
+        "limit_rehearsal_age_days": document.rehearsal_days.get(tier),
+        "required_validation_components": document.validation_components[tier],
+        "required_monitoring_dimensions": document.monitoring_dimensions[tier],
+        "required_rating_dimensions": document.risk_dimensions,
+        "required_evaluations": document.required_evaluations,
+        "accepted_grades": GRADES[GRADES.index(document.minimum_grade[tier]) :],
+    }
+    derived = {name: Observed(value=value) for name, value in values.items() if value is not None}
+    sources = [observations.get(name) for name in DERIVED_FROM["document_score"]]
+    if all(source is not None for source in sources):
+        approved, draft, excused, traits = (frozenset(source.value) for source in sources if source)  # type: ignore[arg-type]
+        score, missing = document_score(
+            document, tier=tier, approved=approved, draft=draft, excused=excused, traits=traits
+        )
+        rests_on = _joined(source for source in sources if source)
+        derived["document_score"] = Observed(value=score, **rests_on)
+        derived["documents_missing"] = Observed(value=missing, **rests_on)
+    return derived
+
+
+def _joined(sources: Any) -> dict[str, Any]:
+    sources = list(sources)
+    grades = [source.grade for source in sources if source.grade]
+    return {
+        "grade": min(grades, key=GRADES.index, default=""),
+        "digests": {name: digest for source in sources for name, digest in source.digests.items()},
+    }
+
+
+def document_score(
+    document: PolicyDocument,
+    *,
+    tier: int,
+    approved: frozenset[str],
+    draft: frozenset[str],
+    excused: frozenset[str],
+    traits: frozenset[str],
+) -> tuple[float, tuple[str, ...]]:
+    """Return completeness (KPI 1.10) and the sections that are not approved and current."""
+    total, reached, missing = 0.0, 0.0, []
+    for section in document.sections:
+        weight = section.weight(tier=tier, traits=traits)
+        if not weight or section.id in excused:
+            continue
+        quality = 1.0 if section.id in approved else 0.5 if section.id in draft else 0.0
+        total, reached = total + weight, reached + weight * quality
+        if quality < 1:
+            missing.append(section.id)
+    return (reached / total if total else 0.0), tuple(missing)
+
+
+def evaluate_gates(
+    document: PolicyDocument,
+    *,
+    kind: str,
+    tier: int,
+    environment: str,
+    governance: str,
+    observations: Observations,
+    types: Mapping[str, FactType],
+) -> list[GateReading]:
+    """Say for every gate of a change what it says, failing ones first, else in the order of the policy."""
+    known = known_types(types)
+    complete: Observations = {**observations, **derived_facts(document, tier=tier, observations=observations)}
+    gates = document.gates_for(kind=kind, tier=tier, environment=environment, governance=governance)
+    readings = [_evaluate(gate, document, tier, complete, known) for gate in gates]
+    order = {GateOutcome.FAIL: 0, GateOutcome.NO_DATA: 0, GateOutcome.PASS: 2, GateOutcome.NOT_APPLICABLE: 3}
+    return sorted(
+        readings, key=lambda reading: order[reading.outcome] + (reading.is_failing and not reading.blocks)
+    )
+
+
+def _evaluate(
+    gate: Gate, document: PolicyDocument, tier: int, observations: Observations, types: Mapping[str, FactType]
+) -> GateReading:
+    named = _gate_facts(gate, types)
+    used = {name: observed for name in sorted(named) if (observed := observations.get(name)) is not None}
+    values: dict[str, FactValue | None] = {
+        name: used[name].value if name in used else None for name in sorted(named)
+    }
+    applies = compile_expression(gate.applies_when, types).answer(values)
+    if applies.holds is False:
+        return GateReading(gate=gate, outcome=GateOutcome.NOT_APPLICABLE, message="", facts=values)
+    answer = compile_expression(gate.rule, types).answer(values)
+    grade, required = _joined(used.values())["grade"], _required_grade(gate, document, tier)
+    undecided = applies if applies.holds is None else answer
+    if undecided.holds is None:
+        outcome, message = GateOutcome.NO_DATA, f"Cannot be decided: {undecided.reason}."
+    elif not answer.holds:
+        outcome, message = GateOutcome.FAIL, render(gate.message, values)
+    elif required and GRADES.index(grade or GRADES[0]) < GRADES.index(required):
+        outcome = GateOutcome.FAIL
+        message = f"The evidence is graded {grade or GRADES[0]}; tier {tier} needs {required} or better."
+    else:
+        outcome, message = GateOutcome.PASS, ""
+    limit = values[gate.limit] if isinstance(gate.limit, str) else gate.limit
+    observed = values.get(gate.observed)
+    return GateReading(
+        gate=gate,
+        outcome=outcome,
+        message=message,
+        observed=fact_text(observed, gate.unit) if gate.observed else "",
+        limit=_limit_text(gate, limit),
+        observed_number=_number(observed),
+        limit_number=_number(limit),
+        grade=grade,
+        required_grade=required,
+        missing=tuple(name for name, value in values.items() if value is None),
+        readings=used[gate.observed].readings if gate.observed in used else (),
+        facts=values,
+        digests=_joined(used.values())["digests"],
+    )
+
+
+# Grades describe what was measured or written; the portal's own records have none.
+GRADED_EVIDENCE = frozenset({"metric", "document", "dataset", "evaluation"})
+
+
+def _required_grade(gate: Gate, document: PolicyDocument, tier: int) -> str:
+    """Return the grade that this gate's evidence must have: the gate's own where it is stricter."""
+    if gate.evidence not in GRADED_EVIDENCE:
+        return gate.minimum_grade.get(tier, "")
+    general = document.minimum_grade[tier] if gate.severity == Severity.BLOCK else GRADES[0]
+    return max(general, gate.minimum_grade.get(tier, GRADES[0]), key=GRADES.index)
+
+
+def _limit_text(gate: Gate, limit: FactValue | None) -> str:
+    return f"{gate.direction} {fact_text(limit, gate.unit)}".strip() if gate.limit is not None else ""
+
+
+def _number(value: FactValue | None) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def class_of(
+    document: PolicyDocument,
+    *,
+    kind: str,
+    environment: str,
+    observations: Observations,
+    types: Mapping[str, FactType],
+) -> ChangeClass:
+    """Return the way a change takes: the way back first, then light, else the normal one.
+
+    Light is for what is not production, whatever the governance; what is optional may not go to production at all
+    (gate GOV-02). A way back whose condition cannot be decided takes the normal way.
+    """
+    values = {name: observed.value if observed else None for name, observed in observations.items()}
+    known = known_types(types)
+    lane = document.containment
+    if kind in lane.kinds and compile_expression(lane.applies_when, known).answer(values).holds:
+        return ChangeClass.CONTAINMENT
+    return ChangeClass.NORMAL if environment == "production" else ChangeClass.LIGHT
+
+
+def stages_of(
+    document: PolicyDocument, *, change_class: ChangeClass, kind: str, tier: int
+) -> Sequence[StageRule]:
+    """Return the stages of a change on its way."""
+    match change_class:
+        case ChangeClass.LIGHT:
+            return (document.light_stage,)
+        case ChangeClass.CONTAINMENT:
+            return (document.containment.stage,)
+        case ChangeClass.EMERGENCY:
+            return (document.emergency.stage,)
+        case _:
+            return document.stages_for(kind=kind, tier=tier)

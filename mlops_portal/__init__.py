@@ -1,0 +1,1 @@
+"""MLOps Portal: the roof (settings, urls, wsgi) and the ground floor (foundation)."""

@@ -1,0 +1,72 @@
+"""Canonical JSON (RFC 8785), made total: every value the portal stores has exactly one form."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+
+SAFE_INTEGER = 2**53 - 1
+
+
+def _number(value: int | float) -> int | float | str:
+    if isinstance(value, int):
+        return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else str(value)
+    return value if math.isfinite(value) else str(value)
+
+
+def _instant(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise ValueError(f"A time without zone has no canonical form: {value.isoformat()}")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """Turn ``value`` into JSON types. Decimals, times, ids, big integers, NaN and infinities become strings."""
+    if value is None or isinstance(value, bool):
+        result: Any = value
+    elif isinstance(value, Enum):
+        result = plain(value.value)
+    elif isinstance(value, str):
+        result = str(value).encode("utf-8", "replace").decode()
+    elif isinstance(value, int | float):
+        result = _number(value)
+    elif isinstance(value, datetime):
+        result = _instant(value)
+    elif isinstance(value, date | time):
+        result = value.isoformat()
+    elif isinstance(value, timedelta):
+        result = f"PT{value.total_seconds():.6f}S"
+    elif isinstance(value, Decimal | UUID):
+        result = str(value)
+    elif isinstance(value, bytes | bytearray | memoryview):
+        result = bytes(value).hex()
+    elif isinstance(value, Mapping):
+        result = {str(key): plain(item) for key, item in value.items()}
+    elif isinstance(value, set | frozenset):
+        result = sorted((plain(item) for item in value), key=str)
+    elif isinstance(value, list | tuple):
+        result = [plain(item) for item in value]
+    else:
+        raise TypeError(f"No canonical form for {type(value).__name__}")
+    return result
+
+
+def canonical_bytes(value: Any) -> bytes:
+    """Serialise ``value`` so that equal content always gives equal bytes."""
+    return rfc8785.dumps(plain(value))
+
+
+def sha256(data: bytes) -> str:
+    """Return the digest as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of the canonical bytes of ``value`` as 64 hexadecimal digits."""
+    return sha256(canonical_bytes(value))

@@ -1,0 +1,26 @@
+"""Row locks, in one order everywhere: unit, model, change, version, alias. Prevents deadlocks."""
+
+from typing import TypeVar
+
+from django.db import connection
+from django.db.models import Model, QuerySet
+
+from mlops_portal.foundation.errors import NotFound
+
+M = TypeVar("M", bound=Model)
+
+
+def lock(rows: QuerySet[M], pk: object) -> M:
+    """Lock one row until the end of the transaction and return its present state.
+
+    On SQLite the write lock taken at the start of the transaction already covers it.
+
+    Raises:
+        NotFound: the row does not exist among ``rows``.
+    """
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update(of=("self",))
+    found = rows.filter(pk=pk).first()
+    if found is None:
+        raise NotFound(f"{rows.model._meta.verbose_name.capitalize()} {pk} does not exist.")
+    return found

@@ -1,0 +1,1 @@
+"""People, business units and rights. Sole importer of guardian; every door asks `rights_of`."""

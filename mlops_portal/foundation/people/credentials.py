@@ -1,0 +1,80 @@
+"""Proving identity at signing: password and authenticator code, throttled, each code used once."""
+
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from django.core.cache import cache
+
+from mlops_portal.foundation.errors import FieldError, Invalid
+from mlops_portal.foundation.people.models import User
+
+MAX_FAILURES = 5
+LOCK_SECONDS = 900
+
+
+def _authenticator(user: User) -> Authenticator | None:
+    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
+
+
+def has_authenticator(user: User) -> bool:
+    """Tell whether this person set up an authenticator, without which nobody signs."""
+    return _authenticator(user) is not None
+
+
+def enrol(user: User, secret: str | None = None) -> str:
+    """Set up an authenticator and return its secret (base 32)."""
+    secret = secret or totp.generate_totp_secret()
+    totp.TOTP.activate(user, secret)
+    return secret
+
+
+def present_code(user: User) -> str:
+    """Return the code the person's authenticator shows now. For the demonstration's authenticator only."""
+    authenticator = _authenticator(user)
+    if authenticator is None:
+        return ""
+    counters = list(totp.yield_hotp_counters_from_time())
+    secret = totp.decrypt(authenticator.data["secret"])
+    return totp.format_hotp_value(totp.hotp_value(secret, counters[len(counters) // 2]))
+
+
+def _failure_key(user: User) -> str:
+    return f"signing-failures:{user.pk}"
+
+
+def failures(user: User) -> int:
+    """Failed attempts within the last quarter of an hour."""
+    return cache.get(_failure_key(user), 0)
+
+
+def _count_failure(user: User) -> None:
+    key = _failure_key(user)
+    cache.add(key, 0, timeout=LOCK_SECONDS)
+    try:
+        cache.incr(key)
+    except ValueError:  # it expired between the two calls
+        cache.set(key, 1, timeout=LOCK_SECONDS)
+
+
+def check_password_and_code(user: User, *, password: str, code: str) -> None:
+    """Prove that ``user`` is present with two components.
+
+    Raises:
+        Invalid: naming the field; also after five failures, for a quarter of an hour.
+    """
+    if failures(user) >= MAX_FAILURES:
+        raise Invalid([FieldError("password", "Too many failed attempts. Try again in 15 minutes.")])
+    digits = code.replace(" ", "")
+    if len(digits) != 6 or not digits.isdigit():
+        raise Invalid([FieldError("code", f"The code has 6 digits. You entered {len(digits)}.")])
+    authenticator = _authenticator(user)
+    if authenticator is None:
+        raise Invalid([FieldError("code", "You have no authenticator yet. Set one up in your profile.")])
+    if not user.check_password(password):
+        _count_failure(user)
+        raise Invalid([FieldError("password", "The password is not right. Nothing was signed.")])
+    if not totp.TOTP(authenticator).validate_code(digits):
+        _count_failure(user)
+        raise Invalid(
+            [FieldError("code", "The code is not right, or was used already. Wait for the next one.")]
+        )
+    cache.delete(_failure_key(user))

@@ -1,0 +1,16 @@
+"""Acts of people and rights that are more than a row change."""
+
+from mlops_portal.foundation.events import Verb, register_verbs
+
+register_verbs(
+    [
+        Verb("people.grant_made", "granted a role"),
+        Verb("people.grant_confirmed", "confirmed a role"),
+        Verb("people.grant_revoked", "revoked a role"),
+        Verb("people.grant_expired", "role ended"),
+        Verb("people.token_made", "made a token"),
+        Verb("people.token_revoked", "revoked a token"),
+        Verb("people.person_deactivated", "deactivated a person"),
+        Verb("people.signing_failed", "failed to prove identity at signing"),
+    ]
+)

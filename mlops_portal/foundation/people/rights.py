@@ -1,0 +1,216 @@
+"""Who may do what, where. Rights are names declared by the apps; roles are sets of them; grants bind both to units.
+
+`rights_of(person)` costs two statements, once per request. A grant covers the unit's subtree.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q
+
+from mlops_portal.foundation.errors import NotAllowed
+from mlops_portal.foundation.people.models import (
+    BusinessUnit,
+    RightsRevision,
+    RoleGrant,
+    UnitClosure,
+    UnitGroupRight,
+    UnitUserRight,
+    User,
+)
+from mlops_portal.foundation.people.roles import ROLES
+
+NO_UNITS: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One right: a name such as ``registry.view`` and a sentence for the roles page."""
+
+    name: str
+    label: str
+
+
+_rights: dict[str, Right] = {}
+
+
+def declare(rights: Iterable[Right]) -> None:
+    """Make rights known; called by each app's `ready()`.
+
+    Raises:
+        ValueError: two apps declare one name differently.
+    """
+    for right in rights:
+        if _rights.get(right.name, right) != right:
+            raise ValueError(f"The right {right.name} is declared twice")
+        _rights[right.name] = right
+
+
+def declared() -> list[Right]:
+    """All declared rights by name."""
+    return sorted(_rights.values(), key=lambda right: right.name)
+
+
+def create_permissions(**kwargs: Any) -> None:
+    """Create one permission per right on BusinessUnit's content type (guardian refuses any other)."""
+    content_type = ContentType.objects.get_for_model(BusinessUnit)
+    known = set(Permission.objects.filter(content_type=content_type).values_list("codename", flat=True))
+    Permission.objects.bulk_create(
+        Permission(content_type=content_type, codename=right.name, name=right.label[:255])
+        for right in declared()
+        if right.name not in known
+    )
+
+
+class _UnitTree:
+    """The tree in process memory, read again when the rights revision grows."""
+
+    def __init__(self) -> None:
+        self.revision = -1
+        self.subtree: dict[int, frozenset[int]] = {}
+        self.all_units: frozenset[int] = NO_UNITS
+
+    def load(self, revision: int) -> None:
+        if revision == self.revision:
+            return
+        below: dict[int, set[int]] = defaultdict(set)
+        for ancestor, descendant in UnitClosure.objects.values_list("ancestor_id", "descendant_id"):
+            below[ancestor].add(descendant)
+        self.subtree = {unit: frozenset(units) for unit, units in below.items()}
+        self.all_units = frozenset(self.subtree)
+        self.revision = revision
+
+
+_tree = _UnitTree()
+
+
+@dataclass(slots=True)
+class Rights:
+    """What one person may do: for each right the units (subtrees included) and, by exception, single models."""
+
+    by_unit: dict[str, frozenset[int]] = field(default_factory=dict)
+    by_model: dict[str, frozenset[int]] = field(default_factory=dict)
+    all_units: frozenset[int] = NO_UNITS
+
+    def units(self, right: str) -> frozenset[int]:
+        """Units on which the right is held."""
+        return self.by_unit.get(right, NO_UNITS)
+
+    def models(self, right: str) -> frozenset[int]:
+        """Single models on which the right is held by exception."""
+        return self.by_model.get(right, NO_UNITS)
+
+    def everywhere(self, right: str) -> bool:
+        """Tell whether the right covers every unit there is."""
+        return bool(self.all_units) and self.units(right) == self.all_units
+
+    def has(self, right: str, *, unit_id: int | None = None, model_id: int | None = None) -> bool:
+        """Tell whether the right is held on this unit or model; with neither, anywhere at all."""
+        if unit_id is None and model_id is None:
+            return bool(self.units(right) or self.models(right))
+        return unit_id in self.units(right) or model_id in self.models(right)
+
+    def limited_to(self, names: Iterable[str]) -> "Rights":
+        """Return these rights cut down to ``names``: what a token of narrower scope may do."""
+        allowed = set(names)
+        return Rights(
+            by_unit={name: units for name, units in self.by_unit.items() if name in allowed},
+            by_model={name: models for name, models in self.by_model.items() if name in allowed},
+            all_units=self.all_units,
+        )
+
+
+def revision() -> int:
+    """Return the present number of the rights revision."""
+    return RightsRevision.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+
+
+def _load(user: User) -> Rights:
+    _tree.load(revision())
+    own = UnitUserRight.objects.filter(user=user).values_list("permission__codename", "content_object_id")
+    shared = UnitGroupRight.objects.filter(group__user=user).values_list(
+        "permission__codename", "content_object_id"
+    )
+    by_unit: dict[str, set[int]] = defaultdict(set)
+    for name, unit_id in own.union(shared):
+        by_unit[name] |= _tree.subtree.get(unit_id, NO_UNITS)
+    by_model: dict[str, set[int]] = defaultdict(set)
+    exceptions = RoleGrant.objects.filter(
+        Q(user=user) | Q(group__user=user), model_id__isnull=False, is_effective=True
+    )
+    for role, model_id in exceptions.values_list("role", "model_id"):
+        for name in ROLES[role].rights:
+            by_model[name].add(model_id)
+    return Rights(
+        by_unit={name: frozenset(units) for name, units in by_unit.items()},
+        by_model={name: frozenset(models) for name, models in by_model.items()},
+        all_units=_tree.all_units,
+    )
+
+
+def rights_of(user: Any) -> Rights:
+    """Return what ``user`` may do, cached on the object; nothing for a stranger or a deactivated person."""
+    if user is None or not getattr(user, "is_active", False) or user.pk is None:
+        return Rights()
+    cached = getattr(user, "_rights", None)
+    if cached is None:
+        cached = user._rights = _load(user)
+    return cached
+
+
+def forget_rights(user: User) -> None:
+    """Drop the cached rights of this object after its grants changed."""
+    if hasattr(user, "_rights"):
+        del user._rights
+
+
+def require(user: Any, right: str, *, unit_id: int | None = None, model_id: int | None = None) -> None:
+    """Refuse unless ``user`` holds ``right`` on the unit or model. A system actor (None) passes.
+
+    Raises:
+        NotAllowed: naming the right in words.
+    """
+    if user is None:
+        return
+    if not rights_of(user).has(right, unit_id=unit_id, model_id=model_id):
+        label = _rights[right].label if right in _rights else right
+        raise NotAllowed(
+            f"You have no right to do this here: {label.lower()}.", owner="an administrator of the unit"
+        )
+
+
+def holders(right: str, *, unit_id: int, model_id: int | None = None) -> list[User]:
+    """List the active people who hold ``right`` on this unit (or on the model by exception), by name."""
+    roles = [role for role, spec in ROLES.items() if right in spec.rights]
+    above = UnitClosure.objects.filter(descendant_id=unit_id).values("ancestor_id")
+    scope = Q(unit_id__in=above) | (Q(model_id=model_id) if model_id is not None else Q(pk__in=[]))
+    grants = RoleGrant.objects.filter(scope, role__in=roles, is_effective=True)
+    return list(
+        User.objects.filter(
+            Q(pk__in=grants.values("user_id")) | Q(groups__in=grants.values("group_id")),
+            is_active=True,
+            kind=User.Kind.PERSON,
+        )
+        .distinct()
+        .order_by("name", "pk")
+    )
+
+
+class RevisionWatch:
+    """Answers whether cached rights are still good, asking the database at most once every five seconds."""
+
+    def __init__(self, seconds: float = 5.0) -> None:
+        self.seconds = seconds
+        self.checked = 0.0
+        self.number = -1
+
+    def current(self) -> int:
+        """Return the revision, at most ``seconds`` old."""
+        if time.monotonic() - self.checked > self.seconds:
+            self.number, self.checked = revision(), time.monotonic()
+        return self.number

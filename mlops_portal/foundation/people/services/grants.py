@@ -1,0 +1,193 @@
+"""Role grants: the record of rights; guardian's rows are derived from it, here and nowhere else."""
+
+from datetime import datetime
+
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q
+
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.events import DomainEvent, emit
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
+from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, UnitClosure, UnitUserRight, User
+from mlops_portal.foundation.people.rights import forget_rights, require
+from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
+from mlops_portal.foundation.people.services.units import bump_revision
+from mlops_portal.foundation.rules import Blocker, refuse_if
+
+
+def _related_units(unit_id: int) -> set[int]:
+    above = UnitClosure.objects.filter(descendant_id=unit_id).values_list("ancestor_id", flat=True)
+    below = UnitClosure.objects.filter(ancestor_id=unit_id).values_list("descendant_id", flat=True)
+    return set(above) | set(below)
+
+
+def grant_blockers(*, user: User, role: str, unit: BusinessUnit | None) -> list[Blocker]:
+    """Why ``user`` may not hold ``role`` there: a second role that no one person may combine with it (RULES 1.3)."""
+    held = RoleGrant.objects.filter(user=user, revoked_at__isnull=True)
+    if unit is not None:
+        held = held.filter(Q(unit_id__in=_related_units(unit.pk)) | Q(model_id__isnull=False))
+    blockers = []
+    for other in set(held.values_list("role", flat=True)):
+        if frozenset({role, other}) in TOXIC_PAIRS:
+            labels = f"{ROLES[role].label} and {ROLES[other].label.lower()}"
+            blockers.append(
+                Blocker("toxic_pair", f"{labels} may not be held by one person.", "an administrator")
+            )
+    return blockers
+
+
+def rederive(user: User) -> None:
+    """Make guardian's rows of one person equal to their effective grants."""
+    content_type = ContentType.objects.get_for_model(BusinessUnit)
+    ids = dict(Permission.objects.filter(content_type=content_type).values_list("codename", "pk"))
+    wanted = {
+        (ids[name], unit_id)
+        for role, unit_id in RoleGrant.objects.filter(
+            user=user, is_effective=True, unit__isnull=False
+        ).values_list("role", "unit_id")
+        for name in ROLES[role].rights
+        if name in ids
+    }
+    rows = {
+        (row.permission_id, row.content_object_id): row.pk for row in UnitUserRight.objects.filter(user=user)
+    }
+    UnitUserRight.objects.filter(pk__in=[pk for key, pk in rows.items() if key not in wanted]).delete()
+    UnitUserRight.objects.bulk_create(
+        UnitUserRight(user=user, permission_id=permission, content_object_id=unit)
+        for permission, unit in wanted - rows.keys()
+    )
+    forget_rights(user)
+    bump_revision()
+
+
+def _is_effective(grant: RoleGrant, now: datetime) -> bool:
+    confirmed = grant.confirmed_at is not None or not ROLES[grant.role].deciding
+    in_time = grant.valid_from <= now and (grant.valid_until is None or now < grant.valid_until)
+    return confirmed and in_time and grant.revoked_at is None
+
+
+def _emit(verb: str, grant: RoleGrant, by: User | None, now: datetime, reason: str = "") -> None:
+    emit(
+        DomainEvent(
+            verb=verb,
+            subject_label="foundation.RoleGrant",
+            subject_id=str(grant.pk),
+            actor_id=str(by.pk) if by else None,
+            occurred_at=now,
+            unit_id=grant.unit_id,
+            model_id=grant.model_id,
+            data={"role": grant.role, "person": str(grant.user), "reason": reason},
+        )
+    )
+
+
+@operation
+def role_grant(
+    *,
+    user: User,
+    role: str,
+    unit: BusinessUnit | None = None,
+    model_id: int | None = None,
+    valid_until: datetime | None = None,
+    reason: str,
+    by: User | None,
+    now: datetime,
+) -> RoleGrant:
+    """Grant ``role`` on a unit's subtree or, by exception, on one model.
+
+    A deciding role (ROLES[…].deciding) takes effect only when a second person confirms it.
+
+    Raises:
+        RuleViolation: a toxic pair.
+        Invalid: unknown role, neither or both scopes, an end in the past.
+    """
+    if role not in ROLES:
+        raise invalid("role", f"There is no role {role}.")
+    if (unit is None) == (model_id is None):
+        raise invalid("unit", "A role is granted either on a unit or on one model.")
+    if valid_until is not None and valid_until <= now:
+        raise invalid("valid_until", "The end is in the past.")
+    require(by, "people.grant", unit_id=unit.pk if unit else None, model_id=model_id)
+    if by is not None and by.pk == user.pk:
+        refuse_if([Blocker("own_grant", "Nobody grants a role to themselves.", "another administrator")])
+    refuse_if(grant_blockers(user=user, role=role, unit=unit))
+    grant = RoleGrant(
+        user=user,
+        role=role,
+        unit=unit,
+        model_id=model_id,
+        valid_from=now,
+        valid_until=valid_until,
+        reason=reason,
+        granted_by=by,
+        granted_at=now,
+    )
+    grant.is_effective = _is_effective(grant, now)
+    save_as(grant, by=by, now=now, reason=reason)
+    _emit("people.grant_made", grant, by, now, reason)
+    rederive(user)
+    return grant
+
+
+@operation
+def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
+    """Confirm a deciding role as the second person; only then it takes effect."""
+    grant = lock(RoleGrant.objects.all(), grant.pk)
+    require(by, "people.grant", unit_id=grant.unit_id, model_id=grant.model_id)
+    blockers = []
+    if grant.confirmed_at is not None:
+        blockers.append(Blocker("confirmed", "This role is confirmed already."))
+    if grant.revoked_at is not None:
+        blockers.append(Blocker("revoked", "This role was revoked."))
+    if by.pk in (grant.granted_by_id, grant.user_id):
+        blockers.append(Blocker("same_person", "Somebody other than the granter and the holder confirms."))
+    refuse_if(blockers)
+    grant.confirmed_by, grant.confirmed_at = by, now
+    grant.is_effective = _is_effective(grant, now)
+    save_as(
+        grant, by=by, now=now, reason="Confirmed", fields=["confirmed_by", "confirmed_at", "is_effective"]
+    )
+    _emit("people.grant_confirmed", grant, by, now)
+    if grant.user:
+        rederive(grant.user)
+    return grant
+
+
+@operation
+def grant_revoke(*, grant: RoleGrant, reason: str, by: User | None, now: datetime) -> RoleGrant:
+    """End a role at once."""
+    grant = lock(RoleGrant.objects.all(), grant.pk)
+    require(by, "people.grant", unit_id=grant.unit_id, model_id=grant.model_id)
+    refuse_if([Blocker("revoked", "This role was revoked already.")] if grant.revoked_at else [])
+    grant.revoked_by, grant.revoked_at, grant.is_effective = by, now, False
+    save_as(grant, by=by, now=now, reason=reason, fields=["revoked_by", "revoked_at", "is_effective"])
+    _emit("people.grant_revoked", grant, by, now, reason)
+    if grant.user:
+        rederive(grant.user)
+    return grant
+
+
+@operation
+def grants_refresh(*, now: datetime) -> int:
+    """Begin and end grants whose time has come; returns how many changed. Run by the scheduler."""
+    changed = 0
+    due = RoleGrant.objects.filter(
+        Q(is_effective=True, valid_until__lte=now)
+        | Q(is_effective=False, revoked_at__isnull=True, valid_from__lte=now, valid_until__gt=now)
+    ).select_related("user")
+    for grant in due:
+        effective = _is_effective(grant, now)
+        if effective == grant.is_effective:
+            continue
+        grant.is_effective = effective
+        save_as(grant, by=None, now=now, reason="Began or ended by its dates", fields=["is_effective"])
+        if not effective:
+            _emit("people.grant_expired", grant, None, now)
+        if grant.user:
+            rederive(grant.user)
+        changed += 1
+    return changed

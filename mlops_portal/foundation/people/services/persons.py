@@ -1,0 +1,84 @@
+"""People: created by administrators, never deleted, only deactivated."""
+
+from datetime import datetime
+
+from django.utils.crypto import get_random_string
+
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.events import DomainEvent, emit
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.people.services.units import bump_revision
+
+
+@operation
+def person_create(
+    *,
+    email: str,
+    name: str,
+    job_title: str = "",
+    line_manager: User | None = None,
+    password: str | None = None,
+    kind: str = User.Kind.PERSON,
+    by: User | None,
+    now: datetime,
+) -> User:
+    """Add a person; without ``password`` they cannot sign in until one is set.
+
+    Raises:
+        Invalid: the address is taken.
+    """
+    require(by, "people.manage_accounts")
+    email = email.strip().lower()
+    if User.objects.filter(email__iexact=email).exists():
+        raise invalid("email", f"{email} belongs to somebody already.")
+    person = User(
+        email=email, name=name, job_title=job_title, line_manager=line_manager, kind=kind, date_joined=now
+    )
+    if password is None:
+        person.set_unusable_password()
+    else:
+        person.set_password(password)
+    return save_as(person, by=by, now=now, reason="Person created")
+
+
+@operation
+def person_deactivate(*, person: User, reason: str, by: User | None, now: datetime) -> User:
+    """End a person's access at once; their records and signatures stay."""
+    require(by, "people.manage_accounts")
+    person = lock(User.objects.all(), person.pk)
+    person.is_active, person.deactivated_at = False, now
+    save_as(person, by=by, now=now, reason=reason, fields=["is_active", "deactivated_at"])
+    bump_revision()
+    emit(
+        DomainEvent(
+            verb="people.person_deactivated",
+            subject_label="foundation.User",
+            subject_id=str(person.pk),
+            actor_id=str(by.pk) if by else None,
+            occurred_at=now,
+            data={"reason": reason},
+        )
+    )
+    return person
+
+
+@operation
+def person_profile_update(
+    *, person: User, time_zone: str, shortcuts_off: bool, density: str, now: datetime
+) -> User:
+    """Change one's own display settings."""
+    person = lock(User.objects.all(), person.pk)
+    person.time_zone, person.shortcuts_off, person.density = time_zone, shortcuts_off, density
+    return save_as(
+        person, by=person, now=now, reason="Profile changed", fields=["time_zone", "shortcuts_off", "density"]
+    )
+
+
+def random_password() -> str:
+    """Make a password nobody chose."""
+    return get_random_string(24)

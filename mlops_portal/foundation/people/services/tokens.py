@@ -1,0 +1,141 @@
+"""Service accounts and their tokens: hashed, scoped, expiring, shown once."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.events import DomainEvent, emit
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
+from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, ServiceAccount, TokenUse, User
+from mlops_portal.foundation.people.rights import declared, require
+from mlops_portal.foundation.people.services.persons import person_create
+from mlops_portal.foundation.people.services.units import bump_revision
+
+PREFIX = "mlp_"
+MAX_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token and its secret, which nobody can read again later."""
+
+    token: ApiToken
+    secret: str
+
+
+def secret_hash(secret: str) -> str:
+    """Return what the database keeps of a secret: 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@operation
+def account_create(
+    *,
+    name: str,
+    unit: BusinessUnit,
+    owner: User,
+    purpose: str = "",
+    repository: str = "",
+    by: User | None,
+    now: datetime,
+) -> ServiceAccount:
+    """Add a pipeline's identity in ``unit``; ``owner`` counts as the person behind it (RULES 1.7)."""
+    require(by, "people.manage_accounts", unit_id=unit.pk)
+    if not owner.is_person:
+        raise invalid("owner", "The owner of a service account is a person.")
+    if ServiceAccount.objects.filter(name=name).exists():
+        raise invalid("name", f"A service account named {name} exists.")
+    address = f"{hashlib.sha256(name.encode()).hexdigest()[:16]}@service.invalid"
+    identity = person_create(email=address, name=name, kind=User.Kind.SERVICE, by=by, now=now)
+    account = ServiceAccount(
+        name=name, user=identity, owner=owner, unit=unit, purpose=purpose, repository=repository
+    )
+    return save_as(account, by=by, now=now, reason="Service account created")
+
+
+@operation
+def token_create(
+    *, account: ServiceAccount, label: str, scopes: list[str], days: int, by: User | None, now: datetime
+) -> NewToken:
+    """Make a token limited to ``scopes`` (right names) that ends after ``days``.
+
+    Raises:
+        Invalid: an unknown scope, no scope, or more than a year.
+    """
+    require(by, "people.manage_accounts", unit_id=account.unit_id)
+    unknown = sorted(set(scopes) - {right.name for right in declared()})
+    if unknown or not scopes:
+        raise invalid(
+            "scopes", f"Unknown scopes: {', '.join(unknown)}." if unknown else "Choose at least one scope."
+        )
+    if not 1 <= days <= MAX_DAYS:
+        raise invalid("days", f"A token lives 1 to {MAX_DAYS} days.")
+    prefix = secrets.token_hex(4)
+    secret = f"{PREFIX}{prefix}_{secrets.token_urlsafe(32)}"
+    token = ApiToken(
+        account=account,
+        label=label,
+        prefix=prefix,
+        secret_sha256=secret_hash(secret),
+        scopes=sorted(set(scopes)),
+        created_at=now,
+        created_by=by or account.owner,
+        expires_at=now + timedelta(days=days),
+    )
+    save_as(token, by=by, now=now, reason="Token made")
+    _emit("people.token_made", token, by, now)
+    return NewToken(token=token, secret=secret)
+
+
+@operation
+def token_revoke(*, token: ApiToken, reason: str, by: User | None, now: datetime) -> ApiToken:
+    """End a token at once."""
+    token = lock(ApiToken.objects.select_related("account"), token.pk)
+    require(by, "people.manage_accounts", unit_id=token.account.unit_id)
+    token.revoked_at = now
+    save_as(token, by=by, now=now, reason=reason, fields=["revoked_at"])
+    bump_revision()
+    _emit("people.token_revoked", token, by, now)
+    return token
+
+
+def _emit(verb: str, token: ApiToken, by: User | None, now: datetime) -> None:
+    emit(
+        DomainEvent(
+            verb=verb,
+            subject_label="foundation.ApiToken",
+            subject_id=str(token.pk),
+            actor_id=str(by.pk) if by else None,
+            occurred_at=now,
+            unit_id=token.account.unit_id,
+            data={"label": token.label, "scopes": token.scopes},
+        )
+    )
+
+
+def token_find(secret: str, *, now: datetime) -> ApiToken | None:
+    """Return the live token of a secret, or None. Compares in constant time."""
+    if not secret.startswith(PREFIX):
+        return None
+    prefix = secret[len(PREFIX) :].partition("_")[0]
+    token = ApiToken.objects.select_related("account__user", "account__owner").filter(prefix=prefix).first()
+    if token is None or not hmac.compare_digest(token.secret_sha256, secret_hash(secret)):
+        return None
+    live = token.revoked_at is None and now < token.expires_at and token.account.deactivated_at is None
+    active = token.account.user.is_active and token.account.owner.is_active
+    return token if live and active else None
+
+
+def token_touch(token: ApiToken, *, now: datetime) -> None:
+    """Note the use of a token, at most once an hour."""
+    use = TokenUse.objects.filter(token=token).first()
+    if use is None:
+        TokenUse.objects.get_or_create(token=token, defaults={"last_used_at": now})
+    elif now - use.last_used_at > timedelta(hours=1):
+        TokenUse.objects.filter(pk=use.pk).update(last_used_at=now)

@@ -1,0 +1,1 @@
+"""Settings, read once from the environment: base, then one of dev (demonstration), test, prod."""

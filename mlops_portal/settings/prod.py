@@ -1,0 +1,33 @@
+"""Production: refuses to start with a missing or unsafe setting, and names it."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from mlops_portal.settings.base import *  # noqa: F403  (settings are composed by star import)
+from mlops_portal.settings.base import database, require
+
+PORTAL_MODE = "production"
+DEBUG = False
+SECRET_KEY = require("SECRET_KEY", "it signs sessions; use at least 50 random characters")
+if len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY is too short: use at least 50 random characters")
+ALLOWED_HOSTS = [host.strip() for host in require("ALLOWED_HOSTS", "the names people reach it by").split(",")]
+if "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name hosts, not *")
+PORTAL_BASE_URL = require("PORTAL_BASE_URL", "the address written into notices, with https://")
+if not PORTAL_BASE_URL.startswith("https://"):
+    raise ImproperlyConfigured("PORTAL_BASE_URL must begin with https://")
+DATABASES = {"default": database(require("DATABASE_URL", "postgres://user:password@host/name"))}
+if "postgresql" not in DATABASES["default"]["ENGINE"]:
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database in production")
+PORTAL_LEDGER_KEY_FILE = require("PORTAL_LEDGER_KEY_FILE", "the sequencer signs checkpoints with it")
+PORTAL_CLOCK_TOLERANCE_SECONDS = 5
+
+CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = True
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SESSION_COOKIE_SECURE = True
+CSRF_COOKIE_SECURE = True

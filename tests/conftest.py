@@ -1,0 +1,165 @@
+"""Named people, units and clocks that every test speaks of."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from mlops_portal.foundation.people import credentials
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.services.grants import grant_confirm, role_grant
+from mlops_portal.foundation.people.services.persons import person_create
+from mlops_portal.foundation.people.services.units import unit_create
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def now() -> datetime:
+    """Return a fixed Tuesday morning."""
+    return datetime(2026, 11, 17, 9, 40, tzinfo=UTC)
+
+
+@pytest.fixture
+def group(db: None, now: datetime) -> BusinessUnit:
+    """Return the root of the unit tree."""
+    return unit_create(code="group", name="Aldermoor Group", by=None, now=now)
+
+
+@pytest.fixture
+def retail(group: BusinessUnit, now: datetime) -> BusinessUnit:
+    """Return the unit in which most tests play."""
+    return unit_create(code="retail-lending", name="Retail Lending", parent=group, by=None, now=now)
+
+
+@pytest.fixture
+def plant(group: BusinessUnit, now: datetime) -> BusinessUnit:
+    """Return another unit, for what must stay unseen."""
+    return unit_create(code="plant-operations", name="Plant Operations", parent=group, by=None, now=now)
+
+
+@pytest.fixture
+def make_person(db: None, now: datetime) -> Callable[..., User]:
+    """Return a factory: ``make_person("Ada", "developer", retail)``; deciding roles come confirmed."""
+
+    def make(name: str, *roles: str, unit: BusinessUnit | None = None, signs: bool = False) -> User:
+        address = f"{name.split()[0].lower()}@aldermoor.example"
+        person = person_create(email=address, name=name, password=PASSWORD, by=None, now=now)
+        if signs:
+            credentials.enrol(person)
+        for role in roles:
+            grant = role_grant(user=person, role=role, unit=unit, reason="test", by=None, now=now)
+            if not grant.is_effective:
+                confirmer = User.objects.filter(email="grants@aldermoor.example").first() or person_create(
+                    email="grants@aldermoor.example", name="Gail Second", by=None, now=now
+                )
+                role_grant_administrator(confirmer, now)
+                grant_confirm(grant=grant, by=confirmer, now=now)
+        return User.objects.get(pk=person.pk)
+
+    def role_grant_administrator(person: User, at: datetime) -> None:
+        root = BusinessUnit.objects.get(parent__isnull=True)
+        if not person.grants.exists():
+            role_grant(user=person, role="administrator", unit=root, reason="test", by=None, now=at)
+
+    return make
+
+
+@pytest.fixture
+def ada(make_person: Callable[..., User], retail: BusinessUnit) -> User:
+    """Ada develops models in Retail Lending."""
+    return make_person("Ada Brandt", "developer", unit=retail, signs=True)
+
+
+@pytest.fixture
+def olga(make_person: Callable[..., User], retail: BusinessUnit) -> User:
+    """Olga owns models in Retail Lending."""
+    return make_person("Olga Moller", "model_owner", unit=retail, signs=True)
+
+
+@pytest.fixture
+def vera(make_person: Callable[..., User], retail: BusinessUnit) -> User:
+    """Vera validates in Retail Lending."""
+    return make_person("Vera Osei", "validator", unit=retail, signs=True)
+
+
+@pytest.fixture
+def ines(make_person: Callable[..., User], retail: BusinessUnit) -> User:
+    """Ines is a risk officer of Retail Lending."""
+    return make_person("Ines Halvorsen", "risk_officer", unit=retail, signs=True)
+
+
+@pytest.fixture
+def rolf(make_person: Callable[..., User], retail: BusinessUnit) -> User:
+    """Rolf is another risk officer of Retail Lending."""
+    return make_person("Rolf Iversen", "risk_officer", unit=retail, signs=True)
+
+
+@pytest.fixture
+def carl(make_person: Callable[..., User], retail: BusinessUnit) -> User:
+    """Carl manages changes in Retail Lending."""
+    return make_person("Carl Jansen", "change_manager", unit=retail, signs=True)
+
+
+@pytest.fixture
+def omar(make_person: Callable[..., User], retail: BusinessUnit) -> User:
+    """Omar operates what Retail Lending releases."""
+    return make_person("Omar Celik", "operator", unit=retail, signs=True)
+
+
+@pytest.fixture
+def mona(make_person: Callable[..., User], retail: BusinessUnit) -> User:
+    """Mona manages Retail Lending."""
+    return make_person("Mona Keller", "manager", unit=retail)
+
+
+@pytest.fixture
+def cleo(make_person: Callable[..., User], group: BusinessUnit) -> User:
+    """Cleo audits the whole group."""
+    return make_person("Cleo Marchetti", "auditor", unit=group)
+
+
+@pytest.fixture
+def adam(make_person: Callable[..., User], group: BusinessUnit) -> User:
+    """Adam administers the whole group."""
+    return make_person("Adam Fischer", "administrator", unit=group)
+
+
+@pytest.fixture
+def dora(make_person: Callable[..., User], plant: BusinessUnit) -> User:
+    """Dora works in another unit: a stranger to Retail Lending."""
+    return make_person("Dora Lindqvist", "developer", "viewer", unit=plant)
+
+
+@pytest.fixture
+def as_person() -> Callable[[User], Client]:
+    """Return a factory of signed-in clients."""
+
+    def sign_in(person: User) -> Client:
+        client = Client()
+        client.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def assert_flat_queries(db: None) -> Callable[..., None]:
+    """Fail when the number of statements grows with the number of rows."""
+
+    def check(*, act: Callable[[], Any], add_rows: Callable[[], Any], budget: int) -> None:
+        act()
+        with CaptureQueriesContext(connection) as few:
+            act()
+        add_rows()
+        with CaptureQueriesContext(connection) as many:
+            act()
+        extra = "\n".join(query["sql"][:300] for query in many.captured_queries[len(few) :])
+        assert len(many) == len(few), f"{len(few)} statements became {len(many)}:\n{extra}"
+        assert len(many) <= budget, f"{len(many)} statements, budget {budget}"
+
+    return check
