@@ -16,7 +16,6 @@ VOCABULARY: tuple[Declaration, ...] = (
     _fact("kind", S, "Kind of change: deploy, promote, rollback, configuration, suspend, resume, retire"),
     _fact("tier", I, "Inherent risk tier, 1 highest to 4"),
     _fact("is_production", B, "Whether the environment is production"),
-    _fact("governance", S, "Whether governance is mandatory or optional for the model"),
     _fact("is_first_deployment", B, "Whether no version ran in this environment before"),
     _fact("component_kinds", L, "Kinds of the model's components: analytical, generative, agent"),
     _fact("is_third_party", B, "Whether the model or its base model comes from a vendor"),
