@@ -1,110 +1,76 @@
-"""Who stands behind a token, kept in process memory so that machine doors pay no statement for it.
-
-A cached principal is good while the rights revision stands, which is asked at most every five seconds; a revoked
-token, a deactivated person and a changed grant all raise the revision.
-"""
+"""Who stands behind a machine's request: token → identity and rights, cached in the process for a few seconds."""
 
 import base64
 import binascii
-import copy
-import threading
 import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.people.rights import RevisionWatch, rights_of
+from mlops_portal.foundation.people.models import ApiToken, User
+from mlops_portal.foundation.people.rights import Rights, RevisionWatch, rights_of
 from mlops_portal.foundation.people.services.tokens import secret_hash, token_find, token_touch
 
-CACHE_MAX = 2_000
-CACHE_SECONDS = 900.0  # a token's last use is noted when it is read again
-HEADER_MAX = 1_000
+CACHE_SECONDS = 5.0
+CACHE_SIZE = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A machine identity whose rights are already cut down to its token's scopes."""
+    """A service account with the rights its token is limited to. ``unit_id`` is where its records go."""
 
     user: User
+    token: ApiToken
+    rights: Rights
     unit_id: int
-    token_id: int
-    token_label: str
-    expires_at: datetime
+    owner_id: int  # the person who counts for separation of duties (RULES 1.7)
 
 
-@dataclass(frozen=True, slots=True)
-class _Cached:
-    principal: Principal
-    revision: int
-    read_at: float
+_cache: dict[str, tuple[Principal, int, float]] = {}
+_watch = RevisionWatch(CACHE_SECONDS)
 
 
-_watch = RevisionWatch()
-_cache: dict[str, _Cached] = {}
-_lock = threading.Lock()
-
-
-def secret_in_header(header: str) -> str | None:
-    """Return the secret of ``Bearer secret``, or of ``Basic`` where it is sent as the password."""
-    scheme, _, rest = header[:HEADER_MAX].partition(" ")
-    rest = rest.strip()
+def secret_of(authorization: str) -> str | None:
+    """Read the token from an Authorization header: Bearer, or the password of Basic. None when there is neither."""
+    scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":
-        return rest or None
-    if scheme.lower() != "basic":
-        return None
-    try:
-        return base64.b64decode(rest, validate=True).decode().partition(":")[2] or None
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        return None
+        return rest.strip() or None
+    if scheme.lower() == "basic":
+        try:
+            decoded = base64.b64decode(rest, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        return decoded.partition(":")[2] or None
+    return None
 
 
-def principal_of(header: str, *, now: datetime) -> Principal | None:
-    """Return who sends this Authorization header, or None when no live token is in it."""
-    secret = secret_in_header(header)
+def principal_of(authorization: str, *, now: datetime) -> Principal | None:
+    """Return the live principal behind an Authorization header, or None. Revocation is noticed within five seconds."""
+    secret = secret_of(authorization)
     if secret is None:
         return None
     key = secret_hash(secret)
     revision = _watch.current()
-    found = _cache.get(key)
-    if found and found.revision == revision and time.monotonic() - found.read_at < CACHE_SECONDS:
-        principal = found.principal
-    else:
-        principal = _read(key, secret, revision, now)
-    if principal is None or now >= principal.expires_at:
-        return None
-    return _handed_out(principal)
-
-
-def forget_principals() -> None:
-    """Empty the cache and ask for the revision again; for tests and after a fork."""
-    with _lock:
-        _cache.clear()
-    _watch.checked = 0.0
-
-
-def _read(key: str, secret: str, revision: int, now: datetime) -> Principal | None:
+    cached = _cache.get(key)
+    if cached and cached[1] == revision and time.monotonic() < cached[2] and now < cached[0].token.expires_at:
+        return cached[0]
+    _cache.pop(key, None)
     token = token_find(secret, now=now)
     if token is None:
-        with _lock:
-            _cache.pop(key, None)
         return None
     user = token.account.user
-    user._rights = rights_of(user).limited_to(token.scopes)
-    principal = Principal(user, token.account.unit_id, token.pk, token.label, token.expires_at)
-    with _lock:
-        if len(_cache) >= CACHE_MAX:
-            _cache.clear()
-        _cache[key] = _Cached(principal, revision, time.monotonic())
+    rights = rights_of(user).limited_to(token.scopes)
+    user._rights = rights  # every service asked by this identity sees the narrower rights
+    principal = Principal(
+        user=user, token=token, rights=rights, unit_id=token.account.unit_id, owner_id=token.account.owner_id
+    )
     token_touch(token, now=now)
+    if len(_cache) >= CACHE_SIZE:
+        _cache.clear()
+    _cache[key] = (principal, revision, time.monotonic() + CACHE_SECONDS)
     return principal
 
 
-def _handed_out(principal: Principal) -> Principal:
-    """Give each caller its own copy of the identity: services may hang state on it."""
-    return Principal(
-        copy.copy(principal.user),
-        principal.unit_id,
-        principal.token_id,
-        principal.token_label,
-        principal.expires_at,
-    )
+def forget_principals() -> None:
+    """Empty the cache, so that a test or a command sees changes at once."""
+    _cache.clear()
+    _watch.checked = 0.0

@@ -1,0 +1,1 @@
+"""The REST door: tokens, problems, paging, idempotency, viewsets that ask for rights."""

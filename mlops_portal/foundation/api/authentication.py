@@ -1,0 +1,28 @@
+"""Bearer tokens (or Basic with the token as password) for the REST API."""
+
+from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.principals import Principal, principal_of
+
+
+class TokenAuthentication(BaseAuthentication):
+    """Authenticates service accounts; `request.auth` is the `Principal`."""
+
+    def authenticate(self, request: Request | HttpRequest) -> tuple[User, Principal] | None:
+        """Return identity and principal; None when no token was sent."""
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header:
+            return None
+        principal = principal_of(header, now=timezone.now())
+        if principal is None:
+            raise AuthenticationFailed("The token is unknown, expired or revoked.")
+        return principal.user, principal
+
+    def authenticate_header(self, request: Request) -> str:
+        """Say how to authenticate, so that 401 is answered instead of 403."""
+        return 'Bearer realm="MLOps Portal"'
