@@ -443,7 +443,10 @@ def _expression_problems(
         problems += _name_problems(source, index, gate, types)
     for path, expression in expressions:
         try:
-            compile_expression(expression, types)
+            if not compile_expression(expression, types).facts and path[-1] == "rule":
+                problems.append(
+                    source.problem(path, "asks for no fact, so it cannot tell one change from another")
+                )
         except ExpressionInvalid as error:
             problems += [
                 source.problem(path, p.message, line=p.line, column=p.column) for p in error.problems
