@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
+from audits import triggers
 from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import grant_confirm, role_grant
@@ -16,6 +17,18 @@ from mlops_portal.foundation.people.services.persons import person_create
 from mlops_portal.foundation.people.services.units import unit_create
 
 PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ledger_lets_go_between_tests() -> None:
+    """Let tests with real transactions empty the tables; the triggers come back with `post_migrate`."""
+    empty = TransactionTestCase._fixture_teardown
+
+    def teardown(case: TransactionTestCase) -> None:
+        triggers.drop()
+        empty(case)
+
+    TransactionTestCase._fixture_teardown = teardown
 
 
 @pytest.fixture

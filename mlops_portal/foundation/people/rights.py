@@ -58,6 +58,7 @@ def declared() -> list[Right]:
 
 def create_permissions(**kwargs: Any) -> None:
     """Create one permission per right on BusinessUnit's content type (guardian refuses any other)."""
+    ContentType.objects.clear_cache()  # after a flush the cached row is gone
     content_type = ContentType.objects.get_for_model(BusinessUnit)
     known = set(Permission.objects.filter(content_type=content_type).values_list("codename", flat=True))
     Permission.objects.bulk_create(

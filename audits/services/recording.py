@@ -1,0 +1,167 @@
+"""Entering what happened. Entries of one act are kept until its end and written in two statements before commit."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import models, transaction
+
+from audits import events
+from audits.envelope import SALT_SIZE, commitment, envelope_text, is_late
+from audits.merkle import leaf_hash
+from audits.models import LedgerEntry, LedgerPayload
+from audits.row_formats import row_payload, row_verb, scope
+from mlops_portal.foundation.canonical import canonical_bytes
+from mlops_portal.foundation.db import database_now
+from mlops_portal.foundation.events import DomainEvent
+from mlops_portal.foundation.ids import uuid7
+from mlops_portal.foundation.operations import Act, current_act
+
+BUFFER = "audits.batches"
+CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry before its act ends; the payload is serialised at once, because rows go on changing."""
+
+    verb: str
+    subject_label: str
+    subject_id: str
+    unit_id: int | None
+    model_id: int | None
+    actor_id: str
+    occurred_at: datetime
+    payload: bytes
+
+
+class Batch:
+    """Drafts of one signal. Lives only as long as the savepoint in which its rows were written.
+
+    A savepoint that is rolled back inside an operation takes its rows with it, but nobody tells the ledger; Django
+    however forgets the on-commit hooks registered in it, so a batch whose hook is gone is not written.
+    """
+
+    def __init__(self, drafts: list[Draft], *, together: bool = False) -> None:
+        self.drafts = drafts
+        self.together = together
+        transaction.on_commit(self.committed)
+
+    def committed(self) -> None:
+        """Mark this batch in the transaction; there is nothing left to do when it commits."""
+
+    @staticmethod
+    def living(batches: "Iterable[Batch]") -> "list[Batch]":
+        """Return the batches whose rows were not rolled back."""
+        hooks = transaction.get_connection().run_on_commit
+        known = {
+            id(owner) for _, hook, _ in hooks if isinstance(owner := getattr(hook, "__self__", None), Batch)
+        }
+        return [batch for batch in batches if id(batch) in known]
+
+
+def row_draft(model: type[models.Model], row: Any) -> Draft:
+    """Make the entry of one history row."""
+    unit_id, model_id = scope(model, row)
+    return Draft(
+        verb=row_verb(model, row),
+        subject_label=model._meta.label,
+        subject_id=str(getattr(row, model._meta.pk.attname)),
+        unit_id=unit_id,
+        model_id=model_id,
+        actor_id=row.history_user_id or "",
+        occurred_at=row.history_date,
+        payload=canonical_bytes(row_payload(model, row)),
+    )
+
+
+def event_draft(event: DomainEvent) -> Draft:
+    """Make the entry of one act."""
+    return Draft(
+        verb=event.verb,
+        subject_label=event.subject_label,
+        subject_id=str(event.subject_id),
+        unit_id=event.unit_id,
+        model_id=event.model_id,
+        actor_id=event.actor_id or "",
+        occurred_at=event.occurred_at,
+        payload=canonical_bytes({"data": event.data}),
+    )
+
+
+def record(drafts: list[Draft], *, together: bool = False) -> None:
+    """Enter ``drafts`` at the end of the act under way, or now when there is none.
+
+    ``together`` says that one service wrote these rows as a bulk: a summary follows them.
+    """
+    act = current_act()
+    if act is not None:
+        act.buffer(BUFFER).append(Batch(drafts, together=together))
+        return
+    with transaction.atomic():
+        write([*drafts, *(_summaries(drafts) if together else [])], act_id=uuid7())
+
+
+def flush(act: Act) -> None:
+    """Write what the act entered; called inside its transaction, just before commit."""
+    batches = Batch.living(act.buffer(BUFFER))
+    drafts = [draft for batch in batches for draft in batch.drafts]
+    bulk = [draft for batch in batches if batch.together for draft in batch.drafts]
+    act.buffers[BUFFER] = []
+    write([*drafts, *_summaries(bulk)], act_id=act.id)
+
+
+def _summaries(drafts: Iterable[Draft]) -> list[Draft]:
+    """Say once per verb how many rows were written together."""
+    groups: dict[tuple[str, str], list[Draft]] = {}
+    for draft in drafts:
+        groups.setdefault((draft.subject_label, draft.verb), []).append(draft)
+    return [_summary(label, verb, members) for (label, verb), members in groups.items()]
+
+
+def _summary(label: str, verb: str, members: Sequence[Draft]) -> Draft:
+    units = {draft.unit_id for draft in members}
+    return Draft(
+        verb=events.BULK,
+        subject_label=label,
+        subject_id="",
+        unit_id=units.pop() if len(units) == 1 else None,
+        model_id=None,
+        actor_id=members[0].actor_id,
+        occurred_at=members[-1].occurred_at,
+        payload=canonical_bytes({"data": {"verb": verb, "count": len(members)}}),
+    )
+
+
+def write(drafts: Sequence[Draft], *, act_id: UUID) -> list[LedgerEntry]:
+    """Insert entries and payloads; the caller holds the transaction."""
+    recorded_at = database_now()
+    entries, payloads = [], []
+    for draft in drafts:
+        salt, entry_id = os.urandom(SALT_SIZE), uuid7()
+        bound = commitment(salt, draft.payload)
+        facts = {
+            "entry_id": entry_id,
+            "occurred_at": draft.occurred_at,
+            "recorded_at": recorded_at,
+            "verb": draft.verb,
+            "subject_label": draft.subject_label,
+            "subject_id": draft.subject_id,
+            "unit_id": draft.unit_id,
+            "model_id": draft.model_id,
+            "actor_id": draft.actor_id,
+            "act_id": act_id,
+            "payload_commitment": bound,
+        }
+        envelope = envelope_text(**facts)
+        late = is_late(draft.occurred_at, recorded_at)
+        entries.append(
+            LedgerEntry(**facts, envelope=envelope, leaf=leaf_hash(envelope.encode()), is_flagged=late)
+        )
+        payloads.append(LedgerPayload(entry_id=entry_id, salt=salt, payload=draft.payload.decode()))
+    LedgerEntry.objects.bulk_create(entries, batch_size=CHUNK)
+    LedgerPayload.objects.bulk_create(payloads, batch_size=CHUNK)
+    return entries

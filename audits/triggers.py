@@ -1,0 +1,169 @@
+"""The third lock: database triggers that refuse what model and query set already refuse.
+
+They are created after every migrate, on both engines: SQLite loses them when it rebuilds a table. `problems` tells
+which are missing or differ from what this module would create.
+"""
+
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+WRITE_ONCE = ("ledgerentry", "ledgerleaf", "ledgerremoval", "checkpoint", "accesslog")
+MESSAGE = "the ledger is append-only"
+PENDING = "INSERT INTO audits_ledgerpending (entry_id)"
+SAME_KEY = (
+    "NEW.fingerprint = OLD.fingerprint AND NEW.name = OLD.name AND NEW.public_key = OLD.public_key "
+    "AND NEW.valid_from = OLD.valid_from AND OLD.valid_until IS NULL"
+)
+GROWN = (
+    'NEW.level = OLD.level AND NEW."index" = OLD."index" AND NEW.width > OLD.width '
+    "AND length(NEW.hashes) = 32 * NEW.width AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes"
+)
+PERMITTED = "EXISTS (SELECT 1 FROM audits_ledgerremoval r WHERE r.entry_id = OLD.entry_id)"
+
+# table, events, condition under which the event is allowed (None: never)
+LOCKS: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
+    *((table, ("UPDATE", "DELETE", "TRUNCATE"), None) for table in WRITE_ONCE),
+    ("ledgerpayload", ("UPDATE", "TRUNCATE"), None),
+    ("ledgerpayload", ("DELETE",), PERMITTED),
+    ("ledgertile", ("DELETE", "TRUNCATE"), None),
+    ("ledgertile", ("UPDATE",), GROWN),
+    ("signingkey", ("DELETE", "TRUNCATE"), None),
+    ("signingkey", ("UPDATE",), SAME_KEY),
+    ("ledgerpending", ("UPDATE",), None),
+)
+
+
+def _name(table: str, event: str) -> str:
+    return f"audits_{table}_{event.lower()}_lock"
+
+
+def _postgresql() -> dict[str, list[str]]:
+    statements = {
+        "audits_refuse": [
+            "CREATE OR REPLACE FUNCTION audits_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{MESSAGE}: % of %', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; "
+            "END $$"
+        ],
+        "audits_pend": [
+            "CREATE OR REPLACE FUNCTION audits_pend() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {PENDING} SELECT entry_id FROM fresh; RETURN NULL; END $$"
+        ],
+        "audits_ledgerentry_pend": [
+            "CREATE OR REPLACE TRIGGER audits_ledgerentry_pend AFTER INSERT ON audits_ledgerentry "
+            "REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION audits_pend()"
+        ],
+    }
+    for table, events, allowed in LOCKS:
+        for event in events:
+            name = _name(table, event)
+            function = "audits_refuse"
+            statements[name] = []
+            if allowed is not None:
+                function = f"{name}_check"
+                row = "OLD" if event == "DELETE" else "NEW"
+                statements[name].append(
+                    f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                    f"IF {allowed} THEN RETURN {row}; END IF; RAISE EXCEPTION '{MESSAGE}: % of %', TG_OP, "
+                    "TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$"
+                )
+            scope = "STATEMENT" if allowed is None else "ROW"
+            statements[name].append(
+                f"CREATE OR REPLACE TRIGGER {name} BEFORE {event} ON audits_{table} "
+                f"FOR EACH {scope} EXECUTE FUNCTION {function}()"
+            )
+    return statements
+
+
+def _sqlite() -> dict[str, list[str]]:
+    bodies = {
+        "audits_ledgerentry_pend": "AFTER INSERT ON audits_ledgerentry BEGIN "
+        f"{PENDING} VALUES (NEW.entry_id); END"
+    }
+    for table, events, allowed in LOCKS:
+        for event in events:
+            if event != "TRUNCATE":
+                condition = "" if allowed is None else f"WHEN NOT ({allowed}) "
+                bodies[_name(table, event)] = (
+                    f"BEFORE {event} ON audits_{table} {condition}BEGIN "
+                    f"SELECT RAISE(ABORT, '{MESSAGE}: {event} of audits_{table}'); END"
+                )
+    return {
+        name: [f"DROP TRIGGER IF EXISTS {name}", f"CREATE TRIGGER {name} {body}"]
+        for name, body in bodies.items()
+    }
+
+
+def _statements(connection: BaseDatabaseWrapper) -> dict[str, list[str]]:
+    return _postgresql() if connection.vendor == "postgresql" else _sqlite()
+
+
+def install(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Create or replace every trigger."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        for statements in _statements(connection).values():
+            for statement in statements:
+                cursor.execute(statement)
+
+
+def drop(using: str = DEFAULT_DB_ALIAS) -> None:
+    """Remove every trigger: for tests that empty the tables or act as an attacker."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        for name, statements in _statements(connection).items():
+            if connection.vendor == "sqlite":
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name}")
+            elif "TRIGGER" in statements[-1].split("AS", 1)[0]:
+                table = statements[-1].split(" ON ")[1].split(" ")[0]
+                cursor.execute(f"DROP TRIGGER IF EXISTS {name} ON {table}")
+
+
+def install_after_migrate(*, using: str, **kwargs: Any) -> None:
+    """Receive `post_migrate`."""
+    if "audits_ledgerentry" in connections[using].introspection.table_names():
+        install(using)
+
+
+def problems(using: str = DEFAULT_DB_ALIAS) -> list[str]:
+    """Say which triggers are missing, switched off or altered; empty when all of them refuse."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            return _postgresql_problems(cursor)
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        found = dict(cursor.fetchall())
+    return [
+        f"trigger {name} is {'altered' if name in found else 'missing'}"
+        for name, (_, create) in _sqlite().items()
+        if found.get(name) != create
+    ]
+
+
+def _postgresql_problems(cursor: Any) -> list[str]:
+    cursor.execute(
+        "SELECT tgname, tgenabled, p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE tgname LIKE %s",
+        ["audits\\_%"],
+    )
+    found = {name: (enabled, source) for name, enabled, source in cursor.fetchall()}
+    sources = {
+        statement.split("FUNCTION ", 1)[1].split("()", 1)[0]: statement.split("$$")[1]
+        for statements in _postgresql().values()
+        for statement in statements
+        if "$$" in statement
+    }
+    result = []
+    for name, statements in _postgresql().items():
+        create = statements[-1]
+        if "TRIGGER" not in create.split("AS", 1)[0]:
+            continue
+        enabled, source = found.get(name, ("", ""))
+        function = create.rsplit("EXECUTE FUNCTION ", 1)[1].removesuffix("()")
+        if not enabled:
+            result.append(f"trigger {name} is missing")
+        elif enabled not in {"O", "A"}:
+            result.append(f"trigger {name} is switched off")
+        elif source != sources[function]:
+            result.append(f"trigger {name} is altered")
+    return result
