@@ -1,0 +1,73 @@
+"""Guess a mapping from the headings of a file, for a person to correct before anything is imported."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+from registry.imports.fields import CHOICE, DATE, FIELDS, INSTANT, ImportField
+
+CLOSE_ENOUGH = 0.84
+KEY_WORDS = frozenset(
+    {"id", "use case id", "model id", "identifier", "external id", "key", "number", "nummer"}
+)
+UNIT_WORDS = frozenset(
+    {"unit", "business unit", "department", "agency", "organisation", "organization", "bureau component", "organisatie", "publishing body"}
+)  # fmt: skip
+
+
+def suggest(headers: Sequence[str], *, name: str = "suggested", source: str = "") -> dict[str, Any]:
+    """Return a mapping document for ``headers``: each field takes its best column, each column serves one field."""
+    words = {header: normal(header) for header in headers}
+    scored = sorted(
+        (
+            (-_likeness(field, text), place, field.name, header)
+            for field in FIELDS.values()
+            for place, (header, text) in enumerate(words.items())
+        )
+    )
+    fields: dict[str, Any] = {}
+    used: set[str] = set()
+    for likeness, _, field, header in scored:
+        if -likeness < CLOSE_ENOUGH:
+            break
+        if field not in fields and header not in used:
+            fields[field] = _rule(FIELDS[field], header)
+            used.add(header)
+    if "name" not in fields and headers:
+        fields["name"] = next(
+            (header for header in headers if header not in used and "name" in words[header].split()),
+            headers[0],
+        )
+    key = [header for header, text in words.items() if text in KEY_WORDS][:1]
+    unit = [header for header, text in words.items() if text in UNIT_WORDS and header not in used][:1]
+    return {
+        "name": name,
+        "source": source or name,
+        "key": key
+        or [fields["name"] if isinstance(fields["name"], str) else fields["name"]["column"], *unit],
+        **({"unit": unit[0]} if unit else {}),
+        "fields": fields,
+    }
+
+
+def normal(header: str) -> str:
+    """Return a heading in words: case, punctuation, underscores and camel case aside."""
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
+    return " ".join(re.sub(r"[^\w]+|_", " ", spaced).casefold().split())
+
+
+def _likeness(field: ImportField, text: str) -> float:
+    return max(
+        SequenceMatcher(None, normal(word), text).ratio() if abs(len(word) - len(text)) < 12 else 0.0
+        for word in (field.name, field.label, *field.synonyms)
+    )
+
+
+def _rule(field: ImportField, header: str) -> Any:
+    """Let a guess never fail a row: what does not fit stays a custom field with a note."""
+    if field.type in {CHOICE, DATE, INSTANT}:
+        return {"column": header, "otherwise": "note"}
+    if field.max_length:
+        return {"column": header, "transforms": ["collapse", {"cut": field.max_length}]}
+    return header
