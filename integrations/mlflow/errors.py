@@ -27,6 +27,7 @@ CODE_OF_STATUS = {
     413: "INVALID_PARAMETER_VALUE",
     503: "TEMPORARILY_UNAVAILABLE",
 }
+CODE_OF_REFUSAL = {"rule_violation": "PERMISSION_DENIED", "model_exists": "RESOURCE_ALREADY_EXISTS"}
 
 
 class ProtocolError(Exception):
@@ -86,6 +87,5 @@ def name_taken(name: str, *, by_prompt: bool, for_prompt: bool) -> ProtocolError
 
 def from_domain(error: DomainError) -> ProtocolError:
     """Translate a refusal of the services. A broken rule is a 403: any 409 would read as "try again"."""
-    if error.code == "rule_violation":
-        return ProtocolError("PERMISSION_DENIED", error.message)
-    return ProtocolError(CODE_OF_STATUS.get(error.status, "BAD_REQUEST"), error.message)
+    code = CODE_OF_REFUSAL.get(error.code) or CODE_OF_STATUS.get(error.status, "BAD_REQUEST")
+    return ProtocolError(code, error.message)

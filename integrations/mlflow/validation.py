@@ -15,7 +15,8 @@ TAG_KEY_MAX = 250
 TAG_VALUE_MAX = 100_000
 DESCRIPTION_MAX = 5_000
 SOURCE_MAX = 500
-TEXT_MAX = 500  # run_id, run_link, model_id
+TEXT_MAX = 250  # run_id, model_id
+LINK_MAX = 500
 VERSION_MAX = 2**31 - 1
 
 _ALIAS = re.compile(r"[\w\-]*")

@@ -17,7 +17,6 @@ class ModelRow(NamedTuple):
     created_at: datetime
     updated_at: datetime
     description: str | None
-    user: str | None = None
 
 
 class VersionRow(NamedTuple):
@@ -30,12 +29,11 @@ class VersionRow(NamedTuple):
     stage: str
     description: str | None
     source: str
-    run_id: str
-    run_link: str
-    external_model_id: str
+    run_id: str | None
+    run_link: str | None
+    external_model_id: str | None
     status: str = READY
-    status_message: str = ""
-    user: str | None = None
+    status_message: str | None = None
 
 
 def millis(at: datetime) -> int:
@@ -61,18 +59,14 @@ def model_version(row: VersionRow, *, tags: Mapping[str, str], aliases: Iterable
         "creation_timestamp": millis(row.created_at),
         "last_updated_timestamp": millis(row.updated_at),
         "current_stage": row.stage,
-        "description": row.description or "",
+        "description": row.description,
         "source": row.source,
         "run_id": row.run_id,
         "run_link": row.run_link,
         "status": row.status,
+        "status_message": row.status_message or None,
+        "model_id": row.external_model_id or None,
     }
-    if row.user:
-        body["user_id"] = row.user
-    if row.status_message:
-        body["status_message"] = row.status_message
-    if row.external_model_id:
-        body["model_id"] = row.external_model_id
     return _with_lists(body, tags=pairs(tags), aliases=sorted(aliases))
 
 
@@ -88,13 +82,13 @@ def registered_model(
         "name": row.name,
         "creation_timestamp": millis(row.created_at),
         "last_updated_timestamp": millis(row.updated_at),
-        "description": row.description or "",
+        "description": row.description,
     }
-    if row.user:
-        body["user_id"] = row.user
     named = [{"alias": alias, "version": str(number)} for alias, number in sorted(aliases.items())]
     return _with_lists(body, latest_versions=list(latest), tags=pairs(tags), aliases=named)
 
 
 def _with_lists(body: dict[str, Any], **lists: list[Any]) -> dict[str, Any]:
-    return body | {name: items for name, items in lists.items() if items}
+    """Leave out what is null and what is an empty list; an empty string stays."""
+    shown = {name: value for name, value in body.items() if value is not None}
+    return shown | {name: items for name, items in lists.items() if items}

@@ -79,7 +79,7 @@ def bulk_save_as(
 def _bulk_chunk(rows: list[M], *, by: Any, now: datetime, reason: str, fields: Sequence[str] | None) -> None:
     model = type(rows[0])
     created = fields is None
-    with transaction.atomic(), audited_write():
+    with transaction.atomic(savepoint=False), audited_write():
         dates = {}
         if created:
             model._base_manager.bulk_create(rows)

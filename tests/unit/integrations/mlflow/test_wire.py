@@ -48,8 +48,15 @@ def test_a_bare_version():
 
 
 def test_a_full_version():
-    row = VERSION._replace(external_model_id="m-1", status_message="checked", user="ada")
+    row = VERSION._replace(external_model_id="m-1", status_message="checked")
     body = wire.model_version(row, tags={"k": "v"}, aliases=["b", "a"])
-    assert (body["model_id"], body["status_message"], body["user_id"]) == ("m-1", "checked", "ada")
+    assert (body["model_id"], body["status_message"]) == ("m-1", "checked")
     assert body["tags"] == [{"key": "k", "value": "v"}]
     assert body["aliases"] == ["a", "b"]
+
+
+def test_null_is_left_out_and_empty_stays():
+    body = wire.model_version(VERSION._replace(run_id=None, description=None), tags={})
+    assert "run_id" not in body
+    assert "description" not in body
+    assert body["run_link"] == ""

@@ -1,0 +1,235 @@
+"""Reads of the protocol: a version in one statement, a page of a search in at most two, however many rows there are."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import OuterRef, QuerySet, Subquery, TextField
+
+from integrations.mlflow import wire
+from integrations.mlflow.conditions import MODEL_COLUMNS, VERSION_COLUMNS, models_where, versions_where
+from integrations.mlflow.errors import ProtocolError, invalid, model_not_found, version_not_found
+from integrations.mlflow.grammar import MODELS, VERSIONS, parse_filter, parse_order
+from integrations.mlflow.paging import after, ordering, read_token, write_token
+from integrations.mlflow.stages import STAGES
+from mlops_portal.foundation.people.models import User
+from registry.models import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
+
+MODEL_FIELDS = ("pk", "name", "created_at", "counter__last_activity_at", "description")
+VERSION_FIELDS = (
+    "model__name",
+    "number",
+    "registered_at",
+    "updated_at",
+    "stage",
+    "description",
+    "source",
+    "run_id",
+    "run_link",
+    "external_model_id",
+    "status",
+    "status_message",
+)
+MAX_HOPS = 10  # of versions that were copied from versions
+
+
+class JsonPairs(Subquery):
+    """The two columns of a subquery as one JSON object, so that a row and its tags are one statement."""
+
+    output_field = TextField()
+    template = "(SELECT json_object_agg(p.first, p.second)::text FROM (%(subquery)s) p(first, second))"
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        """Write it in SQLite's words."""
+        template = (
+            "(WITH p(first, second) AS (%(subquery)s) SELECT json_group_object(p.first, p.second) FROM p)"
+        )
+        return super().as_sql(compiler, connection, template=template)
+
+
+def _pairs(raw: str | None) -> dict[str, Any]:
+    return json.loads(raw) if raw else {}
+
+
+def _model_tags() -> JsonPairs:
+    return JsonPairs(ModelTag.objects.filter(model=OuterRef("pk")).order_by("key").values("key", "value"))
+
+
+def _model_aliases() -> JsonPairs:
+    return JsonPairs(Alias.objects.filter(model=OuterRef("pk")).values("name", "version__number"))
+
+
+def _version_tags() -> JsonPairs:
+    return JsonPairs(VersionTag.objects.filter(version=OuterRef("pk")).order_by("key").values("key", "value"))
+
+
+def _version_aliases() -> JsonPairs:
+    return JsonPairs(Alias.objects.filter(version=OuterRef("pk")).values("name", "pk"))
+
+
+def _newest(stage: str) -> Subquery:
+    rows = ModelVersion.objects.filter(model=OuterRef("pk"), stage=stage, deleted_at__isnull=True)
+    return Subquery(rows.order_by("-number").values("pk")[:1])
+
+
+def models_of(user: User) -> QuerySet[RegisteredModel]:
+    """Return the models this user may see, prompts included."""
+    return RegisteredModel.objects.alive().visible_to(user)
+
+
+def versions_of(user: User) -> QuerySet[ModelVersion]:
+    """Return the versions this user may see; deleted ones and those of deleted models are gone."""
+    return ModelVersion.objects.alive().filter(model__deleted_at__isnull=True).visible_to(user)
+
+
+def _version(row: Sequence[Any], *, with_aliases: bool) -> dict[str, Any]:
+    *columns, tags, aliases = row
+    return wire.model_version(
+        wire.VersionRow(*columns), tags=_pairs(tags), aliases=_pairs(aliases) if with_aliases else ()
+    )
+
+
+def _version_rows(rows: QuerySet[ModelVersion]) -> QuerySet:
+    return rows.values_list(*VERSION_FIELDS, _version_tags(), _version_aliases())
+
+
+def version(user: User, name: str, number: int, shown: str = "") -> dict[str, Any]:
+    """Return one version with its aliases, in one statement."""
+    row = _version_rows(versions_of(user).filter(model__name=name, number=number)).first()
+    if row is None:
+        raise version_not_found(name, shown or number)
+    return _version(row, with_aliases=True)
+
+
+def new_version(name: str, row: ModelVersion, tags: dict[str, str]) -> dict[str, Any]:
+    """Show a version that was just registered, without reading it again."""
+    columns = [getattr(row, field) for field in VERSION_FIELDS[1:]]
+    return wire.model_version(wire.VersionRow(name, *columns), tags=dict(sorted(tags.items())))
+
+
+def version_by_alias(user: User, name: str, alias: str) -> dict[str, Any]:
+    """Return the version an alias points to; ``latest`` is the newest one."""
+    if alias.lower() == "latest":
+        found = latest_versions(user, name, ())
+        if not found:
+            raise ProtocolError("RESOURCE_DOES_NOT_EXIST", f"Latest version not found for model {name}.")
+        return found[0]
+    rows = versions_of(user).filter(model__name=name, aliases__name=alias, aliases__model__name=name)
+    row = _version_rows(rows).first()
+    if row is None:
+        if not models_of(user).filter(name=name).exists():
+            raise model_not_found(name)
+        raise invalid(f"Registered model alias {alias} not found.")
+    return _version(row, with_aliases=True)
+
+
+def download_uri(user: User, name: str, number: int, shown: str = "") -> str:
+    """Return where the artifacts are. A version copied from a version leads to that one's source."""
+    source: str | None = None
+    for _ in range(MAX_HOPS):
+        found = (
+            versions_of(user).filter(model__name=name, number=number).values_list("source", flat=True).first()
+        )
+        if found is None:
+            break
+        source = found
+        name, number = _copied_from(source)
+        if not name:
+            break
+    if source is None:
+        raise version_not_found(name, shown or number)
+    return source
+
+
+def _copied_from(source: str) -> tuple[str, int]:
+    if not source.startswith("models:/"):
+        return "", 0
+    name, _, number = source.removeprefix("models:/").rpartition("/")
+    return (
+        (name, int(number))
+        if name and number.isascii() and number.isdigit() and len(number) < 10
+        else ("", 0)
+    )
+
+
+def latest_versions(user: User, name: str, stages: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the newest version of each stage, of all stages when none is named."""
+    newest = (
+        models_of(user).filter(name=name).values_list(*(_newest(stage) for stage in stages or STAGES)).first()
+    )
+    if newest is None:
+        raise model_not_found(name)
+    rows = _version_rows(ModelVersion.objects.filter(pk__in=[pk for pk in newest if pk])).order_by("-number")
+    return [_version(row, with_aliases=True) for row in rows]
+
+
+def model(user: User, name: str) -> dict[str, Any]:
+    """Return one model with the newest version of each stage."""
+    found = _models(models_of(user).filter(name=name))
+    if not found:
+        raise model_not_found(name)
+    return found[0][1]
+
+
+def _models(rows: QuerySet[RegisteredModel]) -> list[tuple[Sequence[Any], dict[str, Any]]]:
+    """Read models with tags, aliases and newest versions, beside their columns: two statements for any number."""
+    newest = [_newest(stage) for stage in STAGES]
+    found = list(rows.values_list(*MODEL_FIELDS, _model_tags(), _model_aliases(), *newest))
+    wanted = [pk for row in found for pk in row[-len(STAGES) :] if pk]
+    latest: dict[int, dict[str, Any]] = {}
+    if wanted:
+        versions = ModelVersion.objects.filter(pk__in=wanted).values_list(
+            "pk", *VERSION_FIELDS, _version_tags()
+        )
+        latest = {pk: _version([*row, None], with_aliases=False) for pk, *row in versions}
+    models = []
+    for row in found:
+        *columns, tags, aliases = row[: -len(STAGES)]
+        versions_shown = [latest[pk] for pk in row[-len(STAGES) :] if pk]
+        body = wire.registered_model(
+            wire.ModelRow(*columns), tags=_pairs(tags), aliases=_pairs(aliases), latest=versions_shown
+        )
+        models.append((columns, body))
+    return models
+
+
+def search_models(
+    user: User, *, text: str | None, order_by: Sequence[str], size: int, token: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return one page of models and the token of the next page, if there is one."""
+    orders = parse_order(order_by, MODELS)
+    rows = models_where(models_of(user), parse_filter(text, MODELS))
+    place = read_token(token, orders)
+    if place is not None:
+        rows = rows.filter(after(orders, MODEL_COLUMNS, place))
+    by = ordering(orders, MODEL_COLUMNS)
+    # the page is cut first and decorated then, so that tags and versions are read for its rows only
+    page = rows.order_by(*by).values("pk")[: size + 1]
+    found = _models(RegisteredModel.objects.filter(pk__in=page).order_by(*by))
+    if len(found) <= size:
+        return [body for _, body in found], None
+    last = dict(zip(MODEL_FIELDS, found[size - 1][0], strict=True))
+    place = [last[MODEL_COLUMNS[order.key]] for order in orders]
+    return [body for _, body in found[:size]], write_token(orders, place)
+
+
+def search_versions(
+    user: User, *, text: str | None, order_by: Sequence[str], size: int, token: str | None
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return one page of versions and the token of the next page, if there is one."""
+    orders = parse_order(order_by, VERSIONS)
+    rows = versions_where(versions_of(user), parse_filter(text, VERSIONS))
+    place = read_token(token, orders)
+    if place is not None:
+        rows = rows.filter(after(orders, VERSION_COLUMNS, place))
+    by = ordering(orders, VERSION_COLUMNS)
+    page = rows.order_by(*by).values("pk")[: size + 1]
+    shown = (
+        ModelVersion.objects.filter(pk__in=page).order_by(*by).values_list(*VERSION_FIELDS, _version_tags())
+    )
+    found = list(shown)
+    bodies = [_version([*row, None], with_aliases=False) for row in found[:size]]
+    if len(found) <= size:
+        return bodies, None
+    last = dict(zip(VERSION_FIELDS, found[size - 1], strict=False))
+    return bodies, write_token(orders, [last[VERSION_COLUMNS[order.key]] for order in orders])
