@@ -68,6 +68,9 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "mlops_portal.foundation.web.middleware.PermissionsPolicyMiddleware",
+    "mlops_portal.foundation.web.middleware.TimeZoneMiddleware",
+    "mlops_portal.foundation.web.middleware.DomainErrorMiddleware",
 ]
 
 ROOT_URLCONF = "mlops_portal.urls"

@@ -1,0 +1,217 @@
+"""The design language as template tags; a builtin library, so templates need no `{% load %}`.
+
+Marks: icon pill tier sla hash avatar person delta count sparkline segments stacked bullet when
+Blocks: callout … endcallout, empty … endempty
+Parts: stat kv figure field form_fields facet sort_header panels job
+Filters: number plural when day duration filesize short_hash name initials
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from django import template
+from django.forms import BoundField
+from django.template import Context
+from django.utils import timezone
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString, mark_safe
+
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web import charts, marks, panels, svg, words
+from mlops_portal.foundation.web.forms import described
+from mlops_portal.foundation.web.jobs import JobRow
+
+register = template.Library()
+
+register.simple_tag(marks.icon, name="icon")
+register.simple_tag(marks.pill, name="pill")
+register.simple_tag(marks.tier, name="tier")
+register.simple_tag(marks.sla, name="sla")
+register.simple_tag(marks.hash_chip, name="hash")
+register.simple_tag(marks.avatar, name="avatar")
+register.simple_tag(marks.person, name="person")
+register.simple_tag(marks.delta, name="delta")
+register.simple_tag(marks.count, name="count")
+register.simple_tag(svg.sparkline, name="sparkline")
+register.simple_tag(svg.segments, name="segments")
+register.simple_tag(svg.stacked, name="stacked")
+register.simple_tag(svg.bullet, name="bullet")
+register.filter("plural", words.plural)
+register.filter("duration", words.duration)
+register.filter("size", words.size)
+register.filter("short_hash", marks.short_hash)
+register.filter("name", words.name_of)
+register.filter("initials", words.initials_of)
+
+
+@register.filter
+def number(value: Any, places: int | None = None) -> str:
+    """Write a number in thin groups of three."""
+    return words.number(value, places)
+
+
+@register.filter
+def when(value: datetime | date | None, absent: str = "none") -> SafeString:
+    """Write a moment in the reader's zone, or a date."""
+    return words.when(value, absent)
+
+
+@register.filter
+def may(user: Any, right: str) -> bool:
+    """Tell whether the person holds a right anywhere: `{% if request.user|may:"registry.register" %}`."""
+    return rights_of(user).has(right)
+
+
+@register.simple_tag
+def now_text() -> str:
+    """Write the present moment with its zone, for the line at the top of printed pages."""
+    local = timezone.localtime(timezone.now())
+    return f"{words.time_text(local)} {local:%Z}"
+
+
+@register.filter
+def message_tone(message: Any) -> str:
+    """Tone of one of Django's messages."""
+    return {"success": "ok", "warning": "warn", "error": "fail"}.get(message.level_tag, "info")
+
+
+@register.simple_block_tag
+def callout(
+    content: str,
+    tone: str,
+    title: str,
+    icon: str = "",
+    href: str = "",
+    action: str = "",
+    id: str = "",  # noqa: A002
+) -> SafeString:
+    """Say something about this page that changes what to do."""
+    button = format_html('<a class="btn" href="{}">{}</a>', href, action) if href else ""
+    return format_html(
+        '<div class="callout is-{}"{}>{}<div><b>{}</b><span>{}</span></div>{}</div>',
+        tone,
+        format_html(' id="{}"', id) if id else "",
+        marks.icon(icon or marks.GLYPHS[tone]),
+        title,
+        mark_safe(content.strip()),  # noqa: S308  (rendered by the template engine, escaped there)
+        button,
+    )
+
+
+@register.simple_block_tag
+def empty(content: str, title: str, icon: str = "inbox", href: str = "", action: str = "") -> SafeString:
+    """Say that there is nothing yet, and what to do."""
+    button = format_html('<a class="btn" href="{}">{}</a>', href, action) if href else ""
+    return format_html(
+        '<div class="empty">{}<h3>{}</h3><p>{}</p>{}</div>',
+        marks.icon(icon),
+        title,
+        mark_safe(content.strip()),  # noqa: S308  (rendered by the template engine, escaped there)
+        button,
+    )
+
+
+@register.inclusion_tag("components/stat.html")
+def stat(
+    label: str,
+    value: Any,
+    unit: str = "",
+    tone: str = "mute",
+    band: str = "",
+    points: Any = (),
+    goal: float | None = None,
+    target: str = "",
+    delta: str = "",
+    basis: str = "",
+    href: str = "",
+    lo: float | None = None,
+    hi: float | None = None,
+) -> dict[str, Any]:
+    """Show one measure: number, target or "No target", basis, trend and drill-down; `delta` is made by `delta`."""
+    return {
+        "label": label,
+        "value": value,
+        "unit": unit,
+        "tone": tone,
+        "band": band,
+        "spark": svg.sparkline(points, tone, goal, lo, hi) if points else "",
+        "target": target,
+        "delta": delta,
+        "basis": basis,
+        "href": href,
+    }
+
+
+@register.inclusion_tag("components/kv.html")
+def kv(pairs: Any, across: bool = False) -> dict[str, Any]:
+    """List facts about one thing: pairs of label and value, or label, value and a small note."""
+    rows = [(*pair, "")[:3] for pair in pairs]
+    return {"rows": rows, "across": across}
+
+
+@register.inclusion_tag("components/figure.html")
+def figure(spec: charts.Spec, id: str, size: str = "") -> dict[str, Any]:  # noqa: A002
+    """Show a chart, its caption and its data table from one object. `size="small"` for half-width panels."""
+    return {"spec": spec, "id": id, "size": size, "table": charts.table_of(spec), "json": spec.as_json()}
+
+
+@register.filter
+def chart_data(data: Any, element_id: str) -> SafeString:
+    """Write what a chart draws into a block that no browser runs."""
+    block = str(json_script(data))
+    return mark_safe(  # noqa: S308  (json_script escapes the data, format_html the id)
+        block.replace("<script", format_html('<script data-chart="{}"', element_id), 1)
+    )
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, wide: bool = False) -> dict[str, Any]:
+    """Show a form field: label above, hint below, error in the hint's place with a sign and words."""
+    return described(bound) | {"wide": wide}
+
+
+@register.inclusion_tag("components/form_fields.html")
+def form_fields(form: Any) -> dict[str, Any]:
+    """Show all fields of a form, with the error summary on top when more than one field is wrong."""
+    return {
+        "form": form,
+        "hidden": form.hidden_fields(),
+        "fields": [described(bound) for bound in form.visible_fields()],
+    }
+
+
+@register.inclusion_tag("components/facet.html")
+def facet(facet: Any, form_id: str = "") -> dict[str, Any]:
+    """Show one filter that names its value."""
+    return {"facet": facet, "form_id": form_id}
+
+
+@register.inclusion_tag("components/sort_header.html")
+def sort_header(column: Any, form_id: str = "list-form") -> dict[str, Any]:
+    """Show a column head; a sortable one is a submit button of the filter form."""
+    return {"column": column, "form_id": form_id}
+
+
+@register.inclusion_tag("components/panels.html", takes_context=True, name="panels")
+def panels_tag(context: Context, subject: Any, place: str = "main") -> dict[str, Any]:
+    """Show the panels that applications above registered for this object; each loads itself."""
+    return {"panels": panels.panels_for(subject, user=context["request"].user, place=place)}
+
+
+@register.inclusion_tag("components/panel_tabs.html", takes_context=True)
+def panel_tabs(context: Context, subject: Any, current: str = "") -> dict[str, Any]:
+    """Show the tabs that applications above registered for this object."""
+    found = panels.panels_for(subject, user=context["request"].user, place="tab")
+    return {"tabs": found, "current": current}
+
+
+@register.inclusion_tag("components/panel_actions.html", takes_context=True)
+def panel_actions(context: Context, subject: Any) -> dict[str, Any]:
+    """Show the buttons that applications above registered for this object."""
+    return {"actions": panels.panels_for(subject, user=context["request"].user, place="action")}
+
+
+@register.inclusion_tag("components/job.html")
+def job(job: Any) -> dict[str, Any]:
+    """Show a job; while it runs the row asks for itself every two seconds."""
+    return {"row": JobRow(job)}

@@ -1,0 +1,75 @@
+"""Who may open a page: sign in, hold the right, see the object. The answer comes before anything is read."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import resolve_url
+
+from mlops_portal.foundation.errors import NotAllowed
+from mlops_portal.foundation.people import rights as people_rights
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Tell a request for a part of a page from one for the whole (a restored page is whole)."""
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.history_restore_request and not htmx.boosted
+
+
+def scope_of(subject: Any) -> dict[str, int | None]:
+    """Unit and model that decide who may act on an object."""
+    label = subject._meta.label_lower
+    unit_id = subject.pk if label == "foundation.businessunit" else getattr(subject, "unit_id", None)
+    model_id = subject.pk if label == "registry.registeredmodel" else getattr(subject, "model_id", None)
+    return {"unit_id": unit_id, "model_id": model_id}
+
+
+class PermittedMixin:
+    """Login first, then the right (403). `right = None` means: everybody who is signed in.
+
+    A list asks whether the right is held anywhere; pages of one object ask on that object's unit.
+    """
+
+    right: str | tuple[str, ...] | None = None
+    request: HttpRequest
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Refuse strangers before the page does anything."""
+        if not request.user.is_authenticated:
+            if is_fragment(request):
+                return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
+            return redirect_to_login(request.get_full_path())
+        self.check_right()
+        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+
+    def check_right(self) -> None:
+        """Refuse people who hold the right nowhere.
+
+        Raises:
+            NotAllowed: naming the right in words.
+        """
+        if self.right is not None and not self.holds(self.right):
+            first = self.right if isinstance(self.right, str) else self.right[0]
+            people_rights.require(self.request.user, first)
+
+    def check_scope(self, subject: Any) -> None:
+        """Refuse people who do not hold the right on this object.
+
+        Raises:
+            NotAllowed: naming the right in words.
+        """
+        if self.right is None:
+            return
+        scope = scope_of(subject)
+        if scope["unit_id"] is None and scope["model_id"] is None:
+            return
+        if not self.holds(self.right, **scope):
+            first = self.right if isinstance(self.right, str) else self.right[0]
+            people_rights.require(self.request.user, first, **scope)
+            raise NotAllowed("You have no right to do this here.")
+
+    def holds(self, right: str | tuple[str, ...], **scope: int | None) -> bool:
+        """Tell whether the person holds one of the rights, here or anywhere."""
+        rights = people_rights.rights_of(self.request.user)
+        return any(rights.has(name, **scope) for name in ([right] if isinstance(right, str) else right))

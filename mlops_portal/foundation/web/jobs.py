@@ -1,0 +1,68 @@
+"""How a job looks while it runs and when it ended. The job itself belongs to `foundation.work`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from mlops_portal.foundation.web.words import duration, number
+
+TONES = {"queued": "mute", "running": "info", "succeeded": "ok", "failed": "fail", "stopped": "warn"}
+WORDS = {"queued": "Waiting", "succeeded": "Ready", "failed": "Failed", "stopped": "Stopped"}
+SURE_AFTER_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A job as a page shows it."""
+
+    job: Any
+    now: datetime | None = None
+
+    @property
+    def tone(self) -> str:
+        """Tone of the row."""
+        return TONES.get(self.job.state, "mute")
+
+    @property
+    def word(self) -> str:
+        """State in one word, empty while the bar shows it."""
+        return WORDS.get(self.job.state, "")
+
+    @property
+    def progress(self) -> str:
+        """Done of total in words, with the phase."""
+        phase = self.job.phase or ("Waiting for a free worker" if self.job.state == "queued" else "Working")
+        if not self.job.total:
+            return phase
+        return f"{phase}, {number(self.job.done)} of {number(self.job.total)}"
+
+    @property
+    def left(self) -> str:
+        """Percent, and the time left once the pace is known."""
+        if not self.job.total:
+            return ""
+        text = f"{self.job.percent} %"
+        started, done = self.job.started_at, self.job.done
+        if not started or not done:
+            return text
+        spent = ((self.now or timezone.now()) - started).total_seconds()
+        if spent < SURE_AFTER_SECONDS:
+            return text
+        return f"{text}, about {duration(spent / done * (self.job.total - done))} left"
+
+    @property
+    def result_url(self) -> str:
+        """Where the result is, when the handler left an address in it."""
+        return (self.job.result or {}).get("url", "")
+
+    @property
+    def result_label(self) -> str:
+        """What the result is called: its size for files."""
+        return (self.job.result or {}).get("label", "Open")
+
+    @property
+    def digest(self) -> str:
+        """Digest of the result, when it is a file."""
+        return (self.job.result or {}).get("sha256", "")

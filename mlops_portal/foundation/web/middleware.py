@@ -1,0 +1,84 @@
+"""What happens around every page: the reader's zone, refusals as answers, and what browsers may not use."""
+
+import logging
+from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.functional import cached_property
+
+from mlops_portal.foundation.errors import DomainError
+from mlops_portal.foundation.ids import uuid7
+from mlops_portal.foundation.web.error_views import render_error
+
+log = logging.getLogger("mlops_portal.web")
+Next = Callable[[HttpRequest], HttpResponse]
+PERMISSIONS = ", ".join(
+    f"{name}=()"
+    for name in (
+        "accelerometer",
+        "camera",
+        "display-capture",
+        "geolocation",
+        "gyroscope",
+        "microphone",
+        "payment",
+        "usb",
+    )
+)
+
+
+class PermissionsPolicyMiddleware:
+    """Switches off what the portal never uses."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        return response
+
+
+class TimeZoneMiddleware:
+    """Shows times in the person's zone, else in the portal's."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    @cached_property
+    def default(self) -> ZoneInfo:
+        """The zone of the portal."""
+        return ZoneInfo(settings.PORTAL_TIME_ZONE)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with timezone.override(self.zone_of(request)):
+            return self.get_response(request)
+
+    def zone_of(self, request: HttpRequest) -> ZoneInfo:
+        """Return the zone of this person."""
+        name = getattr(request.user, "time_zone", "")
+        try:
+            return ZoneInfo(name) if name else self.default
+        except (ZoneInfoNotFoundError, ValueError):
+            return self.default
+
+
+class DomainErrorMiddleware:
+    """Turns anticipated refusals into answers, so that views need no try. Names other errors by an incident id."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer a domain error; give every other error a number that the page and the log share."""
+        if isinstance(exception, DomainError):
+            return render_error(request, exception)
+        request.incident_id = str(uuid7())
+        log.error("Incident %s at %s", request.incident_id, request.path)
+        return None

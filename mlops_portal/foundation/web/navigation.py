@@ -1,0 +1,109 @@
+"""The main navigation: applications register items in `ready()`; pages sort them and hide what nobody can use."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from mlops_portal.foundation.people.rights import rights_of
+
+GROUPS = ("Work", "Portfolio", "Oversight", "System")
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One link. `count(user)` gives a number or None; `tone` colours it; `right` hides it, None shows it to all."""
+
+    group: str
+    label: str
+    icon: str
+    url_name: str
+    right: str | tuple[str, ...] | None = None
+    order: int = 100
+    count: Callable[[Any], int | None] | None = None
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerBox:
+    """What the foot of the navigation says about the ledger."""
+
+    tone: str
+    title: str
+    text: str
+    head: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A navigation item as a page shows it."""
+
+    label: str
+    icon: str
+    url: str
+    is_current: bool
+    count: int | None
+    tone: str
+
+
+_items: dict[tuple[str, str], NavItem] = {}
+_ledger_box: list[Callable[[HttpRequest], LedgerBox | None]] = []
+
+
+def register(item: NavItem) -> None:
+    """Add one item; registering the same item again changes nothing.
+
+    Raises:
+        ValueError: the group is unknown, or another item has this label.
+    """
+    if item.group not in GROUPS:
+        raise ValueError(f"{item.label}: no navigation group {item.group!r}, use one of {', '.join(GROUPS)}")
+    known = _items.get((item.group, item.label))
+    if known is not None and known.url_name != item.url_name:
+        raise ValueError(f"The navigation has {item.group} / {item.label} already")
+    _items[item.group, item.label] = item
+
+
+def register_ledger_box(provider: Callable[[HttpRequest], LedgerBox | None]) -> None:
+    """Set who tells the state of the ledger; None keeps the box away for people who may not see it."""
+    _ledger_box[:] = [provider]
+
+
+def ledger_box(request: HttpRequest) -> LedgerBox | None:
+    """Return the state of the ledger as this person may see it."""
+    return _ledger_box[0](request) if _ledger_box else None
+
+
+def may(user: Any, right: str | tuple[str, ...] | None) -> bool:
+    """Tell whether the person holds the right (or one of them) anywhere."""
+    if right is None:
+        return True
+    rights = rights_of(user)
+    return any(rights.has(name) for name in ([right] if isinstance(right, str) else right))
+
+
+def items_for(user: Any) -> list[NavItem]:
+    """Items this person can ever use, in the order of groups."""
+    allowed = [item for item in _items.values() if may(user, item.right)]
+    return sorted(allowed, key=lambda item: (GROUPS.index(item.group), item.order, item.label))
+
+
+def groups_for(request: HttpRequest) -> list[tuple[str, list[Link]]]:
+    """Build the navigation of this page; the current item is the one with the longest matching address."""
+    found: list[tuple[str, NavItem, str]] = []
+    for item in items_for(request.user):
+        try:
+            found.append((item.group, item, reverse(item.url_name)))
+        except NoReverseMatch:
+            continue
+    here = max((url for _, _, url in found if request.path.startswith(url)), key=len, default=None)
+    groups: dict[str, list[Link]] = {name: [] for name in GROUPS}
+    for group, item, url in found:
+        amount = item.count(request.user) if item.count else None
+        groups[group].append(
+            Link(item.label, item.icon, url, is_current=url == here, count=amount, tone=item.tone)
+        )
+    return [(name, links) for name, links in groups.items() if links]

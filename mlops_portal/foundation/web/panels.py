@@ -1,0 +1,66 @@
+"""Panels: an application above shows its content on a page below without the page knowing it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.urls import reverse
+
+from mlops_portal.foundation.people.rights import rights_of
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A part of another page. `url_name` is reversed with the object's pk; `applies(obj)` may leave it out."""
+
+    label: str
+    name: str
+    title: str
+    url_name: str
+    right: str | None = None
+    order: int = 100
+    place: Literal["main", "rail", "tab", "action"] = "main"
+    applies: Callable[[Any], bool] | None = None
+    icon: str = ""
+    is_primary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedPanel:
+    """A panel with the address for one object."""
+
+    name: str
+    title: str
+    url: str
+    icon: str = ""
+    is_primary: bool = False
+
+
+_panels: dict[tuple[str, str], Panel] = {}
+
+
+def register(panel: Panel) -> None:
+    """Add a panel to the pages of one model, e.g. label `registry.ModelVersion`."""
+    _panels[panel.label, panel.name] = panel
+
+
+def panels_for(subject: Any, *, user: Any, place: str = "main") -> list[PlacedPanel]:
+    """Panels for this object that the person may see, in order."""
+    label = subject._meta.label
+    scope = {"unit_id": getattr(subject, "unit_id", None), "model_id": getattr(subject, "model_id", None)}
+    rights = rights_of(user)
+    chosen = [
+        panel
+        for panel in _panels.values()
+        if panel.label == label
+        and panel.place == place
+        and (panel.right is None or rights.has(panel.right, **scope))
+        and (panel.applies is None or panel.applies(subject))
+    ]
+    chosen.sort(key=lambda panel: (panel.order, panel.name))
+    return [
+        PlacedPanel(
+            panel.name, panel.title, reverse(panel.url_name, args=[subject.pk]), panel.icon, panel.is_primary
+        )
+        for panel in chosen
+    ]

@@ -1,0 +1,18 @@
+"""Addresses of pages that belong to no application."""
+
+from django.urls import path
+
+from mlops_portal.foundation.web import views
+
+app_name = "web"
+urlpatterns = [
+    path("notifications/", views.Notifications.as_view(), name="notifications"),
+    path("search/", views.Search.as_view(), name="search"),
+    path("search/palette", views.Palette.as_view(), name="palette"),
+    path("jobs/<int:pk>/", views.JobFragment.as_view(), name="job"),
+    path("jobs/<int:pk>/stop/", views.JobStop.as_view(), name="job-stop"),
+    path("views/save/", views.ViewSave.as_view(), name="view-save"),
+    path("views/<int:pk>/delete/", views.ViewDelete.as_view(), name="view-delete"),
+    path("profile/", views.Profile.as_view(), name="profile"),
+    path("kit/", views.Kit.as_view(), name="kit"),
+]

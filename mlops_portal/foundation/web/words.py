@@ -1,0 +1,96 @@
+"""How numbers, times, durations and names are written on pages. Files use ISO 8601 instead."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+THIN = "\u202f"
+MINUS = "\u2212"
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def number(value: float | Decimal | None, places: int | None = None) -> str:
+    """Write a number in thin groups of three; nothing known is "none", never an empty cell."""
+    if value is None or value == "":
+        return "none"
+    text = f"{value:,.{places}f}" if places is not None else f"{value:,}"
+    return text.replace(",", THIN).replace("-", MINUS)
+
+
+def plural(count: int, noun: str) -> str:
+    """Count a noun: `plural(1, "model")`, `plural(2, "entry,entries")`."""
+    one, _, many = noun.partition(",")
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def day_text(value: date) -> str:
+    """Write a date as `17 Nov 2026`."""
+    return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
+
+
+def time_text(value: datetime) -> str:
+    """Write a moment as `17 Nov 2026 10:40`, in the reader's zone."""
+    local = timezone.localtime(value) if timezone.is_aware(value) else value
+    return f"{day_text(local)} {local:%H:%M}"
+
+
+def when(value: datetime | date | None, absent: str = "none") -> SafeString:
+    """Write a moment or a date as a `<time>` element that carries the exact value."""
+    if not value:
+        return format_html('<span class="muted">{}</span>', absent)
+    text = time_text(value) if isinstance(value, datetime) else day_text(value)
+    return format_html('<time class="nowrap" datetime="{}">{}</time>', value.isoformat(), text)
+
+
+def duration(value: timedelta | float | None) -> str:
+    """Write a span of time in its two largest units: `2 h 10 min`, `3 d`, `41 s`."""
+    if value is None:
+        return "none"
+    seconds = int(abs(value.total_seconds() if isinstance(value, timedelta) else value))
+    parts = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {unit}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"
+
+
+def size(value: int | None) -> str:
+    """Write a file size in decimal units: `2.1 MB`."""
+    if value is None:
+        return "none"
+    amount = float(value)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            break
+        amount /= 1000
+    return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+
+
+def name_of(person: Any) -> str:
+    """Name a person or account; nobody is the portal itself."""
+    if person is None:
+        return "The portal"
+    if isinstance(person, str):
+        return person
+    for attribute in ("full_name", "name", "get_full_name"):
+        found = getattr(person, attribute, "")
+        found = found() if callable(found) else found
+        if found:
+            return str(found)
+    return str(person)
+
+
+def initials_of(person: Any) -> str:
+    """Two letters for an avatar, from the first and the last name."""
+    words = [
+        word for word in name_of(person).replace("@", " ").replace(".", " ").split() if word[:1].isalnum()
+    ]
+    letters = words[0][:1] + words[-1][:1] if len(words) > 1 else (words[0][:2] if words else "?")
+    return letters.upper()

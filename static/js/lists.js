@@ -1,0 +1,39 @@
+/* Lists: facets name what is chosen at once, controls outside the filter form submit it, empty values stay out of the address. */
+(() => {
+  const label = (input) => [...input.closest('label').childNodes].filter((n) => n.nodeType === Node.TEXT_NODE).map((n) => n.textContent).join('').trim();
+
+  document.addEventListener('change', (e) => {
+    const facet = e.target.closest?.('details[data-facet]');
+    if (facet) {
+      const all = [...facet.querySelectorAll('input')];
+      const on = all.filter((input) => input.checked && input.value);
+      const text = on.length < 3 ? on.map(label).join(', ') : `${on.length} of ${all.length}`;
+      facet.classList.toggle('on', on.length > 0);
+      facet.querySelector('[data-facet-value]').textContent = text;
+    }
+    if (e.target.matches?.('[form="list-form"]') && !e.target.closest('form#list-form')) e.target.form?.requestSubmit();
+  });
+
+  document.body.addEventListener('htmx:configRequest', (e) => {
+    if (e.detail.elt?.id !== 'list-form') return;
+    for (const [name, value] of [...e.detail.formData.entries()]) if (value === '') e.detail.formData.delete(name);
+  });
+
+  // Selecting rows shows the selection bar; the form itself names what is allowed
+  const count = (form) => {
+    const bar = form.querySelector('[data-bulk]');
+    if (!bar) return;
+    const n = form.querySelectorAll('[data-select]:checked').length;
+    bar.hidden = n === 0;
+    const out = bar.querySelector('[data-bulk-count]');
+    if (out) out.textContent = `${n} selected`;
+  };
+  document.addEventListener('change', (e) => { if (e.target.matches?.('[data-select]')) count(e.target.closest('form')); });
+  document.addEventListener('click', (e) => {
+    const clear = e.target.closest('[data-bulk-clear]');
+    if (!clear) return;
+    const form = clear.closest('form');
+    for (const box of form.querySelectorAll('[data-select]:checked')) box.checked = false;
+    count(form);
+  });
+})();
