@@ -227,7 +227,8 @@ def _after_stop(this: JobRun, context: WorkContext) -> None:
 
 def _after_error(this: JobRun, kind: JobKind, error: Exception) -> None:
     logger.error("Job %s (%s) failed", this.job.pk, kind.name, exc_info=error)
-    close_old_connections()
+    if not connection.in_atomic_block:
+        close_old_connections()
     text = f"{type(error).__name__}: {error}"[:4000]
     if not kind.idempotent or this.job.attempt >= kind.attempts:
         _finish(this, JobState.FAILED, error=text)

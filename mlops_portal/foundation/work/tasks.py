@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ParamSpec, TypeVar
 
-from django_tasks.base import DEFAULT_TASK_PRIORITY, Task
 from django_tasks import task as plain_task
+from django_tasks.base import DEFAULT_TASK_PRIORITY, Task
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -131,6 +131,7 @@ class Worker:
         try:
             self.beat()
             while not self._ended.wait(BEAT_EVERY_SECONDS):
+                close_old_connections()
                 self.beat()
             leases.sign_off(kind="worker", holder=self.holder)
         except DatabaseError:
@@ -141,7 +142,6 @@ class Worker:
     def beat(self) -> None:
         """Renew heartbeat and leases, and learn whether the running job was stopped or taken over."""
         try:
-            close_old_connections()
             now = timezone.now()
             leases.beat(kind="worker", holder=self.holder, now=now)
             claim = self._claim
@@ -169,6 +169,7 @@ def _settle(claim: Claim, write: Callable[[DBTaskResult], None]) -> None:
 
 
 def _again(row: DBTaskResult, at: datetime) -> None:
+    """Put the row back into the queue; the backend writes "at once" as the last representable time."""
     row.status, row.run_after = TaskResultStatus.READY, at
     row.save(update_fields=["status", "run_after"])
 
@@ -229,7 +230,7 @@ def _recover(row: DBTaskResult, now: datetime) -> None:
         "The worker of task %s (%s) is gone; %s", row.pk, row.task_path, "again" if again else "failed"
     )
     if again:
-        _again(row, now)
+        _again(row, get_date_max())
     else:
         row.set_failed(
             WorkerLost(f"the worker {row.worker_ids[-1] if row.worker_ids else ''} stopped answering")

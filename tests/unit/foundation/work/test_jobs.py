@@ -62,9 +62,9 @@ def test_a_job_hands_its_parameters_to_the_handler_and_keeps_what_it_returns(dec
 
 def test_a_job_whose_cause_is_rolled_back_never_runs(declare):
     declare(lambda run: {})
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         start()
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert run() == 0
     assert not Job.objects.exists()
 

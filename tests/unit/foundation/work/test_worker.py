@@ -178,7 +178,7 @@ def test_pauses_grow_up_to_an_hour():
 
 
 def test_a_task_enqueued_in_a_failed_transaction_is_gone():
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         repeatable.enqueue(number=1)
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert worker.run_pending() == 0
