@@ -16,7 +16,7 @@ from approvals.facts import FactType, Observed
 from approvals.policy.document import TIERS, Gate, PolicyDocument, StageRule
 from approvals.policy.gates import evaluate_gates
 from approvals.policy.vocabulary import VOCABULARY_TYPES
-from approvals.states import Meaning
+from approvals.states import Meaning, Severity
 
 CATALOGUE = Path(__file__).parent / "controls.yaml"
 RELEASE_KINDS = ("deploy", "promote")
@@ -262,31 +262,45 @@ def _light(policy: PolicyDocument, _checks: Mapping[str, Any]) -> Iterator[Findi
 
 
 def _gates(policy: PolicyDocument, types: Mapping[str, FactType]) -> Iterator[Finding]:
+    """Try every gate on changes about which nothing is known.
+
+    A gate that stops none of them (``rule: true || …``, ``applies_when: tier > 4``) serves nothing, and a control
+    that no stopping gate serves is not served.
+    """
+    stopping: set[str] = set()
     for tier in TIERS:
-        for kind in sorted(set(RELEASE_KINDS) & policy.scope.kinds):
-            served = _served_controls(policy, kind, tier, types)
-            for control, tiers in GATED_CONTROLS.items():
+        for kind in sorted(policy.scope.kinds):
+            stopped = _stopped(policy, kind, tier, types, "mandatory")
+            stopping |= {gate.id for gate in (*stopped, *_stopped(policy, kind, tier, types, "optional"))}
+            served = {gate.control for gate in stopped}
+            for control, tiers in GATED_CONTROLS.items() if kind in RELEASE_KINDS else ():
                 if tier in tiers and control not in served:
                     message = f"No blocking gate serves {control} when the change of a tier {tier} model is to {kind}."
                     yield Finding(control, "gates", message)
+    for gate in policy.gates:
+        if (
+            gate.severity == Severity.BLOCK
+            and "production" in gate.scope.environments
+            and gate.id not in stopping
+        ):
+            message = f"{gate.id} lets every change through about which nothing is known."
+            yield Finding(gate.control, f"gates.{gate.id}", message)
 
 
-def _served_controls(policy: PolicyDocument, kind: str, tier: int, types: Mapping[str, FactType]) -> set[str]:
-    """Return the controls whose gates stop a change about which nothing is known.
-
-    A gate that lets such a change through (``rule: true || …``, ``applies_when: tier > 4``) serves nothing.
-    """
+def _stopped(
+    policy: PolicyDocument, kind: str, tier: int, types: Mapping[str, FactType], governance: str
+) -> list[Gate]:
     known = {"kind": kind, "tier": tier, "is_production": True}
     readings = evaluate_gates(
         policy,
         kind=kind,
         tier=tier,
         environment="production",
-        governance="mandatory",
+        governance=governance,
         observations={name: Observed(value=value) for name, value in known.items()},
         types=types,
     )
-    return {reading.gate.control for reading in readings if reading.blocks}
+    return [reading.gate for reading in readings if reading.blocks]
 
 
 COMPARISONS: tuple[Callable[[PolicyDocument, Mapping[str, Any]], Iterator[Finding]], ...] = (

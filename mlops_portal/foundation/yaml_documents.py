@@ -17,6 +17,8 @@ from mlops_portal.foundation.errors import FieldError, Invalid
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
 Path = tuple[str | int, ...]
+# The same language in C, ten times as fast, where the library was built with it.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +131,7 @@ def read_yaml(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> YamlDocument:
     try:
         decoded = raw.decode("utf-8-sig")
         _check_events(decoded)
-        root = yaml.compose(decoded, Loader=yaml.SafeLoader)
+        root = yaml.compose(decoded, Loader=LOADER)
     except UnicodeDecodeError as error:
         raise DocumentInvalid([Problem(f"The text is not UTF-8 (byte {error.start + 1}).")]) from error
     except yaml.MarkedYAMLError as error:
@@ -153,7 +155,7 @@ def read_yaml(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> YamlDocument:
 def _check_events(text: str) -> None:
     """Refuse what makes a short text a large or a strange document, before anything is built from it."""
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=LOADER):
         at = (event.start_mark.line + 1, event.start_mark.column + 1)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
