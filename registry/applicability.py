@@ -161,12 +161,12 @@ def adoption(facts: GovernanceFacts) -> Adoption:
 
 
 def _experiment_reason(facts: GovernanceFacts) -> str:
-    lacks = ["a production environment", f"{ENTERPRISE_UNITS} consuming units"]
-    if not facts.has_objective:
-        lacks.insert(0, "a stated objective")
+    lacks = [] if facts.has_objective else ["no stated objective"]
+    lacks.append("no production environment")
     if not facts.consumers:
-        lacks.append("consumers")
-    return f"It has no {', no '.join(lacks)}."
+        lacks.append("no consumer")
+    lacks.append(f"fewer than {ENTERPRISE_UNITS} consuming units")
+    return f"It has {', '.join(lacks)}."
 
 
 def _names(names: Sequence[str]) -> str:
