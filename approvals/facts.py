@@ -124,20 +124,22 @@ class FactRegistry:
         wanted = sorted(set(names))
         found: dict[GroupResolver, Mapping[Subject, Mapping[str, Answer]]] = {}
         for name in wanted:
-            group = self._groups.get(name)
-            if group is not None and group not in found:
-                found[group] = group(subjects, now)
+            if name in self._groups and self._groups[name] not in found:
+                found[self._groups[name]] = self._groups[name](subjects, now)
         return {
-            subject: {
-                name: _observed(found.get(self._groups.get(name), {}).get(subject, {}).get(name))
-                for name in wanted
-            }
-            for subject in subjects
+            subject: {name: self._answer(name, subject, found) for name in wanted} for subject in subjects
         }
 
-
-def _observed(answer: Answer) -> Observed | None:
-    return answer if answer is None or isinstance(answer, Observed) else Observed(value=answer)
+    def _answer(
+        self,
+        name: str,
+        subject: Subject,
+        found: Mapping[GroupResolver, Mapping[Subject, Mapping[str, Answer]]],
+    ) -> Observed | None:
+        if name not in self._groups:
+            return None
+        answer = found[self._groups[name]].get(subject, {}).get(name)
+        return answer if answer is None or isinstance(answer, Observed) else Observed(value=answer)
 
 
 facts = FactRegistry()

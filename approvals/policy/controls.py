@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from approvals.facts import FactType, Observed
+from approvals.facts import FactType, FactValue, Observed
 from approvals.policy.document import TIERS, Gate, PolicyDocument, StageRule
 from approvals.policy.gates import evaluate_gates
 from approvals.policy.vocabulary import VOCABULARY_TYPES
@@ -290,7 +290,7 @@ def _gates(policy: PolicyDocument, types: Mapping[str, FactType]) -> Iterator[Fi
 def _stopped(
     policy: PolicyDocument, kind: str, tier: int, types: Mapping[str, FactType], governance: str
 ) -> list[Gate]:
-    known = {"kind": kind, "tier": tier, "is_production": True}
+    known: dict[str, FactValue] = {"kind": kind, "tier": tier, "is_production": True}
     readings = evaluate_gates(
         policy,
         kind=kind,

@@ -103,7 +103,7 @@ def _convert(value: FactValue | Decimal, fact_type: FactType) -> Any:
         case FactType.BOOL:
             return value if isinstance(value, bool) else None
         case FactType.INT:
-            return value if _is_integer(value) and abs(value) < 2**63 else None
+            return value if _is_integer(value) else None
         case FactType.DOUBLE:
             number = (
                 float(value)
@@ -116,11 +116,12 @@ def _convert(value: FactValue | Decimal, fact_type: FactType) -> Any:
         case FactType.STRINGS:
             return _items(value, lambda item: isinstance(item, str))
         case FactType.INTS:
-            return _items(value, lambda item: _is_integer(item) and abs(item) < 2**63)
+            return _items(value, _is_integer)
 
 
 def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Tell whether ``value`` is a whole number that the engine can hold."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def _items(value: Any, allowed: Any) -> list[Any] | None:

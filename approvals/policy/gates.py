@@ -1,6 +1,6 @@
 """Gates over facts: what each says, with the sentence, the number and the limit that a reader sees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,23 +84,34 @@ def derived_facts(document: PolicyDocument, *, tier: int, observations: Observat
         "accepted_grades": GRADES[GRADES.index(document.minimum_grade[tier]) :],
     }
     derived = {name: Observed(value=value) for name, value in values.items() if value is not None}
-    sources = [observations.get(name) for name in DERIVED_FROM["document_score"]]
-    if all(source is not None for source in sources):
-        approved, draft, excused, traits = (frozenset(source.value) for source in sources if source)  # type: ignore[arg-type]
+    sources = [
+        source
+        for name in DERIVED_FROM["document_score"]
+        if (source := observations.get(name)) is not None and isinstance(source.value, tuple | list)
+    ]
+    if len(sources) == len(DERIVED_FROM["document_score"]):
+        approved, draft, excused, traits = (frozenset(map(str, source.value)) for source in sources)  # type: ignore[arg-type]
         score, missing = document_score(
             document, tier=tier, approved=approved, draft=draft, excused=excused, traits=traits
         )
-        rests_on = _joined(source for source in sources if source)
-        derived["document_score"] = Observed(value=score, **rests_on)
+        rests_on = _joined(sources)
+        # Approved, draft and excused sections come from one reading of the documents: each line once.
+        lines = tuple(dict.fromkeys(line for source in sources for line in source.readings))
+        derived["document_score"] = Observed(value=score, readings=lines, **rests_on)
         derived["documents_missing"] = Observed(value=missing, **rests_on)
     return derived
 
 
-def _joined(sources: Any) -> dict[str, Any]:
-    sources = list(sources)
+def _rank(grade: str) -> int:
+    """Return the place of a grade; one that nobody gave or knows counts as declared."""
+    return GRADES.index(grade) if grade in GRADES else 0
+
+
+def _joined(sources: Collection[Observed]) -> dict[str, Any]:
+    """Return what facts rest on together: the weakest grade and all evidence."""
     grades = [source.grade for source in sources if source.grade]
     return {
-        "grade": min(grades, key=GRADES.index, default=""),
+        "grade": min(grades, key=_rank, default=""),
         "digests": {name: digest for source in sources for name, digest in source.digests.items()},
     }
 
@@ -152,7 +163,7 @@ def _evaluate(
     gate: Gate, document: PolicyDocument, tier: int, observations: Observations, types: Mapping[str, FactType]
 ) -> GateReading:
     named = _gate_facts(gate, types)
-    used = {name: observed for name in sorted(named) if (observed := observations.get(name)) is not None}
+    used = {name: found for name in sorted(named) if (found := observations.get(name)) is not None}
     values: dict[str, FactValue | None] = {
         name: used[name].value if name in used else None for name in sorted(named)
     }
@@ -166,7 +177,7 @@ def _evaluate(
         outcome, message = GateOutcome.NO_DATA, f"Cannot be decided: {undecided.reason}."
     elif not answer.holds:
         outcome, message = GateOutcome.FAIL, render(gate.message, values)
-    elif required and GRADES.index(grade or GRADES[0]) < GRADES.index(required):
+    elif required and _rank(grade) < _rank(required):
         outcome = GateOutcome.FAIL
         message = f"The evidence is graded {grade or GRADES[0]}; tier {tier} needs {required} or better."
     else:
@@ -199,7 +210,7 @@ def _required_grade(gate: Gate, document: PolicyDocument, tier: int) -> str:
     if gate.evidence not in GRADED_EVIDENCE:
         return gate.minimum_grade.get(tier, "")
     general = document.minimum_grade[tier] if gate.severity == Severity.BLOCK else GRADES[0]
-    return max(general, gate.minimum_grade.get(tier, GRADES[0]), key=GRADES.index)
+    return max(general, gate.minimum_grade.get(tier, GRADES[0]), key=_rank)
 
 
 def _limit_text(gate: Gate, limit: FactValue | None) -> str:

@@ -156,7 +156,7 @@ def _check_events(text: str) -> None:
     """Refuse what makes a short text a large or a strange document, before anything is built from it."""
     depth = 0
     for event in yaml.parse(text, Loader=LOADER):
-        at = (event.start_mark.line + 1, event.start_mark.column + 1)
+        at = (event.start_mark.line + 1, event.start_mark.column + 1) if event.start_mark else (1, 1)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from approvals.facts import Observed
+from approvals.facts import Observed, Reading
 from approvals.policy.document import default_policy_text, parse_policy
-from approvals.policy.gates import class_of, document_score, needed_facts, stages_of
+from approvals.policy.gates import class_of, document_score, evaluate_gates, needed_facts, stages_of
 from approvals.policy.messages import fact_text, render
 from approvals.policy.vocabulary import VOCABULARY_TYPES
 from approvals.states import ChangeClass, GateOutcome
@@ -30,6 +30,9 @@ def test_a_complete_version_passes_every_gate(read, tier):
             "ART-01", {"artifact_digest": "AB" * 32}, FAIL, "no SHA-256", id="a digest in another spelling"
         ),
         pytest.param("DOC-01", {"sections_approved": ()}, FAIL, "0 % complete", id="no document is approved"),
+        pytest.param(
+            "DOC-01", {"sections_approved": "all"}, NO_DATA, "document_score", id="documents mistyped"
+        ),
         pytest.param(
             "DOC-01", {"sections_approved": None}, NO_DATA, "document_score", id="documents unknown"
         ),
@@ -173,6 +176,10 @@ def test_failing_gates_come_first_and_blocking_ones_before_warnings(read):
         pytest.param(3, "pipeline", set(), id="tier 3 accepts a pipeline"),
         pytest.param(4, "declared", set(), id="tier 4 accepts what is declared"),
         pytest.param(4, "", set(), id="no grade counts as declared"),
+        pytest.param(2, "", {"DOC-01", "DATA-03", "PERF-01", "FAIR-01"}, id="no grade is no attestation"),
+        pytest.param(
+            2, "golden", {"DOC-01", "DATA-03", "PERF-01", "FAIR-01"}, id="a grade nobody knows is declared"
+        ),
     ],
 )
 def test_evidence_below_the_grade_of_the_tier_fails(read, tier, grade, failing):
@@ -186,6 +193,24 @@ def test_a_reading_shows_what_was_seen_beside_the_limit(read):
     assert (reading.limit, reading.limit_number) == ("minimum 100 %", 1.0)
     assert reading.observed == "5.085 %"
     assert reading.observed_number == pytest.approx(3 / 59)
+
+
+def test_a_gate_shows_the_lines_of_the_fact_that_it_observes(policy):
+    line = Reading(label="Data sheet", observed="draft", ok=False)
+    names = ("sections_approved", "sections_draft", "sections_not_applicable", "model_traits")
+    observations = {name: Observed(value=(), readings=(line,), digests={"sheet": "01"}) for name in names}
+    readings = evaluate_gates(
+        policy,
+        kind="deploy",
+        tier=1,
+        environment="production",
+        governance="mandatory",
+        observations=observations,
+        types=VOCABULARY_TYPES,
+    )
+    (reading,) = (reading for reading in readings if reading.gate.id == "DOC-01")
+    assert reading.readings == (line,)
+    assert reading.digests == {"sheet": "01"}
 
 
 @pytest.mark.parametrize(
