@@ -149,6 +149,8 @@ def evaluate_gates(
     types: Mapping[str, FactType],
 ) -> list[GateReading]:
     """Say for every gate of a change what it says, failing ones first, else in the order of the policy."""
+    if not document.scope.covers(kind=kind, tier=tier, environment=environment, governance=governance):
+        return [_uncovered(document)]
     known = known_types(types)
     complete: Observations = {**observations, **derived_facts(document, tier=tier, observations=observations)}
     gates = document.gates_for(kind=kind, tier=tier, environment=environment, governance=governance)
@@ -157,6 +159,28 @@ def evaluate_gates(
     return sorted(
         readings, key=lambda reading: order[reading.outcome] + (reading.is_failing and not reading.blocks)
     )
+
+
+def _uncovered(document: PolicyDocument) -> GateReading:
+    """Say that the policy does not speak about a change. Silence is no permission."""
+    gate = Gate(
+        id="POL-01",
+        title="The policy covers this change",
+        control="GOV-POLICY",
+        scope=document.scope,
+        applies_when="true",
+        rule="false",
+        severity=Severity.BLOCK,
+        message=f"{document.id} says nothing about this kind of change, tier, environment and governance.",
+        observed="",
+        limit=None,
+        direction="",
+        unit="",
+        evidence="record",
+        minimum_grade={},
+        waiver=None,
+    )
+    return GateReading(gate=gate, outcome=GateOutcome.FAIL, message=gate.message)
 
 
 def _evaluate(

@@ -237,6 +237,13 @@ def test_which_gates_a_change_meets(read, kind, environment, governance, expecte
     assert set(read(kind=kind, environment=environment, governance=governance)) == expected
 
 
+def test_a_change_that_the_policy_says_nothing_about_is_blocked_and_cannot_be_waived(read):
+    (reading,) = read(kind="retrain").values()
+    assert reading.blocks
+    assert reading.gate.never_waived
+    assert "MRM-07 says nothing" in reading.message
+
+
 def test_what_is_optional_never_goes_to_production(read):
     assert read(environment="production", governance="optional")["GOV-02"].blocks
 
