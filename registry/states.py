@@ -229,6 +229,34 @@ class DeploymentState(TextChoices):
     STOPPED = "stopped", "Stopped"
 
 
+DEPLOYMENT_TRANSITIONS: Mapping[DeploymentState, frozenset[DeploymentState]] = {
+    DeploymentState.IN_PROGRESS: frozenset(
+        {DeploymentState.LIVE, DeploymentState.FAILED, DeploymentState.ABORTED}
+    ),
+    DeploymentState.LIVE: frozenset(
+        {
+            DeploymentState.SUPERSEDED,
+            DeploymentState.ROLLED_BACK,
+            DeploymentState.SUSPENDED,
+            DeploymentState.STOPPED,
+        }
+    ),
+    DeploymentState.SUSPENDED: frozenset(
+        {
+            DeploymentState.LIVE,
+            DeploymentState.SUPERSEDED,
+            DeploymentState.ROLLED_BACK,
+            DeploymentState.STOPPED,
+        }
+    ),
+    DeploymentState.SUPERSEDED: frozenset(),
+    DeploymentState.ROLLED_BACK: frozenset(),
+    DeploymentState.FAILED: frozenset(),
+    DeploymentState.ABORTED: frozenset(),
+    DeploymentState.STOPPED: frozenset(),
+}
+
+
 class DeploymentKind(TextChoices):
     """Why a deployment was made; KPIs count the kinds apart."""
 
@@ -247,3 +275,13 @@ class TaskKind(TextChoices):
     BECAME_MANDATORY = "became_mandatory", "Governance became mandatory"
     REVIEW_OVERDUE = "review_overdue", "Review is overdue"
     RATING_MISSING = "rating_missing", "Risk rating is missing"
+
+
+class ImportState(TextChoices):
+    """How far an import of an inventory is."""
+
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    FINISHED = "finished", "Finished"
+    STOPPED = "stopped", "Stopped"
+    FAILED = "failed", "Failed"

@@ -7,6 +7,7 @@ from registry.models.evidence import (
     MonitoringPlan,
     RiskAssessment,
 )
+from registry.models.imports import ImportMapping, ImportRowError, ImportRun
 from registry.models.models import (
     Component,
     Consumer,
@@ -43,6 +44,9 @@ __all__ = [
     "Environment",
     "FeaturePipeline",
     "GovernanceOverride",
+    "ImportMapping",
+    "ImportRowError",
+    "ImportRun",
     "MetricValue",
     "ModelCounter",
     "ModelDependency",

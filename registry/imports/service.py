@@ -1,0 +1,333 @@
+"""Import a file: start it, run it chunk by chunk, go on where it stopped, and try it without writing.
+
+Each chunk of 500 rows is one act: its rows, their history and ledger entries, its row errors and the row from which
+to go on commit together or not at all. The last act emits one summary with the counts.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from mlops_portal.foundation.errors import Conflict
+from mlops_portal.foundation.events import DomainEvent, Verb, emit, register_verbs
+from mlops_portal.foundation.files import services as files
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.work import jobs
+from registry.imports import mapping as mappings
+from registry.imports.mapping import ColumnMapping
+from registry.imports.plan import PlannedRow, Planner
+from registry.imports.reading import open_table
+from registry.imports.rows import Problem, Table
+from registry.imports.writing import ChunkWriter, Decision, Outcome, Units, custom_fields_for
+from registry.models import ImportMapping, ImportRowError, ImportRun
+from registry.states import ImportState
+
+CHUNK = 500
+PREVIEW_PROBLEMS = 200
+JOB_KIND = "registry.import"
+OPEN = (ImportState.QUEUED, ImportState.RUNNING)
+
+register_verbs(
+    [
+        Verb("registry.inventory_imported", "imported an inventory"),
+        Verb("registry.import_mapping_saved", "saved an import mapping"),
+    ]
+)
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an import would do. Problems and notes beyond the first are only counted."""
+
+    headers: tuple[str, ...]
+    file_notes: tuple[str, ...]
+    rows: int
+    blank_rows: int
+    counts: Mapping[str, int]
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    samples: tuple[PlannedRow, ...] = field(default=())
+
+
+def import_preview(
+    *,
+    content: bytes,
+    name: str,
+    mapping: ColumnMapping,
+    unit: BusinessUnit,
+    by: User | None,
+    now: datetime,
+    adds_units: bool = False,
+    limit: int | None = None,
+    samples: int = 5,
+) -> Preview:
+    """Say what importing the file would do, and write nothing.
+
+    Raises:
+        Invalid: the file cannot be read or lacks columns of the mapping.
+        NotAllowed: ``by`` may not import into ``unit``.
+    """
+    require(by, "registry.import", unit_id=unit.pk)
+    table = open_table(content, name, **mapping.file)
+    planner = Planner(mapping, table.headers)
+    writer = _writer(planner, Units(unit, adds=adds_units, by=by, now=now), by=by, now=now)
+    counts: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+    shown: list[PlannedRow] = []
+    for chunk in _chunks(islice(_planned(table, planner), limit)):
+        for decision in writer.decide(chunk, writes=False):
+            counts[decision.outcome.value] += 1
+            problems += decision.problems
+            notes += decision.notes
+        shown += chunk[: max(samples - len(shown), 0)]
+    return Preview(
+        headers=table.headers,
+        file_notes=table.notes,
+        rows=sum(counts.values()),
+        blank_rows=table.blank_rows,
+        counts=dict(counts),
+        problems=tuple(problems[:PREVIEW_PROBLEMS]),
+        notes=tuple(notes[:PREVIEW_PROBLEMS]),
+        samples=tuple(shown),
+    )
+
+
+@operation
+def mapping_save(
+    *, document: Mapping[str, Any], unit: BusinessUnit, by: User | None, now: datetime
+) -> ImportMapping:
+    """Keep a mapping under its name; the same name is replaced.
+
+    Raises:
+        Invalid: every mistake in the document.
+    """
+    require(by, "registry.import", unit_id=unit.pk)
+    built = mappings.build(dict(document))
+    known = ImportMapping.objects.filter(name=built.name).first()
+    if known is not None:
+        require(by, "registry.import", unit_id=known.unit_id)
+    saved = known or ImportMapping(name=built.name, unit=unit, created_by=by, created_at=now)
+    saved.document = dict(document)
+    save_as(saved, by=by, now=now, reason="Mapping saved")
+    _tell(
+        "import_mapping_saved",
+        saved.unit_id,
+        "registry.ImportMapping",
+        saved.pk,
+        by=by,
+        now=now,
+        name=saved.name,
+    )
+    return saved
+
+
+@operation
+def import_start(
+    *,
+    content: bytes,
+    name: str,
+    mapping: ColumnMapping,
+    unit: BusinessUnit,
+    by: User | None,
+    now: datetime,
+    adds_units: bool = False,
+    in_background: bool = True,
+) -> ImportRun:
+    """Keep the file and queue its import; the same file may be imported again at any time.
+
+    Raises:
+        Invalid: the file cannot be read or lacks columns of the mapping.
+        Conflict: an import from this source is under way.
+        NotAllowed: ``by`` may not import into ``unit``.
+    """
+    require(by, "registry.import", unit_id=unit.pk)
+    if adds_units:
+        require(by, "people.manage_units", unit_id=unit.pk)
+    mapping.check_headers(open_table(content, name, **mapping.file).headers)
+    run = ImportRun(
+        unit=unit,
+        file=files.store(content, name=name, by=by, now=now),
+        file_name=name[:255],
+        source=mapping.source,
+        mapping=dict(mapping.document),
+        adds_units=adds_units,
+        started_by=by,
+        started_at=now,
+    )
+    try:
+        with transaction.atomic():
+            run.save()
+    except IntegrityError:
+        raise Conflict(f"An import from {mapping.source} is under way; wait for it or stop it.") from None
+    if in_background:
+        _queue(run, by=by, now=now)
+    return run
+
+
+@operation
+def import_resume(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
+    """Let a stopped or failed import go on after its last finished row.
+
+    Raises:
+        Conflict: it is finished or under way, or another import from its source is.
+    """
+    require(by, "registry.import", unit_id=run.unit_id)
+    run = ImportRun.objects.select_for_update().get(pk=run.pk)
+    if run.state in (*OPEN, ImportState.FINISHED):
+        raise Conflict(f"The import is {run.get_state_display().lower()}.")
+    run.state, run.message, run.finished_at = ImportState.QUEUED, "", None
+    try:
+        with transaction.atomic():
+            run.save()
+    except IntegrityError:
+        raise Conflict(f"Another import from {run.source} is under way.") from None
+    _queue(run, by=by, now=now)
+    return run
+
+
+def import_run(
+    *,
+    run: ImportRun,
+    by: User | None,
+    clock: Callable[[], datetime],
+    progress: Progress,
+) -> ImportRun:
+    """Import all rows after ``run.resume_row``. Whatever ends it early leaves a run that can go on."""
+    mapping = mappings.build(run.mapping)
+    try:
+        table = open_table(files.read(run.file), run.file_name, **mapping.file)
+        planner = Planner(mapping, table.headers)
+        total = sum(1 for _ in table.rows())
+        _note(run, state=ImportState.RUNNING, rows=total, blank_rows=table.blank_rows)
+        done = run.created + run.updated + run.unchanged + run.failed
+        progress(done, total)
+        for chunk in _chunks(row for row in _planned(table, planner) if row.number > run.resume_row):
+            run = _write_chunk(run=run, chunk=chunk, planner=planner, by=by, now=clock())
+            done += len(chunk)
+            progress(done, total)
+        return _finish(run=run, by=by, now=clock())
+    except BaseException as error:
+        stopped = isinstance(error, jobs.JobStopped | KeyboardInterrupt)
+        state = ImportState.STOPPED if stopped else ImportState.FAILED
+        _note(run, state=state, message=getattr(error, "message", "") or str(error), finished_at=clock())
+        raise
+
+
+@operation
+def _write_chunk(
+    *, run: ImportRun, chunk: Sequence[PlannedRow], planner: Planner, by: User | None, now: datetime
+) -> ImportRun:
+    run = ImportRun.objects.select_for_update(of=("self",)).select_related("unit", "file").get(pk=run.pk)
+    if run.resume_row == 0:
+        used = {label: key for label, key in planner.keys.items() if any(key in row.custom for row in chunk)}
+        custom_fields_for(run.unit, used, by=by, now=now)
+    writer = _writer(planner, Units(run.unit, adds=run.adds_units, by=by, now=now), by=by, now=now)
+    decisions = writer.decide(chunk, writes=True)
+    writer.write(decisions)
+    counts = Counter(decision.outcome.value for decision in decisions)
+    for outcome in Outcome:
+        setattr(run, outcome.value, getattr(run, outcome.value) + counts[outcome.value])
+    run.resume_row = chunk[-1].number
+    run.save()
+    ImportRowError.objects.bulk_create(_row_errors(run, decisions))
+    return run
+
+
+def _row_errors(run: ImportRun, decisions: Sequence[Decision]) -> Iterator[ImportRowError]:
+    for decision in decisions:
+        for is_note, found in ((False, decision.problems), (True, decision.notes)):
+            for problem in found:
+                yield ImportRowError(
+                    run=run,
+                    unit_id=run.unit_id,
+                    row=problem.row,
+                    column=problem.column[:400],
+                    message=problem.message,
+                    is_note=is_note,
+                )
+
+
+@operation
+def _finish(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
+    run.state, run.finished_at = ImportState.FINISHED, now
+    run.save()
+    _tell(
+        "inventory_imported",
+        run.unit_id,
+        "registry.ImportRun",
+        run.pk,
+        by=by,
+        now=now,
+        source=run.source,
+        file=run.file_name,
+        sha256=run.file.sha256,
+        **import_counts(run),
+    )
+    return run
+
+
+def import_counts(run: ImportRun) -> dict[str, int]:
+    """Return the counts of an import in the order in which they are told."""
+    names = ("rows", "blank_rows", "created", "updated", "unchanged", "failed")
+    return {name: getattr(run, name) for name in names}
+
+
+def _note(run: ImportRun, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(run, name, value)
+    ImportRun.objects.filter(pk=run.pk).update(**values)
+
+
+def _queue(run: ImportRun, *, by: User | None, now: datetime) -> None:
+    job = jobs.start(
+        kind=JOB_KIND,
+        by=by,
+        params={"run_id": run.pk},
+        now=now,
+        unit_id=run.unit_id,
+        label=f"Import of {run.file_name}",
+    )
+    run.job_number = job.pk
+    run.save(update_fields=["job_number"])
+
+
+def _writer(planner: Planner, units: Units, *, by: User | None, now: datetime) -> ChunkWriter:
+    keys = frozenset(planner.keys.values())
+    return ChunkWriter(source=planner.mapping.source, units=units, custom_keys=keys, by=by, now=now)
+
+
+def _planned(table: Table, planner: Planner) -> Iterator[PlannedRow]:
+    return (planner.plan(row) for row in table.rows())
+
+
+def _chunks(rows: Iterator[PlannedRow]) -> Iterator[list[PlannedRow]]:
+    rows = iter(rows)
+    while chunk := list(islice(rows, CHUNK)):
+        yield chunk
+
+
+def _tell(
+    verb: str, unit_id: int, label: str, pk: Any, *, by: User | None, now: datetime, **data: Any
+) -> None:
+    emit(
+        DomainEvent(
+            verb=f"registry.{verb}",
+            subject_label=label,
+            subject_id=str(pk),
+            actor_id=None if by is None else str(by.pk),
+            occurred_at=now,
+            unit_id=unit_id,
+            data=data,
+        )
+    )

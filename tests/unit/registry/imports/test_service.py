@@ -1,0 +1,344 @@
+"""Importing through the service: what is written, what a second time changes, and how it goes on."""
+
+import io
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from audits.models import LedgerEntry
+from mlops_portal.foundation.errors import Conflict, Invalid, NotAllowed
+from mlops_portal.foundation.files import services as files
+from mlops_portal.foundation.history import history_model
+from mlops_portal.foundation.people.models import BusinessUnit
+from mlops_portal.foundation.work import running
+from mlops_portal.foundation.work.models import Job
+from registry.imports import mapping, service
+from registry.models import (
+    CustomField,
+    ImportMapping,
+    ImportRowError,
+    ImportRun,
+    ModelCounter,
+    ModelVersion,
+    RegisteredModel,
+)
+from registry.services.models import model_rename
+
+pytestmark = pytest.mark.django_db
+
+DATA = Path(__file__).parents[5] / "shared" / "data"
+DOCUMENT = {
+    "name": "bank",
+    "source": "bank",
+    "key": ["Id"],
+    "unit": "Unit",
+    "fields": {
+        "name": "Model",
+        "owner": "Owner",
+        "lifecycle_state": "State",
+        "decisions_per_day": "Volume",
+    },
+}
+HEAD = "Id,Model,Unit,Owner,State,Volume,Colour\n"
+CHURN = "1,churn,Retail Lending,ada@aldermoor.example,in production,1200,red\n"
+FRAUD = "2,fraud,retail-lending,ghost@aldermoor.example,registered,50,\n"
+
+
+@pytest.fixture
+def importing(group, retail, now):
+    """Return a function that imports a text as a file at once and returns its run."""
+
+    def run(text, *, by=None, at=now, document=DOCUMENT, unit=group, adds_units=False):
+        started = service.import_start(
+            content=text.encode(),
+            name="models.csv",
+            mapping=mapping.build(document),
+            unit=unit,
+            by=by,
+            now=at,
+            adds_units=adds_units,
+            in_background=False,
+        )
+        return service.import_run(run=started, by=by, clock=lambda: at, progress=ignore)
+
+    return run
+
+
+def ignore(done, total):
+    """Take progress and do nothing."""
+
+
+def errors(run, *, is_note=False):
+    found = ImportRowError.objects.filter(run=run, is_note=is_note).order_by("row", "pk")
+    return [(error.row, error.column, error.message) for error in found]
+
+
+def entries(**where):
+    """Count entries about single rows or acts; the ledger sums up each chunk in one more."""
+    return LedgerEntry.objects.filter(**where).exclude(subject_id="").count()
+
+
+def test_rows_become_models_with_units_people_facts_and_custom_fields(importing, retail, group, ada):
+    run = importing(HEAD + CHURN + FRAUD)
+    assert service.import_counts(run) == {
+        "rows": 2, "blank_rows": 0, "created": 2, "updated": 0, "unchanged": 0, "failed": 0,
+    }  # fmt: skip
+    churn = RegisteredModel.objects.get(name="churn")
+    assert (churn.unit, churn.owner, churn.decisions_per_day) == (retail, ada, 1200)
+    assert (churn.lifecycle_state, churn.source_name, churn.external_id) == ("in_production", "bank", "1")
+    assert churn.custom["colour"] == "red"
+    assert churn.components.get().kind == "analytical"
+    assert ModelCounter.objects.get(model=churn).last_number == 0
+    fraud = RegisteredModel.objects.get(name="fraud")
+    assert fraud.owner is None
+    assert fraud.custom["owner"] == "ghost@aldermoor.example"
+    assert errors(run, is_note=True) == [
+        (3, "", "nobody here is “ghost@aldermoor.example”; the owner stays a text")
+    ]
+    assert CustomField.objects.get(unit=group, key="colour").label == "Colour"
+
+
+def test_one_ledger_entry_per_row_and_one_summary_with_the_counts(importing, ada):
+    importing(HEAD + CHURN + FRAUD)
+    assert entries(subject_label="registry.RegisteredModel") == 2
+    assert entries(verb="registry.inventory_imported") == 1
+
+
+def test_a_second_import_of_the_same_file_changes_nothing(importing, ada):
+    importing(HEAD + CHURN + FRAUD)
+    before = history_model(RegisteredModel).objects.count(), entries(subject_label="registry.RegisteredModel")
+    run = importing(HEAD + CHURN + FRAUD)
+    assert (run.created, run.updated, run.unchanged) == (0, 0, 2)
+    assert (
+        history_model(RegisteredModel).objects.count(),
+        entries(subject_label="registry.RegisteredModel"),
+    ) == before
+
+
+def test_a_changed_row_updates_its_model_and_nothing_else(importing, now, ada):
+    importing(HEAD + CHURN + FRAUD)
+    churn = RegisteredModel.objects.get(name="churn")
+    model_rename(model=churn, name="churn scoring", by=None, now=now)
+    custom = CHURN.replace("1200,red", "1300,blue")
+    run = importing(HEAD + custom + FRAUD, at=now + timedelta(days=1))
+    assert (run.created, run.updated, run.unchanged) == (0, 1, 1)
+    churn.refresh_from_db()
+    assert (churn.decisions_per_day, churn.custom["colour"]) == (1300, "blue")
+    assert churn.history.count() == 3
+
+
+def test_the_state_of_a_model_with_versions_is_its_own(importing, now, ada):
+    importing(HEAD + CHURN)
+    ModelCounter.objects.update(last_number=1)
+    run = importing(HEAD + CHURN.replace("in production", "retired"))
+    assert RegisteredModel.objects.get(name="churn").lifecycle_state == "in_production"
+    assert "has versions" in errors(run, is_note=True)[0][2]
+    ModelCounter.objects.update(last_number=0)
+    importing(HEAD + CHURN.replace("in production", "suspended"))
+    assert RegisteredModel.objects.get(name="churn").lifecycle_state == "suspended"
+
+
+def test_a_bad_row_is_named_and_the_others_are_imported(importing):
+    run = importing(
+        HEAD + CHURN + "2,fraud,Retail Lending,,quantum,many,\n3,,Retail Lending,,,,\n4,risk,Mars,,,1,\n5,x\n"
+    )
+    assert (run.created, run.failed) == (1, 4)
+    assert [(row, column) for row, column, _ in errors(run)] == [
+        (3, "State"), (3, "Volume"), (4, "Model"), (5, ""), (6, ""),
+    ]  # fmt: skip
+    assert errors(run)[3][2] == "there is no unit “Mars”"
+
+
+def test_missing_units_are_added_where_the_import_may(importing, group):
+    run = importing(HEAD + "1,rover,Mars Office,,,,\n2,lander,Mars Office,,,,\n", adds_units=True)
+    assert run.created == 2
+    mars = BusinessUnit.objects.get(code="mars-office")
+    assert (mars.name, mars.parent) == ("Mars Office", group)
+
+
+def test_taken_names_get_a_longer_one(importing, retail):
+    document = DOCUMENT | {"alternatives": [["Unit"]]}
+    rows = "".join(f"{n},churn,Retail Lending,,,,\n" for n in range(1, 4))
+    importing(HEAD + rows, document=document)
+    assert sorted(RegisteredModel.objects.values_list("name", flat=True)) == [
+        "churn",
+        "churn (Retail Lending)",
+        "churn [3]",
+    ]
+    assert importing(HEAD + rows, document=document).unchanged == 3
+
+
+def test_an_import_that_stopped_goes_on_after_its_last_row(group, now, monkeypatch):
+    monkeypatch.setattr(service, "CHUNK", 2)
+    text = HEAD + "".join(f"{n},model {n},,,,,\n" for n in range(1, 8))
+    run = service.import_start(
+        content=text.encode(), name="m.csv", mapping=mapping.build(DOCUMENT), unit=group, by=None, now=now, in_background=False,
+    )  # fmt: skip
+
+    def stop(done, total):
+        if done == 4:
+            raise service.jobs.JobStopped("stopped")
+
+    with pytest.raises(service.jobs.JobStopped):
+        service.import_run(run=run, by=None, clock=lambda: now, progress=stop)
+    run.refresh_from_db()
+    assert (run.state, run.created, run.resume_row) == ("stopped", 4, 5)
+    run = service.import_resume(run=run, by=None, now=now)
+    assert run.job_number
+    seen = []
+    run = service.import_run(
+        run=run, by=None, clock=lambda: now, progress=lambda done, total: seen.append((done, total))
+    )
+    assert (run.state, run.created, run.unchanged) == ("finished", 7, 0)
+    assert seen == [(4, 7), (6, 7), (7, 7)]
+    with pytest.raises(Conflict, match="finished"):
+        service.import_resume(run=run, by=None, now=now)
+
+
+def test_a_chunk_is_written_whole_or_not_at_all(importing, monkeypatch, group, now):
+    def fail(*args, **kwargs):
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(service.ImportRowError.objects, "bulk_create", fail)
+    with pytest.raises(RuntimeError, match="disk is full"):
+        importing(HEAD + CHURN)
+    run = ImportRun.objects.get()
+    assert (run.state, run.created, run.resume_row, run.message) == ("failed", 0, 0, "the disk is full")
+    assert not RegisteredModel.objects.exists()
+    assert entries(subject_label="registry.RegisteredModel") == 0
+
+
+def test_two_imports_from_one_source_do_not_run_at_once(group, now):
+    common = {"name": "m.csv", "mapping": mapping.build(DOCUMENT), "unit": group, "by": None, "now": now}
+    service.import_start(content=(HEAD + CHURN).encode(), **common)
+    with pytest.raises(Conflict, match="under way"):
+        service.import_start(content=(HEAD + FRAUD).encode(), **common)
+
+
+def test_a_stranger_neither_imports_nor_previews(importing, retail, dora, now):
+    with pytest.raises(NotAllowed):
+        importing(HEAD + CHURN, by=dora, unit=retail)
+    with pytest.raises(NotAllowed):
+        service.import_preview(
+            content=HEAD.encode(),
+            name="m.csv",
+            mapping=mapping.build(DOCUMENT),
+            unit=retail,
+            by=dora,
+            now=now,
+        )
+    assert not ImportRun.objects.exists()
+
+
+def test_rows_of_a_unit_in_which_the_person_may_not_import_are_refused_one_by_one(
+    importing, retail, plant, olga
+):
+    run = importing(HEAD + CHURN + "2,press,Plant Operations,,,,\n", by=olga, unit=retail)
+    assert (run.created, run.failed) == (1, 1)
+    assert errors(run) == [(3, "", "You have no right to do this here: import inventories.")]
+
+
+def test_units_are_added_only_by_who_manages_units(importing, retail, olga):
+    with pytest.raises(NotAllowed, match="units"):
+        importing(HEAD + CHURN, by=olga, unit=retail, adds_units=True)
+
+
+def test_a_preview_tells_what_would_happen_and_writes_nothing(importing, group, now, ada):
+    importing(HEAD + CHURN)
+    preview = service.import_preview(
+        content=(HEAD + CHURN + FRAUD + "3,risk,Mars,,,,\n\n").encode(), name="m.csv",
+        mapping=mapping.build(DOCUMENT), unit=group, by=None, now=now,
+    )  # fmt: skip
+    assert preview.counts == {"created": 1, "updated": 0, "unchanged": 1, "failed": 1}
+    assert preview.blank_rows == 1
+    assert [str(problem) for problem in preview.problems] == ["row 4: there is no unit “Mars”"]
+    assert preview.samples[0].names[0] == "churn"
+    assert RegisteredModel.objects.count() == 1
+
+
+def test_an_unreadable_file_starts_nothing(importing):
+    with pytest.raises(Invalid, match="no such column"):
+        importing("Name\nchurn\n")
+    assert not ImportRun.objects.exists()
+
+
+def test_a_mapping_is_saved_by_its_name(group, now):
+    service.mapping_save(document=DOCUMENT, unit=group, by=None, now=now)
+    service.mapping_save(document=DOCUMENT | {"label": "Bank"}, unit=group, by=None, now=now)
+    assert ImportMapping.objects.get().document["label"] == "Bank"
+    with pytest.raises(Invalid, match="fields"):
+        service.mapping_save(document={"name": "x", "source": "x"}, unit=group, by=None, now=now)
+
+
+def test_the_file_is_kept_as_it_came(importing):
+    run = importing(HEAD + CHURN)
+    assert files.read(run.file) == (HEAD + CHURN).encode()
+
+
+# The command
+
+
+def command(*arguments):
+    out = io.StringIO()
+    call_command("import_inventory", *map(str, arguments), stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+def test_the_command_imports_and_tells_counts(tmp_path, group, retail, now):
+    service.mapping_save(document=DOCUMENT, unit=group, by=None, now=now)
+    path = tmp_path / "models.csv"
+    path.write_text(HEAD + CHURN)
+    assert "1 created" in command(path, "--mapping", "bank", "--dry-run")
+    assert not RegisteredModel.objects.exists()
+    assert "1 rows, 0 blank rows, 1 created, 0 updated, 0 unchanged, 0 failed" in command(
+        path, "--mapping", "bank"
+    )
+    assert "1 unchanged" in command(path, "--mapping", "bank")
+
+
+def test_the_command_names_bad_rows_and_fails(tmp_path, group):
+    path = tmp_path / "models.csv"
+    path.write_text(HEAD + "1,churn,,,quantum,,\n")
+    mapping_path = tmp_path / "bank.yaml"
+    mapping_path.write_text("name: b\nsource: b\nkey: [Id]\nfields: {name: Model, lifecycle_state: State}\n")
+    with pytest.raises(CommandError, match="1 rows could not be imported"):
+        command(path, "--mapping", mapping_path)
+    with pytest.raises(CommandError, match="shipped are"):
+        command(path, "--mapping", "nowhere")
+    with pytest.raises(CommandError, match="column Nope: the file has no such column"):
+        command(path, "--mapping", mapping_path, "--unit-column", "Nope")
+
+
+@pytest.mark.skipif(not DATA.exists(), reason="shared/data is not beside the checkout")
+@pytest.mark.parametrize(
+    ("path", "name", "column", "count", "units"),
+    [
+        pytest.param("inventory-us-federal/2024_consolidated_ai_inventory_raw_v2.csv", "us-federal-2024", "Agency", 2133, 41, id="us"),
+        pytest.param("inventory-nl-algorithm-register/algoritmes.json", "nl-algorithm-register", "organisatie", 875, 204, id="nl"),
+    ],
+)  # fmt: skip
+def test_the_published_inventories_are_imported_whole_and_only_once(group, path, name, column, count, units):
+    told = command(DATA / path, "--mapping", name, "--unit-column", column)
+    print(told)  # noqa: T201
+    assert f"{count:,} created, 0 updated, 0 unchanged, 0 failed" in told
+    assert RegisteredModel.objects.count() == count
+    assert BusinessUnit.objects.filter(parent=group).count() == units
+    assert entries(subject_label="registry.RegisteredModel") == count
+    assert not ModelVersion.objects.exists()
+    again = command(DATA / path, "--mapping", name, "--unit-column", column)
+    print(again)  # noqa: T201
+    assert f"0 created, 0 updated, {count:,} unchanged, 0 failed" in again
+    assert entries(subject_label="registry.RegisteredModel") == count
+
+
+def test_a_worker_runs_a_queued_import_and_its_job_tells_the_counts(group, retail, now):
+    run = service.import_start(
+        content=(HEAD + CHURN).encode(), name="m.csv", mapping=mapping.build(DOCUMENT), unit=group, by=None, now=now
+    )  # fmt: skip
+    running.run(run.job_number)
+    run.refresh_from_db()
+    job = Job.objects.get(pk=run.job_number)
+    assert (run.state, run.created) == ("finished", 1)
+    assert (job.state, job.error, job.result["created"], job.total) == ("succeeded", "", 1, 1)
