@@ -239,9 +239,13 @@ class UnitUse(ScopedRecord):
 
 
 class ModelCounter(models.Model):
-    """The last version number of a model and its last activity. Never audited, never reset: numbers are not reused."""
+    """The last version number of a living model, its unit and its last activity, read and locked in one statement.
+
+    Never audited, never reset. It goes when the model is deleted, so that no version can be added to a tombstone.
+    """
 
     model = models.OneToOneField(RegisteredModel, on_delete=models.CASCADE, related_name="counter")
+    unit = unit_key()
     last_number = models.PositiveIntegerField(default=0)
     last_activity_at = models.DateTimeField()
 

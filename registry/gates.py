@@ -1,0 +1,87 @@
+"""Questions the registry asks the apps above, which register answers in `ready()`. No answer is no objection,
+except where a docstring says otherwise.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.rules import Blocker
+from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasMove:
+    """An alias is about to point to ``version``, or to vanish (None). ``change_id`` names the change that asks."""
+
+    model: RegisteredModel
+    name: str
+    version: ModelVersion | None
+    by: User | None
+    now: datetime
+    change_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """A model, or one version of it, is about to become a tombstone."""
+
+    model: RegisteredModel
+    version: ModelVersion | None
+    by: User | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement:
+    """A model is about to be retired."""
+
+    model: RegisteredModel
+    by: User | None
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentStart:
+    """A version is about to be put into an environment."""
+
+    version: ModelVersion
+    environment: Environment
+    kind: str
+    by: User | None
+    now: datetime
+    change_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One condition of "last good"; ``is_met`` is None when nobody knows, which counts as not met."""
+
+    code: str
+    label: str
+    is_met: bool | None
+    detail: str = ""
+
+
+Question = TypeVar("Question")
+Gate = Callable[[Question], Sequence[Blocker]]
+
+alias_gates: list[Gate[AliasMove]] = []
+deletion_gates: list[Gate[Deletion]] = []
+retirement_gates: list[Gate[Retirement]] = []
+deployment_gates: list[Gate[DeploymentStart]] = []
+
+# Facts about earlier deployments that only the apps above know: for each deployment's id its criteria. Without an
+# answer under APPROVAL_CRITERION no deployment is last good.
+APPROVAL_CRITERION = "approval"
+last_good_criteria: list[Callable[[Sequence[Deployment]], dict[int, list[Criterion]]]] = []
+
+# Called when a model moves to another unit, so that rows of the apps above move along: (model, unit, by, now).
+unit_transfers: list[Callable[[RegisteredModel, BusinessUnit, User | None, datetime], Any]] = []
+
+
+def blockers_of(gates: Iterable[Gate[Question]], question: Question) -> list[Blocker]:
+    """Ask every gate and collect all reasons."""
+    return [blocker for gate in gates for blocker in gate(question)]
