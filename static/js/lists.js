@@ -17,6 +17,8 @@
   document.body.addEventListener('htmx:configRequest', (e) => {
     if (e.detail.elt?.id !== 'list-form') return;
     for (const [name, value] of [...e.detail.formData.entries()]) if (value === '') e.detail.formData.delete(name);
+    const usual = document.querySelector('[data-default-columns]')?.dataset.defaultColumns;
+    if (usual === e.detail.formData.getAll('col').join(' ')) e.detail.formData.delete('col');
   });
 
   // Selecting rows shows the selection bar; the form itself names what is allowed

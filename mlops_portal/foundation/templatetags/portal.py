@@ -99,15 +99,18 @@ def callout(
 
 
 @register.simple_block_tag
-def empty(content: str, title: str, icon: str = "inbox", href: str = "", action: str = "") -> SafeString:
-    """Say that there is nothing yet, and what to do."""
+def empty(
+    content: str, title: str, icon: str = "inbox", href: str = "", action: str = "", level: int = 3
+) -> SafeString:
+    """Say that there is nothing yet, and what to do. `level=2` where the panel has no head of its own."""
     button = format_html('<a class="btn" href="{}">{}</a>', href, action) if href else ""
     return format_html(
-        '<div class="empty">{}<h3>{}</h3><p>{}</p>{}</div>',
+        '<div class="empty">{0}<h{4}>{1}</h{4}><p>{2}</p>{3}</div>',
         marks.icon(icon),
         title,
         mark_safe(content.strip()),  # noqa: S308  (rendered by the template engine, escaped there)
         button,
+        level,
     )
 
 

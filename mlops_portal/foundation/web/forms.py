@@ -14,6 +14,8 @@ KINDS = (
     (forms.FileInput, "file"),
 )
 
+DJANGO_ROWS = "10"  # what a Textarea has when its form says nothing
+
 
 def kind_of(widget: forms.Widget) -> str:
     """Name the way a widget is drawn."""
@@ -30,6 +32,8 @@ def described(bound: BoundField) -> dict[str, Any]:
     if kind in ("input", "select", "textarea", "file"):
         own = widget.attrs.get("class", "")
         attrs["class"] = f"{'input' if kind == 'file' else kind} {own}".strip()
+    if kind == "textarea" and str(widget.attrs.get("rows")) == DJANGO_ROWS:
+        attrs["rows"] = "4"
     if isinstance(bound.field, forms.DateField) and not isinstance(bound.field, forms.DateTimeField):
         attrs |= {"inputmode": "numeric", "placeholder": "YYYY-MM-DD"}
     if isinstance(bound.field, forms.DateTimeField):

@@ -19,6 +19,12 @@ class JobRow:
 
     job: Any
     now: datetime | None = None
+    is_live: bool = True
+
+    @property
+    def asks_again(self) -> bool:
+        """Tell whether the row should ask for itself."""
+        return self.is_live and not self.job.is_final
 
     @property
     def tone(self) -> str:

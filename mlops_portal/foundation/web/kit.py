@@ -98,7 +98,7 @@ def sample_jobs(now: datetime) -> list[JobRow]:
         }
         is_final = state not in ("queued", "running")
         sample = SimpleNamespace(is_final=is_final, get_state_display=lambda: word, **given)
-        return JobRow(sample, now)
+        return JobRow(sample, now, is_live=False)
 
     digest = "30c9a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5cf7e1"
     return [

@@ -237,6 +237,9 @@ class ListPage(Page):
             before=given.get("before", ""),
         )
         query = clean_query(given)
+        usual = self.table_class.usual_columns()
+        if query.getlist("col") == usual:
+            query.pop("col")
         count = paging.bounded_count(self.filtered)
         nouns = self.nouns or f"{self.noun}s"
         current = query.urlencode()
@@ -253,6 +256,7 @@ class ListPage(Page):
             "sort_value": self.order.value if given.get("sort") else "",
             "tabs": tabs_for(self.request.user, self.page_name, self.get_presets(), current),
             "page_name": self.page_name,
+            "default_columns": " ".join(usual),
             "is_filtered": bool(self.filterset.chips()),
             "export_links": [
                 (FORMATS[kind], f"?{query.urlencode()}{'&' if current else ''}export={kind}")

@@ -159,6 +159,11 @@ class Table:
         """Column names that sort, with their database field."""
         return {column.name: column.sort for column in cls.declared if column.sort}
 
+    @classmethod
+    def usual_columns(cls) -> list[str]:
+        """Names of the switchable columns that are on when nobody chose."""
+        return [column.name for column in cls.declared if column.shown and not column.header]
+
     def heads(self) -> list[Head]:
         """Heads in order; pressing one sorts by it, pressing again turns the order."""
         current, down = self.sort.lstrip("-"), self.sort.startswith("-")
