@@ -2,9 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from mlops_portal.foundation.web.home import Home
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("mlops_portal.foundation.web.health_urls")),
     path("accounts/", include("allauth.urls")),
+    path("", Home.as_view(), name="home"),
     path("", include("mlops_portal.foundation.web.urls")),
+    path("admin/", include("mlops_portal.foundation.administration.urls")),
     path("api/2.0/mlflow/", include("integrations.mlflow.urls")),
 ]
 

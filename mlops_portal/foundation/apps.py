@@ -12,10 +12,12 @@ class FoundationConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
+        from mlops_portal.foundation import readiness
         from mlops_portal.foundation.people import rights
         from mlops_portal.foundation.people.rights_declared import RIGHTS
         from mlops_portal.foundation.work import housekeeping
 
         rights.declare(RIGHTS)
         housekeeping.declare()
+        readiness.declare()
         post_migrate.connect(rights.create_permissions, dispatch_uid="foundation.create_permissions")

@@ -23,6 +23,7 @@ PORTAL_TIME_ZONE = env("PORTAL_TIME_ZONE", "Europe/Berlin")
 PORTAL_FILES = env("PORTAL_FILES", "db:")
 PORTAL_LEDGER_KEY_FILE = env("PORTAL_LEDGER_KEY_FILE", str(VAR_DIR / "ledger.key"))
 PORTAL_LEDGER_ORIGIN = env("PORTAL_LEDGER_ORIGIN", "mlops-portal.local/ledger")
+PORTAL_METRICS_TOKEN = env("PORTAL_METRICS_TOKEN")  # without it /metrics answers this machine only
 PORTAL_SECRETS_KEYS = [key for key in env("PORTAL_SECRETS_KEYS").split(",") if key]
 PORTAL_CLOCK_TOLERANCE_SECONDS: float | None = None  # prod sets 5: a `now` further off is refused
 
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mlops_portal.foundation.web.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -258,3 +260,8 @@ def require(name: str, why: str) -> str:
     if not value:
         raise ImproperlyConfigured(f"{name} is missing: {why}")
     return value
+
+
+SILENCED_SYSTEM_CHECKS = [
+    "guardian.W001",  # guardian only stores rows; rights are asked through foundation.people.rights
+]

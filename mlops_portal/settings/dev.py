@@ -3,7 +3,7 @@
 import secrets
 
 from mlops_portal.settings.base import *  # noqa: F403  (settings are composed by star import)
-from mlops_portal.settings.base import PORTAL_MODE, VAR_DIR, env
+from mlops_portal.settings.base import PORTAL_MODE, STORAGES, VAR_DIR, env
 
 if PORTAL_MODE != "demo":
     from django.core.exceptions import ImproperlyConfigured
@@ -26,3 +26,8 @@ SECRET_KEY = env("SECRET_KEY") or _demo_secret()
 DEBUG = env("DEBUG") == "1"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "testserver"]
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+# Compressing takes longer than a demonstration on one machine ever gains by it.
+STORAGES = {
+    **STORAGES,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+}

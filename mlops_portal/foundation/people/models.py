@@ -13,6 +13,8 @@ MAX_UNIT_DEPTH = 4
 class PersonManager(UserManager.from_queryset(AuditedManager._queryset_class)):
     """Finds people by e-mail; creating goes through `people.services`."""
 
+    use_in_migrations = False  # allauth's data migrations update people without history
+
     def get_by_natural_key(self, email: str) -> "User":
         """Return the person who signs in with this address."""
         return self.get(email__iexact=email)
