@@ -4,6 +4,7 @@ Instants are UTC; days, ISO weeks and months are those of one reporting zone, wh
 day around a clock change lasts 23 or 25 hours. Every window is half open: ``start`` belongs to it, ``end`` does not.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Self
@@ -142,7 +143,7 @@ def _next_month(first: date) -> date:
     return (first + timedelta(days=31)).replace(day=1)
 
 
-def _buckets(window: Window, floor, step) -> list[Window]:
+def _buckets(window: Window, floor: Callable[[date], date], step: Callable[[date], date]) -> list[Window]:
     if window.start == window.end:
         return []
     first = floor(local_day(window.start, window.zone))

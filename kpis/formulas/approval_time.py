@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from kpis.results import Note, Open, Result, Scale, durations, ratio
 from kpis.statistics import mean
@@ -56,13 +57,11 @@ def approval_cycle_time(
     and the share approved without a return (``first_pass``). The scale of hours to decision judges ``total``.
     """
     chosen = _sort_out(changes, window, as_of)
-    decided, common = (
-        chosen.decided,
-        {"kpi": APPROVAL_TIME, "version": APPROVAL_TIME_VERSION, "window": window},
-    )
+    decided = chosen.decided
+    common: dict[str, Any] = {"kpi": APPROVAL_TIME, "version": APPROVAL_TIME_VERSION, "window": window}
 
     def spans_of(rows: Sequence[Change]) -> dict[str, timedelta]:
-        return {row.id: row.decided_at - row.submitted_at for row in rows}
+        return {row.id: row.decided_at - row.submitted_at for row in rows if row.decided_at}
 
     by_role, step_errors = _queue(decided)
     pooled = {key: span for spans in by_role.values() for key, span in spans.items()}
@@ -73,7 +72,12 @@ def approval_cycle_time(
         "approved": durations(**common, spans=spans_of(approved)),
         "rejected": durations(**common, spans=spans_of(rejected)),
         "touch": durations(
-            **common, spans={row.id: _less_returned(row, row.submitted_at, row.decided_at) for row in decided}
+            **common,
+            spans={
+                row.id: _less_returned(row, row.submitted_at, row.decided_at)
+                for row in decided
+                if row.decided_at
+            },
         ),
         "automatic": durations(**common, spans=spans_of(chosen.automatic)),
         "first_pass": ratio(

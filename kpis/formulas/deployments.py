@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any, cast
 
 from kpis.results import NO_DATA, Note, Result, Scale, ratio
 from kpis.statistics import median
@@ -136,8 +137,8 @@ def _fold(group: Sequence[Deployment]) -> LogicalDeployment:
         id=chosen.batch or chosen.release or chosen.id,
         rows=tuple(row.id for row in ordered),
         targets=frozenset(row.target for row in ordered),
-        live=tuple((row.target, row.finished_at) for row in successes),
-        finished_at=chosen.finished_at,
+        live=tuple((row.target, row.finished_at) for row in successes if row.finished_at),
+        finished_at=cast("datetime", chosen.finished_at),  # unfinished rows are out of scope
         result=chosen.result,
         kind=chosen.kind,
         repairs=next((row.repairs for row in ordered if row.repairs), ""),
@@ -285,7 +286,7 @@ def change_failure_rate(
         if item.finished_at in window and item.id not in counted
     ]
     matured = [item for item in population if as_of - item.finished_at >= reach[False]]
-    common = {"kpi": FAILURE_RATE, "version": FAILURE_RATE_VERSION, "window": window}
+    common: dict[str, Any] = {"kpi": FAILURE_RATE, "version": FAILURE_RATE_VERSION, "window": window}
     young = tuple(item.id for item in population if as_of - item.finished_at < reach[False])
     return ratio(
         **common,

@@ -5,7 +5,7 @@ Nothing of a row is dropped: whatever its fields do not hold word for word is ke
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -71,7 +71,8 @@ class Planner:
 
     def plan(self, row: Row) -> PlannedRow:
         """Plan one row."""
-        problems, notes = list(row.problems), []
+        problems = list(row.problems)
+        notes: list[Problem] = []
         values: dict[str, Any] = {}
         for rule in self.mapping.fields.values():
             try:
@@ -257,7 +258,7 @@ def _words(value: Any) -> list[str]:
     return [str(word) for word in value] if isinstance(value, (list, tuple)) else [str(value)]
 
 
-_CONVERT = {
+_CONVERT: Mapping[str, Callable[[Any], Any]] = {
     kinds.TEXT: str,
     kinds.CHOICE: str,
     kinds.PERSON: lambda value: str(value).strip(),

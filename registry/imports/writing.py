@@ -149,7 +149,7 @@ class ChunkWriter:
             )
             for decision in created:
                 for part in decision.components:
-                    part.model = decision.model
+                    part.model = cast("RegisteredModel", decision.model)  # saved above
             parts = [part for decision in created for part in decision.components]
             if parts:
                 bulk_save_as(parts, by=by, now=now, reason=IMPORTED)

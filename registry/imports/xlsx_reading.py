@@ -3,6 +3,7 @@
 import io
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time
 from itertools import islice
@@ -156,7 +157,7 @@ class _reading:  # noqa: N801 - used as a context manager
             return
         if any(isinstance(cause, DefusedXmlException) for cause in _chain(error)):
             raise invalid("file", "the workbook contains XML entities, which are refused") from error
-        if isinstance(error, (SyntaxError, zipfile.zlib.error, *BROKEN)):
+        if isinstance(error, (SyntaxError, zlib.error, *BROKEN)):
             raise invalid("file", f"the workbook is damaged: {error}") from error
 
 
