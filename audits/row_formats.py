@@ -60,16 +60,25 @@ class RowFormat:
         """Name what must be read to compare a row."""
         return [name for name, _ in self.fields]
 
-    def differences(self, recorded: Mapping[str, Any], row: Any) -> list[str]:
-        """Name the fields in which ``row`` is not what was recorded."""
-        now = self.snapshot(row)
-        result = []
-        for name, value in recorded.items():
-            converter = CONVERTERS.get((self.label, name))
-            expected = converter(value) if converter else value
-            if expected is not GONE and not same(expected, now.get(name, GONE)):
-                result.append(name)
-        return result
+    def differences(self, recorded: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+        """Name the fields in which the values of ``row`` are not what was recorded."""
+        converters = dict(self.fields)
+        return [name for name, value in recorded.items() if not self._is_still(name, value, row, converters)]
+
+    def _is_still(
+        self, name: str, value: Any, row: Mapping[str, Any], converters: Mapping[str, Callable[[Any], Any]]
+    ) -> bool:
+        upgrade = CONVERTERS.get((self.label, name))
+        if upgrade is not None:
+            value = upgrade(value)
+            if value is GONE:
+                return True
+        if name not in converters:
+            return False
+        now = row[name]
+        if type(now) is type(value) and now == value:
+            return True
+        return same(value, converters[name](now))
 
 
 def same(recorded: Any, now: Any) -> bool:
@@ -105,6 +114,11 @@ def row_payload(model: type[models.Model], row: Any) -> dict[str, Any]:
 def about(row: Any) -> dict[str, Any]:
     """Return who wrote a history row, when and why."""
     return {name: plain(getattr(row, name)) for name in ABOUT}
+
+
+def about_differences(recorded: Mapping[str, Any], row: Mapping[str, Any]) -> list[str]:
+    """Name what is no longer as recorded about who wrote a history row, when and why."""
+    return [name for name in ABOUT if not same(recorded.get(name), plain(row[name]))]
 
 
 def scope(model: type[models.Model], row: Any) -> tuple[int | None, int | None]:

@@ -1,0 +1,39 @@
+"""What the ledger tells operators: its process, its readiness, its figures."""
+
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from audits import keys, triggers
+from audits.models import LedgerPending
+from mlops_portal.foundation import readiness
+from mlops_portal.foundation.web import metrics
+from mlops_portal.foundation.work import processes
+
+
+def declare() -> None:
+    """Register them; called once when the app is ready."""
+    processes.register("sequencer", "sequencer", prepare_demonstration=make_demonstration_key)
+    readiness.register("sequencer", readiness.process_check("sequencer"))
+    readiness.register("ledger triggers", triggers_check)
+    metrics.register_gauge("portal_ledger_pending", "Entries that have no number yet", pending)
+
+
+def make_demonstration_key() -> None:
+    """Make the key that an operator provides in production; an existing one stays."""
+    path = Path(settings.PORTAL_LEDGER_KEY_FILE)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        keys.create_key_file(path)
+
+
+def triggers_check(now: datetime) -> str:  # noqa: ARG001  (the signature of a check)
+    """Whether each trigger that keeps the ledger append-only exists."""
+    missing = triggers.missing()
+    return f"missing: {', '.join(missing)}" if missing else ""
+
+
+def pending(now: datetime) -> float:  # noqa: ARG001  (the signature of a reading)
+    """Count the entries that wait for their number."""
+    return LedgerPending.objects.count()
