@@ -180,7 +180,7 @@ class UnitGroupRight(GroupObjectPermissionBase):
 
 
 class RightsRevision(models.Model):
-    """One row whose number grows with each change of rights, units or tokens: the caches' key."""
+    """One row whose number is drawn anew with each change of rights, units or tokens: the caches' key."""
 
     number = models.BigIntegerField(default=0)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mlops_portal.foundation.people.models import ApiToken, User
-from mlops_portal.foundation.people.rights import Rights, RevisionWatch, rights_of
+from mlops_portal.foundation.people.rights import RevisionWatch, Rights, rights_of
 from mlops_portal.foundation.people.services.tokens import secret_hash, token_find, token_touch
 
 CACHE_SECONDS = 5.0

@@ -1,8 +1,7 @@
 """Business units: a tree of at most four levels with its closure table."""
 
+import secrets
 from datetime import datetime
-
-from django.db.models import F
 
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
@@ -19,9 +18,13 @@ from mlops_portal.foundation.people.rights import require
 
 
 def bump_revision() -> None:
-    """Let every process forget cached rights, units and tokens."""
-    if not RightsRevision.objects.filter(pk=1).update(number=F("number") + 1):
-        RightsRevision.objects.create(pk=1, number=1)
+    """Let every process forget cached rights, units and tokens.
+
+    The number is drawn, not counted: one that was rolled back never comes again with other content.
+    """
+    number = secrets.randbits(62)
+    if not RightsRevision.objects.filter(pk=1).update(number=number):
+        RightsRevision.objects.create(pk=1, number=number)
 
 
 def _rebuild_closure() -> None:

@@ -1,0 +1,1 @@
+"""The registry through REST: the same services, rights and reasons as its pages."""
