@@ -15,9 +15,12 @@ class FoundationConfig(AppConfig):
         from mlops_portal.foundation import readiness
         from mlops_portal.foundation.people import rights
         from mlops_portal.foundation.people.rights_declared import RIGHTS
+        from mlops_portal.foundation.web.navigation import NavItem, register
         from mlops_portal.foundation.work import housekeeping
 
         rights.declare(RIGHTS)
+        manages = ("people.grant", "people.manage_units", "people.manage_accounts")
+        register(NavItem("System", "Administration", "admin", "administration:people", manages, 10))
         housekeeping.declare()
         readiness.declare()
         post_migrate.connect(rights.create_permissions, dispatch_uid="foundation.create_permissions")

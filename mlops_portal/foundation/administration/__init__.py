@@ -1,0 +1,1 @@
+"""Pages for administrators: people and their roles, units, service accounts and tokens."""

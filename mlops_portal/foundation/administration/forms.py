@@ -1,0 +1,129 @@
+"""Forms of the administration pages."""
+
+from typing import Any
+
+from django import forms
+
+from mlops_portal.foundation.administration.queries import units_of
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.rights import declared
+from mlops_portal.foundation.people.roles import ROLES
+
+
+def _area(rows: int = 2) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class Unit(forms.ModelChoiceField):
+    """One of the units the reader administers."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(queryset=BusinessUnit.objects.none(), **kwargs)
+
+
+class Person(forms.ModelChoiceField):
+    """One active person."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        active = User.objects.filter(is_active=True, kind=User.Kind.PERSON).order_by("name", "pk")
+        super().__init__(queryset=active, **kwargs)
+
+
+class PersonEntry(forms.Form):
+    """A new person."""
+
+    name = forms.CharField(max_length=120)
+    email = forms.EmailField(label="E-mail")
+    job_title = forms.CharField(max_length=120, required=False)
+    line_manager = Person(required=False, empty_label="Nobody")
+
+
+class Grant(forms.Form):
+    """A role for a person."""
+
+    role = forms.ChoiceField(
+        choices=[(role.name, f"{role.label}: {role.description}") for role in ROLES.values()]
+    )
+    unit = Unit(label="On the unit and all below", empty_label=None)
+    valid_until = forms.DateTimeField(required=False, help_text="Empty: until it is revoked.")
+    reason = forms.CharField(widget=_area(), max_length=2000)
+
+    def __init__(self, *, user: User, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["unit"].queryset = units_of(user, "people.grant")
+
+
+class Reason(forms.Form):
+    """Why."""
+
+    reason = forms.CharField(widget=_area(), max_length=2000)
+
+
+class UnitEntry(forms.Form):
+    """A new unit."""
+
+    name = forms.CharField(max_length=120)
+    code = forms.SlugField(
+        max_length=40, help_text="Short and stable; imports and the API name the unit by it."
+    )
+    parent = Unit(label="Below", empty_label=None)
+    head = Person(required=False, empty_label="Nobody")
+
+    def __init__(self, *, user: User, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["parent"].queryset = units_of(user, "people.manage_units")
+
+
+class UnitEdit(forms.Form):
+    """Name and head of a unit."""
+
+    name = forms.CharField(max_length=120)
+    head = Person(required=False, empty_label="Nobody")
+    reason = forms.CharField(widget=_area(), max_length=2000)
+
+
+class AccountEntry(forms.Form):
+    """A new service account."""
+
+    name = forms.CharField(max_length=120)
+    unit = Unit(label="Business unit", empty_label=None)
+    owner = Person(help_text="The person behind it; counts for separation of duties.")
+    purpose = forms.CharField(widget=_area(), required=False)
+    repository = forms.CharField(
+        max_length=255, required=False, help_text="Evidence it reports is of grade pipeline when this is set."
+    )
+
+    def __init__(self, *, user: User, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["unit"].queryset = units_of(user, "people.manage_accounts")
+
+
+class AccountRole(forms.Form):
+    """What the account may do in its unit."""
+
+    role = forms.ChoiceField(
+        choices=[
+            (role.name, role.label)
+            for role in ROLES.values()
+            if not role.deciding and role.name != "administrator"
+        ]
+    )
+    reason = forms.CharField(widget=_area(), max_length=2000)
+
+
+class TokenEntry(forms.Form):
+    """A new token."""
+
+    label = forms.CharField(max_length=120, help_text="Where it is used, e.g. the pipeline's name.")
+    days = forms.IntegerField(min_value=1, max_value=366, initial=90, label="Valid for days")
+    scopes = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, help_text="One purpose, few scopes."
+    )
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["scopes"].choices = [
+            (right.name, right.label)
+            for right in declared()
+            if right.name.split(".")[0] in ("registry", "approvals")
+        ]
