@@ -1,13 +1,16 @@
 """Who may open a page: sign in, hold the right, see the object. The answer comes before anything is read."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.middleware import get_user
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 
 from mlops_portal.foundation.errors import NotAllowed
+from mlops_portal.foundation.events import Access, accessed
 from mlops_portal.foundation.people import rights as people_rights
 
 
@@ -25,6 +28,27 @@ def scope_of(subject: Any) -> dict[str, int | None]:
     return {"unit_id": unit_id, "model_id": model_id}
 
 
+def record_access(
+    request: HttpRequest,
+    what: str,
+    subject_label: str,
+    subject_id: str,
+    at: datetime,
+    unit_id: int | None = None,
+) -> None:
+    """Tell whoever keeps evidence that somebody read or exported this."""
+    access = Access(
+        what=what,
+        subject_label=subject_label,
+        subject_id=subject_id,
+        actor_id=str(request.user.pk),
+        at=at,
+        client=request.META.get("REMOTE_ADDR", ""),
+        unit_id=unit_id,
+    )
+    accessed.send(sender=Access, access=access)
+
+
 class PermittedMixin:
     """Login first, then the right (403). `right = None` means: everybody who is signed in.
 
@@ -40,6 +64,7 @@ class PermittedMixin:
             if is_fragment(request):
                 return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
             return redirect_to_login(request.get_full_path())
+        request.user = get_user(request)  # the person, not Django's lazy stand-in: services save it
         self.check_right()
         return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
 

@@ -57,7 +57,7 @@ from django.views.generic import View
 from mlops_portal.foundation.errors import DomainError, Invalid, NotFound, invalid
 from mlops_portal.foundation.rules import Blocker, RuleViolation
 from mlops_portal.foundation.web import navigation, paging
-from mlops_portal.foundation.web.access import PermittedMixin, is_fragment
+from mlops_portal.foundation.web.access import PermittedMixin, is_fragment, record_access, scope_of
 from mlops_portal.foundation.web.error_views import record_evidence
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.filters import Filters, clean_query
@@ -224,6 +224,7 @@ class ListPage(Page):
             offered = ", ".join(FORMATS[one] for one in self.exports) or "nothing"
             raise invalid("export", f"This list exports {offered}.")
         queryset = paging.ordered(self.filtered, self.order)
+        record_access(self.request, "web.list_exported", self.queryset.model._meta.label, kind, self.now)
         return export_response(kind, queryset, self.bound_table(), title=self.get_title(), now=self.now)
 
     def more(self) -> Mapping[str, Any]:
@@ -296,7 +297,9 @@ class ObjectMixin:
 
 
 class DetailPage(ObjectMixin, Page):
-    """Everything about one object; read-only."""
+    """Everything about one object; read-only. `recorded_as` names the read for the access log, empty for none."""
+
+    recorded_as = ""
 
     def get_title(self) -> str:
         """Name the object."""
@@ -307,6 +310,9 @@ class DetailPage(ObjectMixin, Page):
         self.as_of = parse_as_of(request)
         self.object = self.find()
         self.check_scope(self.object)
+        if self.recorded_as:
+            label, unit_id = self.object._meta.label, scope_of(self.object)["unit_id"]
+            record_access(request, self.recorded_as, label, str(self.object.pk), self.now, unit_id)
         return self.answer()
 
     def context(self) -> dict[str, Any]:

@@ -103,6 +103,7 @@ urlpatterns = [
     path("people/<int:pk>/rename/", RenamePerson.as_view(), name="rename"),
     path("people/<int:pk>/press/", Press.as_view(), name="press"),
 ]
+handler500 = "mlops_portal.foundation.web.error_views.server_error"
 handler404 = "mlops_portal.foundation.web.error_views.not_found"
 handler403 = "mlops_portal.foundation.web.error_views.forbidden"
 handler400 = "mlops_portal.foundation.web.error_views.bad_request"
