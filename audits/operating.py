@@ -24,14 +24,12 @@ def make_demonstration_key() -> None:
     """Make the key that an operator provides in production; an existing one stays."""
     path = Path(settings.PORTAL_LEDGER_KEY_FILE)
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         keys.create_key_file(path)
 
 
 def triggers_check(now: datetime) -> str:  # noqa: ARG001  (the signature of a check)
-    """Whether each trigger that keeps the ledger append-only exists."""
-    missing = triggers.missing()
-    return f"missing: {', '.join(missing)}" if missing else ""
+    """Whether every trigger that keeps the ledger append-only is there and as it was made."""
+    return "; ".join(triggers.problems())
 
 
 def pending(now: datetime) -> float:  # noqa: ARG001  (the signature of a reading)

@@ -1,0 +1,325 @@
+"""Verify an evidence pack, without the portal that made it.
+
+    python3 verify.py PACK --key FINGERPRINT|FILE [--checkpoint FILE]
+
+Needs only Python's standard library (with `cryptography` installed, signatures are checked faster). The key, or its
+fingerprint, must come from somewhere else than the pack: a pack that agrees with its own key proves nothing.
+
+Exit codes: 0 everything was verified against the given key; 1 something is wrong, and it is named;
+2 the pack cannot be read; 3 the pack agrees with itself, but no key was given.
+"""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+DASH = "\u2014 "
+SPKI = bytes.fromhex("302a300506032b6570032100")
+P = 2**255 - 19
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+BOUND = 512 * 1024 * 1024
+
+
+class Wrong(Exception):
+    """Something does not verify."""
+
+
+# Ed25519 (RFC 8032, section 5.1), for machines without `cryptography`
+
+
+def _x_of(y: int, sign: int) -> int:
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if y >= P or (x * x - square) % P or (x == 0 and sign):
+        raise Wrong("a point is not on the curve")
+    return P - x if x & 1 != sign else x
+
+
+def _point(raw: bytes) -> tuple:
+    number = int.from_bytes(raw, "little")
+    y = number & ((1 << 255) - 1)
+    x = _x_of(y, number >> 255)
+    return (x, y, 1, x * y % P)
+
+
+def _add(one: tuple, two: tuple) -> tuple:
+    a, b = (one[1] - one[0]) * (two[1] - two[0]) % P, (one[1] + one[0]) * (two[1] + two[0]) % P
+    c, d = 2 * one[3] * two[3] * D % P, 2 * one[2] * two[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def _times(factor: int, point: tuple) -> tuple:
+    result = (0, 1, 1, 0)
+    while factor:
+        if factor & 1:
+            result = _add(result, point)
+        point, factor = _add(point, point), factor >> 1
+    return result
+
+
+def ed25519_by_hand(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Check a signature with integers only."""
+    base_y = 4 * pow(5, P - 2, P) % P
+    base_x = _x_of(base_y, 0)
+    try:
+        key, r = _point(public), _point(signature[:32])
+    except Wrong:
+        return False
+    s = int.from_bytes(signature[32:], "little")
+    if len(public) != 32 or len(signature) != 64 or s >= ORDER:
+        return False
+    challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    left, right = _times(s, (base_x, base_y, 1, base_x * base_y % P)), _add(r, _times(challenge, key))
+    return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (
+        left[1] * right[2] - right[1] * left[2]
+    ) % P == 0
+
+
+def ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Check a signature, with `cryptography` where it is installed."""
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        return ed25519_by_hand(public, signature, message)
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+# the tree (RFC 6962)
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Hash an entry."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def root_by_proof(index: int, size: int, leaf: bytes, proof: list) -> bytes:
+    """Return the root that the proof leads to."""
+    if not 0 <= index < size:
+        raise Wrong(f"number {index} is not in a tree of {size}")
+    position, last, result = index, size - 1, leaf
+    for part in proof:
+        if last == 0:
+            raise Wrong("the proof is too long")
+        if position & 1 or position == last:
+            result = hashlib.sha256(b"\x01" + part + result).digest()
+            while not position & 1 and position:
+                position, last = position >> 1, last >> 1
+        else:
+            result = hashlib.sha256(b"\x01" + result + part).digest()
+        position, last = position >> 1, last >> 1
+    if last:
+        raise Wrong("the proof is too short")
+    return result
+
+
+# keys and checkpoints (C2SP signed-note)
+
+
+def fingerprint(name: str, public: bytes) -> str:
+    """Return the digest that names a key; the first eight digits are its hash in signatures."""
+    return hashlib.sha256(name.encode() + b"\n\x01" + public).hexdigest()
+
+
+def key_of_pem(text: str) -> bytes:
+    """Return the 32 bytes of an Ed25519 public key."""
+    body = "".join(line for line in text.splitlines() if not line.startswith("-----"))
+    raw = base64.b64decode(body, validate=True)
+    if len(raw) != 44 or not raw.startswith(SPKI):
+        raise Wrong("the public key is not an Ed25519 key")
+    return raw[12:]
+
+
+def open_checkpoint(note: str, public: bytes) -> tuple:
+    """Return name, size and root of a checkpoint that this key signed."""
+    text, found, signatures = note.rpartition("\n\n")
+    lines = text.split("\n")
+    if not found or len(lines) < 3 or not lines[1].isdigit():
+        raise Wrong("checkpoint.txt is not a signed checkpoint")
+    for line in signatures.splitlines():
+        name, _, encoded = line.removeprefix(DASH).partition(" ")
+        raw = base64.b64decode(encoded, validate=True)
+        if raw[:4].hex() == fingerprint(name, public)[:8] and ed25519(
+            public, raw[4:], (text + "\n").encode()
+        ):
+            return name, int(lines[1]), base64.b64decode(lines[2], validate=True), lines[0]
+    raise Wrong("checkpoint.txt is not signed by this key")
+
+
+def matches(expected: str, name: str, public: bytes) -> bool:
+    """Tell whether the key is the one that the caller trusts: a file or a fingerprint."""
+    if Path(expected).is_file():
+        text = Path(expected).read_text()
+        if text.startswith("-----"):
+            return key_of_pem(text) == public
+        expected = text.strip()
+    if "+" in expected:
+        claimed, _, encoded = expected.rpartition("+")
+        return (
+            claimed.partition("+")[0] == name
+            and base64.b64decode(encoded + "=" * (-len(encoded) % 4)) == b"\x01" + public
+        )
+    return len(expected) == 64 and expected.lower() == fingerprint(name, public)
+
+
+# the pack
+
+
+class Pack:
+    """An opened pack whose files are those that its manifest names."""
+
+    def __init__(self, path: str) -> None:
+        self.zip = zipfile.ZipFile(path)
+        names = self.zip.namelist()
+        if sum(info.file_size for info in self.zip.infolist()) > BOUND:
+            raise Wrong("the pack is larger than any pack of the portal")
+        if len(names) != len(set(names)):
+            raise Wrong("a file name occurs twice")
+        self.manifest = json.loads(self.zip.read("manifest.json"))
+        stated = {**self.manifest["files"], "manifest.json": None}
+        for name in sorted({*names, *stated}):
+            if name not in stated:
+                raise Wrong(f"{name}: inserted: the manifest does not name it")
+            if name not in names:
+                raise Wrong(f"{name}: missing: the manifest names it")
+            if stated[name] and hashlib.sha256(self.zip.read(name)).hexdigest() != stated[name]:
+                raise Wrong(f"{name}: altered: its SHA-256 is not the one in the manifest")
+
+    def text(self, name: str) -> str:
+        """Read a file of the pack."""
+        return self.zip.read(name).decode()
+
+    def entries(self) -> list:
+        """Read the entries."""
+        return [json.loads(line) for line in self.text("entries.jsonl").splitlines() if line]
+
+
+def check_entry(entry: dict, size: int, root: bytes) -> str:
+    """Verify one entry; return its payload, or nothing when it was withheld."""
+    place = f"entry {entry['entry_id']} (#{entry['index']})"
+    proof = [base64.b64decode(part, validate=True) for part in entry["proof"]]
+    try:
+        reached = root_by_proof(entry["index"], size, leaf_hash(entry["envelope"].encode()), proof)
+    except Wrong as error:
+        raise Wrong(f"{place}: {error}") from error
+    if reached != root:
+        raise Wrong(f"{place}: altered or reordered: its proof does not lead to the signed root")
+    envelope = json.loads(entry["envelope"])
+    if envelope["entry_id"] != entry["entry_id"]:
+        raise Wrong(f"{place}: the envelope is of another entry")
+    if entry["payload"] is None:
+        return ""
+    bound = hashlib.sha256(base64.b64decode(entry["salt"], validate=True) + entry["payload"].encode())
+    if bound.hexdigest() != envelope["payload_commitment"]:
+        raise Wrong(f"{place}: altered: the payload is not the committed one")
+    return entry["payload"]
+
+
+def check_decisions(pack: Pack, payloads: list) -> int:
+    """Verify that each decision's digest is that of its content, and that an entry holds it."""
+    if "decisions.json" not in pack.manifest["files"]:
+        return 0
+    decisions = json.loads(pack.text("decisions.json"))
+    for number, decision in enumerate(decisions, 1):
+        digest = hashlib.sha256(decision["canonical"].encode()).hexdigest()
+        if digest != decision["digest"]:
+            raise Wrong(f"decision {number}: altered: its digest is not that of its content")
+        if not any(digest in payload for payload in payloads):
+            raise Wrong(f"decision {number}: inserted: no entry of the ledger holds its digest")
+    return len(decisions)
+
+
+def check_newer(path: str, pack_size: int, pack_root: bytes, public: bytes) -> str:
+    """Compare with a checkpoint kept elsewhere."""
+    _, size, root, _ = open_checkpoint(Path(path).read_text(), public)
+    if size == pack_size:
+        if root != pack_root:
+            raise Wrong(
+                "the checkpoint kept elsewhere has the same size and another root: two ledgers were signed"
+            )
+        return "the checkpoint kept elsewhere is that of the pack"
+    return f"the checkpoint kept elsewhere is over {size} entries; it is signed by the same key and cannot be compared"
+
+
+def verify(path: str, key: str, checkpoint: str) -> list:
+    """Verify the pack; return what was checked, in words."""
+    pack = Pack(path)
+    said = [f"files       {len(pack.manifest['files'])} have the SHA-256 of the manifest"]
+    public = key_of_pem(pack.text("public_key.pem"))
+    name, size, root, origin = open_checkpoint(pack.text("checkpoint.txt"), public)
+    print_ = fingerprint(name, public)
+    if key and not matches(key, name, public):
+        raise Wrong(f"public_key.pem: the pack was signed with {print_}, which is not the key you gave")
+    said.append(f"checkpoint  {origin}, {size} entries, signed with {print_}")
+    entries = pack.entries()
+    stated = pack.manifest["entries"]
+    if [entry["entry_id"] for entry in entries] != stated:
+        lost = [entry_id for entry_id in stated if entry_id not in {entry["entry_id"] for entry in entries}]
+        raise Wrong(
+            f"entries.jsonl: missing: {lost[0]}" if lost else "entries.jsonl: inserted or reordered entries"
+        )
+    payloads = [check_entry(entry, size, root) for entry in entries]
+    withheld = sum(entry["payload"] is None for entry in entries)
+    said.append(
+        f"entries     {len(entries)} are in the signed tree; {len(entries) - withheld} payloads are as committed"
+    )
+    said.extend(
+        f"            entry #{entry['index']}: {entry['withheld']}"
+        for entry in entries
+        if entry["payload"] is None
+    )
+    decided = check_decisions(pack, payloads)
+    if decided:
+        said.append(f"decisions   {decided} have the digest of their content, and the ledger holds it")
+    if checkpoint:
+        said.append(f"elsewhere   {check_newer(checkpoint, size, root, public)}")
+    return said
+
+
+def main() -> int:
+    """Run."""
+    parser = argparse.ArgumentParser(description="Verify an evidence pack.")
+    parser.add_argument("pack")
+    parser.add_argument(
+        "--key", default="", help="fingerprint, or file with the public key, from a trusted source"
+    )
+    parser.add_argument("--checkpoint", default="", help="a checkpoint of the same ledger, kept elsewhere")
+    given = parser.parse_args()
+    if not given.key:
+        print("No --key given: a pack that is consistent with its own key proves nothing yet.")
+    try:
+        said = verify(given.pack, given.key, given.checkpoint)
+    except Wrong as error:
+        print(f"BROKEN: {error}")
+        return 1
+    except (OSError, zipfile.BadZipFile) as error:
+        print(f"cannot read {given.pack}: {error}")
+        return 2
+    except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:
+        print(f"BROKEN: the pack is malformed: {type(error).__name__} {error}")
+        return 1
+    print("\n".join(said))
+    if not given.key:
+        print(
+            "CONSISTENT, but not proved: compare the fingerprint with one from a trusted source, or pass --key."
+        )
+        return 3
+    print("VERIFIED. Signed by this portal, not witnessed.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
