@@ -27,11 +27,11 @@ def make_demonstration_key() -> None:
         keys.create_key_file(path)
 
 
-def triggers_check(now: datetime) -> str:  # noqa: ARG001  (the signature of a check)
+def triggers_check(now: datetime) -> str:
     """Whether every trigger that keeps the ledger append-only is there and as it was made."""
     return "; ".join(triggers.problems())
 
 
-def pending(now: datetime) -> float:  # noqa: ARG001  (the signature of a reading)
+def pending(now: datetime) -> float:
     """Count the entries that wait for their number."""
     return LedgerPending.objects.count()

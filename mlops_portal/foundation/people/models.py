@@ -157,6 +157,11 @@ class RoleGrant(AuditedModel):
                 name="grant_confirmed_at_and_by_together",
             ),
             models.CheckConstraint(condition=~Q(confirmed_by=F("granted_by")), name="grant_by_two_people"),
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True, revoked_by__isnull=True)
+                | Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                name="grant_revoked_at_and_by_together",
+            ),
         ]
         indexes = [
             models.Index(fields=["user", "is_effective"]),

@@ -17,11 +17,23 @@ GRACE_SECONDS = 12.0
 PR_SET_PDEATHSIG = 1
 
 _commands: dict[str, tuple[str, ...]] = {"worker": ("worker",), "scheduler": ("scheduler",)}
+_preparations: list[Callable[[], None]] = []
 
 
-def register(name: str, *arguments: str) -> None:
-    """Have ``manage.py <arguments>`` run beside the web server; for apps that own a process."""
+def register(name: str, *arguments: str, prepare_demonstration: Callable[[], None] | None = None) -> None:
+    """Have ``manage.py <arguments>`` run beside the web server; for apps that own a process.
+
+    ``prepare_demonstration`` makes what an operator provides in production, such as a key; it runs at every start.
+    """
     _commands[name] = arguments
+    if prepare_demonstration is not None and prepare_demonstration not in _preparations:
+        _preparations.append(prepare_demonstration)
+
+
+def prepare_demonstration() -> None:
+    """Run what processes need before their first start, outside of production."""
+    for preparation in _preparations:
+        preparation()
 
 
 def commands() -> dict[str, tuple[str, ...]]:
@@ -132,5 +144,5 @@ class Supervisor:
         child.start_at = now + pause
         self.say(f"The {child.name} process ended with status {code}; starting it again in {pause:.0f} s.")
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  (the signature of a handler)
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True

@@ -115,9 +115,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         """Make sure the pragmas run on every new connection and transactions begin IMMEDIATE."""
         params = super().get_connection_params()
-        self.transaction_mode = self.transaction_mode or "IMMEDIATE"
+        modes: str | None = self.transaction_mode  # type: ignore[has-type]
+        commands: list[str] = self.init_commands  # type: ignore[has-type]
+        self.transaction_mode = modes or "IMMEDIATE"
         if not self.is_in_memory_db():
-            self.init_commands = [*PRAGMAS, *self.init_commands]
+            self.init_commands = [*PRAGMAS, *commands]
         return params
 
     def _start_transaction_under_autocommit(self) -> None:
@@ -126,18 +128,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._write_lock is not None and not self._write_lock.held:
             self._write_lock.acquire(float(self.settings_dict["OPTIONS"].get("timeout", 20)))
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
         except BaseException:
             self._release()
             raise
 
     def _commit(self) -> None:
-        super()._commit()
+        super()._commit()  # type: ignore[misc]
         self._release()
 
     def _rollback(self) -> None:
         try:
-            super()._rollback()
+            super()._rollback()  # type: ignore[misc]
         finally:
             self._release()
 
@@ -149,7 +151,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> None:
         try:
-            super()._close()
+            super()._close()  # type: ignore[misc]
         finally:
             self._release()
 

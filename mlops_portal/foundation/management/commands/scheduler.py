@@ -34,7 +34,7 @@ class Command(BaseCommand):
         """Tick until told to stop."""
         stop = threading.Event()
 
-        def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signature of a handler)
+        def end(number: int, frame: FrameType | None) -> None:
             stop.set()
 
         signal.signal(signal.SIGTERM, end)

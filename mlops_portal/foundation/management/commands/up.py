@@ -21,7 +21,7 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.work.processes import Supervisor, commands
+from mlops_portal.foundation.work.processes import Supervisor, commands, prepare_demonstration
 
 
 class Command(BaseCommand):
@@ -49,6 +49,8 @@ class Command(BaseCommand):
         self._check_port(options["host"], options["port"])
         if not options["no_migrate"]:
             self._migrate()
+        if settings.PORTAL_MODE == "demo":
+            prepare_demonstration()
         if options["demo"]:
             self._build_demonstration()
         self._collect_static()

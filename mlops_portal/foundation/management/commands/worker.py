@@ -28,7 +28,7 @@ class Command(BaseCommand):
         """Start the threads, recover lost work now and then, end in order on SIGTERM or SIGINT."""
         stop = threading.Event()
 
-        def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  (the signature of a handler)
+        def end(number: int, frame: FrameType | None) -> None:
             stop.set()
 
         signal.signal(signal.SIGTERM, end)
