@@ -7,7 +7,7 @@ from integrations.mlflow import queries, validation
 from integrations.mlflow.endpoints import Call, endpoint
 from integrations.mlflow.model_endpoints import known_model
 from integrations.mlflow.version_endpoints import known_version
-from registry import services
+from registry.services import aliases
 
 PATH = "registered-models/alias"
 
@@ -17,7 +17,7 @@ def set_alias(call: Call) -> dict[str, Any]:
     """Point an alias to a version; an alias that exists moves. A governed alias moves by a change request only."""
     alias = validation.new_alias_name(call["alias"])
     version = known_version(call)
-    services.alias_set(version=version, name=alias, by=call.user, now=call.now)
+    aliases.alias_set(model=version.model, name=alias, version=version, by=call.user, now=call.now)
     return {}
 
 
@@ -26,7 +26,7 @@ def delete_alias(call: Call) -> dict[str, Any]:
     """Remove an alias; one that is not there is fine."""
     alias = validation.alias_name(call["alias"])
     model = known_model(call, call["name"])
-    services.alias_remove(model=model, name=alias, by=call.user, now=call.now)
+    aliases.alias_delete(model=model, name=alias, by=call.user, now=call.now)
     return {}
 
 

@@ -9,6 +9,7 @@ from integrations.mlflow.errors import invalid, model_not_found, name_taken
 from integrations.mlflow.stages import PROMPT_TAG
 from registry.models import RegisteredModel
 from registry.services import arrivals, models
+from registry.services import tags as tags_of
 from registry.states import ModelKind
 
 DEFAULT_SIZE, MAX_SIZE = 100, 1_000
@@ -127,7 +128,7 @@ def set_tag(call: Call) -> dict[str, Any]:
     """Set a tag of a model."""
     key, value = validation.tag_key(call["key"]), validation.tag_value(call["value"] or "")
     model = known_model(call, call["name"])
-    services.model_tag_set(model=model, key=key, value=value, by=call.user, now=call.now)
+    tags_of.model_tag_set(model=model, key=key, value=value, by=call.user, now=call.now)
     return {}
 
 
@@ -136,5 +137,5 @@ def delete_tag(call: Call) -> dict[str, Any]:
     """Remove a tag of a model; one that is not there is fine."""
     key = validation.tag_key(call["key"])
     model = known_model(call, call["name"])
-    services.model_tag_remove(model=model, key=key, by=call.user, now=call.now)
+    tags_of.model_tag_delete(model=model, key=key, by=call.user, now=call.now)
     return {}

@@ -1,4 +1,4 @@
-"""Reads of the protocol: a version in one statement, a page of a search in at most two, however many rows there are."""
+"""Reads of the protocol: a version in one statement, a page of a search in at most three, however many rows there are."""
 
 import json
 from collections.abc import Sequence
@@ -11,8 +11,10 @@ from integrations.mlflow.conditions import MODEL_COLUMNS, VERSION_COLUMNS, model
 from integrations.mlflow.errors import ProtocolError, invalid, model_not_found, version_not_found
 from integrations.mlflow.grammar import MODELS, VERSIONS, parse_filter, parse_order
 from integrations.mlflow.paging import after, ordering, read_token, write_token
+from integrations.mlflow.prepared import Prepared
 from integrations.mlflow.stages import STAGES
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import rights_of
 from registry.models import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
 
 MODEL_FIELDS = ("pk", "name", "created_at", "counter__last_activity_at", "description")
@@ -89,13 +91,60 @@ def _version(row: Sequence[Any], *, with_aliases: bool) -> dict[str, Any]:
     )
 
 
-def _version_rows(rows: QuerySet[ModelVersion]) -> QuerySet:
-    return rows.values_list(*VERSION_FIELDS, _version_tags(), _version_aliases())
+def _living_versions(**where: Any) -> QuerySet:
+    rows = ModelVersion.objects.alive().filter(model__deleted_at__isnull=True, **where).order_by()
+    return rows.values_list("unit_id", "model_id", *VERSION_FIELDS, _version_tags(), _version_aliases())
+
+
+_BY_NUMBER = Prepared(
+    lambda name, number: _living_versions(model__name=name, number=number), name=str, number=int
+)
+_BY_ALIAS = Prepared(
+    lambda name, alias: _living_versions(
+        model__name=name, pk__in=Alias.objects.filter(name=alias, model__name=name).values("version_id")
+    ),
+    name=str,
+    alias=str,
+)
+_SOURCE = Prepared(
+    lambda name, number: (
+        ModelVersion.objects.alive()
+        .filter(model__deleted_at__isnull=True, model__name=name, number=number)
+        .order_by()
+        .values_list("unit_id", "model_id", "source")
+    ),
+    name=str,
+    number=int,
+)
+_BY_KEYS = Prepared(
+    lambda keys: (
+        ModelVersion.objects.filter(pk__in=keys)
+        .order_by("-number")
+        .values_list("pk", *VERSION_FIELDS, _version_tags(), _version_aliases())
+    ),
+    keys=list,
+)
+_ABOUT_MODELS = Prepared(
+    lambda keys: (
+        RegisteredModel.objects.filter(pk__in=keys)
+        .order_by()
+        .values_list("pk", _model_tags(), _model_aliases(), *(_newest(stage) for stage in STAGES))
+    ),
+    keys=list,
+)
+
+
+def _visible(user: User, rows: Sequence[Sequence[Any]]) -> Sequence[Any] | None:
+    """Return the columns of the row that was found if the user may see it: same rule as `visible_to`."""
+    for unit_id, model_id, *columns in rows:
+        if rights_of(user).has("registry.view", unit_id=unit_id, model_id=model_id):
+            return columns
+    return None
 
 
 def version(user: User, name: str, number: int, shown: str = "") -> dict[str, Any]:
     """Return one version with its aliases, in one statement."""
-    row = _version_rows(versions_of(user).filter(model__name=name, number=number)).first()
+    row = _visible(user, _BY_NUMBER.rows(name=name, number=number))
     if row is None:
         raise version_not_found(name, shown or number)
     return _version(row, with_aliases=True)
@@ -114,8 +163,7 @@ def version_by_alias(user: User, name: str, alias: str) -> dict[str, Any]:
         if not found:
             raise ProtocolError("RESOURCE_DOES_NOT_EXIST", f"Latest version not found for model {name}.")
         return found[0]
-    rows = versions_of(user).filter(model__name=name, aliases__name=alias, aliases__model__name=name)
-    row = _version_rows(rows).first()
+    row = _visible(user, _BY_ALIAS.rows(name=name, alias=alias))
     if row is None:
         if not models_of(user).filter(name=name).exists():
             raise model_not_found(name)
@@ -125,19 +173,17 @@ def version_by_alias(user: User, name: str, alias: str) -> dict[str, Any]:
 
 def download_uri(user: User, name: str, number: int, shown: str = "") -> str:
     """Return where the artifacts are. A version copied from a version leads to that one's source."""
-    source: str | None = None
+    asked, source = name, None
     for _ in range(MAX_HOPS):
-        found = (
-            versions_of(user).filter(model__name=name, number=number).values_list("source", flat=True).first()
-        )
+        found = _visible(user, _SOURCE.rows(name=name, number=number))
         if found is None:
             break
-        source = found
+        source = found[0]
         name, number = _copied_from(source)
         if not name:
             break
     if source is None:
-        raise version_not_found(name, shown or number)
+        raise version_not_found(asked, shown or number)
     return source
 
 
@@ -159,8 +205,8 @@ def latest_versions(user: User, name: str, stages: Sequence[str]) -> list[dict[s
     )
     if newest is None:
         raise model_not_found(name)
-    rows = _version_rows(ModelVersion.objects.filter(pk__in=[pk for pk in newest if pk])).order_by("-number")
-    return [_version(row, with_aliases=True) for row in rows]
+    keys = [pk for pk in newest if pk]
+    return [_version(row, with_aliases=True) for _, *row in _BY_KEYS.rows(keys=keys)] if keys else []
 
 
 def model(user: User, name: str) -> dict[str, Any]:
@@ -172,24 +218,23 @@ def model(user: User, name: str) -> dict[str, Any]:
 
 
 def _models(rows: QuerySet[RegisteredModel]) -> list[tuple[Sequence[Any], dict[str, Any]]]:
-    """Read models with tags, aliases and newest versions, beside their columns: two statements for any number."""
-    newest = [_newest(stage) for stage in STAGES]
-    found = list(rows.values_list(*MODEL_FIELDS, _model_tags(), _model_aliases(), *newest))
-    wanted = [pk for row in found for pk in row[-len(STAGES) :] if pk]
+    """Read models with tags, aliases and newest versions, beside their columns: three statements for any number."""
+    found = list(rows.values_list(*MODEL_FIELDS))
+    if not found:
+        return []
+    about = {pk: rest for pk, *rest in _ABOUT_MODELS.rows(keys=[row[0] for row in found])}
+    wanted = [pk for rest in about.values() for pk in rest[2:] if pk]
     latest: dict[int, dict[str, Any]] = {}
     if wanted:
-        versions = ModelVersion.objects.filter(pk__in=wanted).values_list(
-            "pk", *VERSION_FIELDS, _version_tags()
-        )
-        latest = {pk: _version([*row, None], with_aliases=False) for pk, *row in versions}
+        latest = {pk: _version(row, with_aliases=False) for pk, *row in _BY_KEYS.rows(keys=wanted)}
     models = []
     for row in found:
-        *columns, tags, aliases = row[: -len(STAGES)]
-        versions_shown = [latest[pk] for pk in row[-len(STAGES) :] if pk]
+        tags, aliases, *newest = about[row[0]]
+        versions = [latest[pk] for pk in newest if pk]
         body = wire.registered_model(
-            wire.ModelRow(*columns), tags=_pairs(tags), aliases=_pairs(aliases), latest=versions_shown
+            wire.ModelRow(*row), tags=_pairs(tags), aliases=_pairs(aliases), latest=versions
         )
-        models.append((columns, body))
+        models.append((row, body))
     return models
 
 
@@ -203,9 +248,7 @@ def search_models(
     if place is not None:
         rows = rows.filter(after(orders, MODEL_COLUMNS, place))
     by = ordering(orders, MODEL_COLUMNS)
-    # the page is cut first and decorated then, so that tags and versions are read for its rows only
-    page = rows.order_by(*by).values("pk")[: size + 1]
-    found = _models(RegisteredModel.objects.filter(pk__in=page).order_by(*by))
+    found = _models(rows.order_by(*by)[: size + 1])
     if len(found) <= size:
         return [body for _, body in found], None
     last = dict(zip(MODEL_FIELDS, found[size - 1][0], strict=True))

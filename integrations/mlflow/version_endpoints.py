@@ -11,6 +11,7 @@ from integrations.mlflow.stages import ACTIVE_STAGES
 from mlops_portal.foundation.errors import NotFound
 from registry.models import ModelVersion
 from registry.services import arrivals, versions
+from registry.services import tags as tags_of
 
 DEFAULT_SIZE, MAX_SIZE = 10_000, 200_000
 
@@ -123,7 +124,7 @@ def set_tag(call: Call) -> dict[str, Any]:
     """Set a tag of a version."""
     key, value = validation.tag_key(call["key"]), validation.tag_value(call["value"] or "")
     version = known_version(call)
-    services.version_tag_set(version=version, key=key, value=value, by=call.user, now=call.now)
+    tags_of.version_tag_set(version=version, key=key, value=value, by=call.user, now=call.now)
     return {}
 
 
@@ -132,5 +133,5 @@ def delete_tag(call: Call) -> dict[str, Any]:
     """Remove a tag of a version; one that is not there is fine."""
     key = validation.tag_key(call["key"])
     version = known_version(call)
-    services.version_tag_remove(version=version, key=key, by=call.user, now=call.now)
+    tags_of.version_tag_delete(version=version, key=key, by=call.user, now=call.now)
     return {}

@@ -1,0 +1,1 @@
+"""Measured on request (`make bench`), never in the test run."""
