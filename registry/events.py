@@ -74,6 +74,7 @@ register_verbs(
         Verb("registry.deployment_suspended", "suspended the deployment"),
         Verb("registry.deployment_resumed", "resumed the deployment"),
         Verb("registry.deployment_stopped", "stopped the deployment"),
+        Verb("registry.deployment_superseded", "superseded the deployment"),
         Verb("registry.deployments_recorded", "recorded deployments together"),
     ]
 )

@@ -3,7 +3,7 @@
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from mlops_portal.foundation.people.models import User
@@ -16,6 +16,7 @@ from registry.models import (
     Document,
     DocumentSection,
     Environment,
+    MetricValue,
     ModelDependency,
     ModelVersion,
     RegisteredModel,
@@ -66,6 +67,11 @@ def same_person_blockers(*, first: User | None, second: User | None, message: st
     if person_behind(first) == second.pk:
         return [Blocker("same_person", message, "another person of the second line")]
     return []
+
+
+def holds(user: User, right: str, unit_id: int) -> bool:
+    """Tell whether ``user`` holds a right on a unit."""
+    return rights_of(user).has(right, unit_id=unit_id)
 
 
 # Names
@@ -348,6 +354,25 @@ def grade_blockers(grade: str, *, by: User | None, version: ModelVersion) -> lis
     ]
 
 
+def usual_grade(by: User | None, *, version: ModelVersion) -> str:
+    """Return the grade that evidence has when nobody claims one: *pipeline* from a bound pipeline, else *declared*."""
+    is_pipeline = by is not None and not by.is_person
+    if is_pipeline and Grade.PIPELINE in claimable_grades(by, version=version):
+        return Grade.PIPELINE
+    return Grade.DECLARED
+
+
+def weaker_evidence_blockers(metrics: Sequence[MetricValue]) -> list[Blocker]:
+    """Why these metrics are not replaced: stronger evidence stands."""
+    return [
+        Blocker(
+            "stronger_evidence",
+            f"{metric} is {metric.get_grade_display().lower()}; weaker evidence does not replace it.",
+        )
+        for metric in metrics
+    ]
+
+
 def document_approval_blockers(document: Document, *, by: User | None) -> list[Blocker]:
     """Why ``by`` may not approve this document."""
     blockers = []
@@ -394,7 +419,11 @@ def deployment_blockers(version: ModelVersion, environment: Environment) -> list
         blockers.append(Blocker("deleted", f"{version} was deleted."))
     if environment.closed_at is not None:
         blockers.append(Blocker("environment_closed", f"{environment} is closed.", "the operator"))
-    if version.model.lifecycle_state in (LifecycleState.RETIRED, LifecycleState.REJECTED):
+    if version.model.lifecycle_state in (
+        LifecycleState.DRAFT,
+        LifecycleState.RETIRED,
+        LifecycleState.REJECTED,
+    ):
         state = version.model.get_lifecycle_state_display().lower()
         blockers.append(Blocker("lifecycle", f"{version.model} is {state}.", "the owner"))
     if version.model.kind == ModelKind.PROMPT and environment.is_production:

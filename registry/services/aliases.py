@@ -13,7 +13,7 @@ from registry import policies
 from registry.events import tell
 from registry.gates import AliasMove, alias_gates, blockers_of
 from registry.models import Alias, ModelVersion, RegisteredModel
-from registry.services.models import lock_living, touch
+from registry.services.living import lock_living, touch
 
 
 @operation

@@ -9,7 +9,6 @@ from django.db import IntegrityError, transaction
 
 from mlops_portal.foundation.errors import DomainError, FieldError, Invalid, NotFound, invalid
 from mlops_portal.foundation.history import bulk_save_as, delete_as, save_as
-from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
@@ -18,7 +17,10 @@ from registry import gates, policies
 from registry.events import tell
 from registry.models import Alias, Component, ModelCounter, ModelTag, ModelVersion, RegisteredModel
 from registry.models.columns import ScopedRecord
+from registry.queries.facts import RecordFacts
 from registry.services import fields as plain_fields
+from registry.services.governance import apply_facts, first_tasks
+from registry.services.living import lock_living, touch
 from registry.services.revisions import refuse_stale
 from registry.states import INVENTORY_KINDS, LifecycleState, ModelKind
 
@@ -101,20 +103,6 @@ class NewModel:
     components: Sequence[Mapping[str, Any]] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     is_draft: bool = False
-
-
-def touch(model_id: int, now: datetime) -> None:
-    """Note activity on a model."""
-    ModelCounter.objects.filter(model_id=model_id).update(last_activity_at=now)
-
-
-def lock_living(pk: int) -> RegisteredModel:
-    """Lock a model that was not deleted.
-
-    Raises:
-        NotFound: there is none.
-    """
-    return lock(RegisteredModel.objects.alive().select_related("unit"), pk)
 
 
 def build_model(new: NewModel, *, by: User | None, now: datetime) -> RegisteredModel:
@@ -229,6 +217,8 @@ def model_register(
     )
     model = build_model(new, by=by, now=now)
     parts = build_components(new, model)
+    facts = RecordFacts(components=parts)
+    apply_facts(model, facts, now=now)
     refuse_taken([name], [(model.source_name, model.external_id)])
     _insert(model, by=by, now=now, reason=reason or "Registered")
     ModelCounter.objects.create(model=model, unit=unit, last_activity_at=now)
@@ -237,6 +227,8 @@ def model_register(
     if new.tags:
         rows = [ModelTag(model=model, unit=unit, key=key, value=value) for key, value in new.tags.items()]
         bulk_save_as(rows, by=by, now=now, reason="Registered with the model")
+    if tasks := first_tasks(model, facts, now=now):
+        bulk_save_as(tasks, by=by, now=now, reason="Task opened")
     tell("model_registered", model, by=by, now=now, name=model.name, kind=model.kind)
     return model
 

@@ -18,7 +18,7 @@ from registry import policies
 from registry.events import tell
 from registry.models import Alias, ModelVersion, RegisteredModel, VersionTag
 from registry.services import fields as plain_fields
-from registry.services.models import touch
+from registry.services.living import touch
 from registry.states import Grade, RegistryStage
 
 
@@ -106,7 +106,7 @@ def build_version(new: NewVersion, model: RegisteredModel, *, by: User | None, n
         version.developer_ids = [policies.person_behind(by)]
     if new.artifact_sha256:
         version.artifact_sha256 = new.artifact_sha256
-        version.artifact_grade = _best_grade(version, by)
+        version.artifact_grade = policies.usual_grade(by, version=version)
     return version
 
 
@@ -119,13 +119,6 @@ def _shape_errors(version: ModelVersion) -> list[FieldError]:
             if not isinstance(prompt, dict) or not {"name", "text"} <= prompt.keys():
                 errors.append(FieldError(f"prompts, row {place}", "A prompt has a name and a text."))
     return errors
-
-
-def _best_grade(version: ModelVersion, by: User | None) -> str:
-    automatic = by is not None and not by.is_person
-    if automatic and Grade.PIPELINE in policies.claimable_grades(by, version=version):
-        return Grade.PIPELINE
-    return Grade.DECLARED
 
 
 @operation
@@ -220,7 +213,7 @@ def version_set_artifact_digest(
     require(by, "registry.edit", unit_id=version.unit_id, model_id=version.model_id)
     if problem := policies.digest_problem(sha256):
         raise invalid("artifact_sha256", problem)
-    grade = grade or _best_grade(version, by)
+    grade = grade or policies.usual_grade(by, version=version)
     if grade not in Grade.values:
         raise invalid("grade", f"There is no grade {grade}.")
     refuse_if(

@@ -1,0 +1,218 @@
+"""Whether governance is mandatory, how far a model is adopted, which duties follow: evaluated, never declared."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.rules import Blocker, refuse_if
+from registry import policies
+from registry.applicability import adoption, applicability
+from registry.events import tell
+from registry.models import GovernanceOverride, RecordTask, RegisteredModel
+from registry.queries.facts import RecordFacts, facts_of, gaps_from, governance_facts
+from registry.services.living import lock_living
+from registry.services.record_tasks import settle_task
+from registry.states import INVENTORY_KINDS, Governance, LifecycleState, TaskKind
+
+OVERRIDE_DAYS = 180
+CHUNK = 500
+RATING_MISSING = "The model has no approved risk rating."
+FINISHED = (LifecycleState.RETIRED, LifecycleState.REJECTED)
+
+
+@operation
+def governance_evaluate(
+    *,
+    model: RegisteredModel,
+    now: datetime,
+    by: User | None = None,
+    facts: RecordFacts | None = None,
+) -> RegisteredModel:
+    """Evaluate the facts again: governance, adoption stage and the tasks that follow. Run nightly and at deployment.
+
+    ``facts`` may bring what was gathered for many models at once.
+    """
+    model = lock_living(model.pk)
+    if model.kind not in INVENTORY_KINDS:
+        return model
+    facts = facts or facts_of([model], now=now)[model.pk]
+    before, stood = model.governance, model.adoption_stage
+    first_time = model.governance_evaluated_at is None
+    changed, contradictions = apply_facts(model, facts, now=now)
+    if changed or first_time:
+        reason = "Governance evaluated"
+        save_as(model, by=by, now=now, reason=reason, fields=[*changed, "governance_evaluated_at"])
+    if model.governance != before:
+        rationale = model.governance_rationale
+        tell(
+            "governance_changed",
+            model,
+            by=by,
+            now=now,
+            before=before,
+            after=model.governance,
+            rationale=rationale,
+        )
+    if model.adoption_stage != stood:
+        stage, reason = model.adoption_stage, model.adoption_reason
+        tell("adoption_changed", model, by=by, now=now, before=stood, after=stage, reason=reason)
+    became_mandatory = model.governance == Governance.MANDATORY and before == Governance.OPTIONAL
+    _settle_tasks(model, facts, contradictions, became_mandatory=became_mandatory, now=now)
+    return model
+
+
+def apply_facts(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> tuple[list[str], list[str]]:
+    """Set governance and adoption on the unsaved model; return the fields that changed and the contradictions."""
+    if model.kind not in INVENTORY_KINDS:
+        return [], []
+    known = governance_facts(model, facts)
+    answer, stage = applicability(known), adoption(known)
+    governance, rationale = answer.governance, list(answer.rationale)
+    if facts.override is not None and governance == Governance.MANDATORY:
+        governance = Governance.OPTIONAL
+        until = f"{facts.override.valid_until:%-d %B %Y}"
+        rationale.append(f"Overridden until {until}: {facts.override.reason}")
+    values = {
+        "governance": governance,
+        "governance_rationale": rationale,
+        "adoption_stage": stage.stage,
+        "adoption_reason": stage.reason,
+    }
+    changed = [name for name, value in values.items() if getattr(model, name) != value]
+    for name in changed:
+        setattr(model, name, values[name])
+    if changed or model.governance_evaluated_at is None:
+        model.governance_evaluated_at = now
+    return changed, list(answer.contradictions)
+
+
+def first_tasks(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> list[RecordTask]:
+    """Return the unsaved tasks of a model that was just registered."""
+    if model.kind not in INVENTORY_KINDS or not _is_governed(model):
+        return []
+    texts = {TaskKind.RATING_MISSING: RATING_MISSING} if model.tier is None else {}
+    if gaps := gaps_from(model, facts, now=now):
+        texts[TaskKind.COMPLETE_RECORD] = _missing(gaps)
+    return [
+        RecordTask(
+            model=model, unit_id=model.unit_id, kind=kind, text=text, owner_id=model.owner_id, opened_at=now
+        )
+        for kind, text in texts.items()
+    ]
+
+
+def _is_governed(model: RegisteredModel) -> bool:
+    return model.governance == Governance.MANDATORY and model.lifecycle_state not in FINISHED
+
+
+def _missing(gaps: Sequence[str]) -> str:
+    return f"Missing: {', '.join(gaps)}."
+
+
+def _settle_tasks(
+    model: RegisteredModel,
+    facts: RecordFacts,
+    contradictions: list[str],
+    *,
+    became_mandatory: bool,
+    now: datetime,
+) -> None:
+    is_governed = _is_governed(model)
+    gaps = gaps_from(model, facts, now=now)
+    missing = _missing(gaps)
+    settle_task(
+        model=model, kind=TaskKind.COMPLETE_RECORD, text=missing, is_due=is_governed and bool(gaps), now=now
+    )
+    settle_task(
+        model=model,
+        kind=TaskKind.FACTS_CONTRADICTED,
+        text=" ".join(contradictions),
+        is_due=bool(contradictions),
+        now=now,
+    )
+    was_open = model.tasks.filter(kind=TaskKind.BECAME_MANDATORY, closed_at__isnull=True).exists()
+    settle_task(
+        model=model,
+        kind=TaskKind.BECAME_MANDATORY,
+        text=f"Governance became mandatory. {missing}",
+        is_due=is_governed and bool(gaps) and (became_mandatory or was_open),
+        now=now,
+    )
+    settle_task(
+        model=model,
+        kind=TaskKind.RATING_MISSING,
+        text=RATING_MISSING,
+        is_due=is_governed and model.tier is None,
+        now=now,
+    )
+    review_on = model.next_review_on
+    settle_task(
+        model=model,
+        kind=TaskKind.REVIEW_OVERDUE,
+        text=f"The review was due on {review_on:%-d %B %Y}." if review_on else "",
+        is_due=is_governed and review_on is not None and review_on < now.date(),
+        due_on=review_on,
+        now=now,
+    )
+
+
+def governance_evaluate_all(*, now: datetime) -> int:
+    """Evaluate every living model, each in a transaction of its own; return how many. Run by the scheduler."""
+    rows = RegisteredModel.objects.inventory().exclude(lifecycle_state__in=FINISHED)
+    pks = list(rows.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(pks), CHUNK):
+        models = list(
+            RegisteredModel.objects.alive().filter(pk__in=pks[start : start + CHUNK]).order_by("pk")
+        )
+        facts = facts_of(models, now=now)
+        for model in models:
+            governance_evaluate(model=model, facts=facts[model.pk], now=now)
+    return len(pks)
+
+
+@operation
+def governance_override(
+    *, model: RegisteredModel, reason: str, signature_digest: str, by: User, now: datetime
+) -> GovernanceOverride:
+    """Declare governance optional against the evidence for 180 days, signed by a risk officer outside the owner's line.
+
+    The app above checks the signature and passes its digest.
+
+    Raises:
+        RuleViolation: owner, developer, or somebody in the owner's line of reporting.
+    """
+    model = lock_living(model.pk)
+    require(by, "registry.approve_rating", unit_id=model.unit_id, model_id=model.pk)
+    if not reason.strip():
+        raise invalid("reason", "A reason is required.")
+    if problem := policies.digest_problem(signature_digest):
+        raise invalid("signature_digest", problem)
+    refuse_if(_override_blockers(model, by))
+    override = GovernanceOverride(
+        model=model,
+        unit_id=model.unit_id,
+        reason=reason,
+        decided_by=by,
+        decided_at=now,
+        valid_until=now + timedelta(days=OVERRIDE_DAYS),
+        signature_digest=signature_digest,
+    )
+    save_as(override, by=by, now=now, reason=reason)
+    tell("governance_overridden", override, by=by, now=now, reason=reason, valid_until=override.valid_until)
+    governance_evaluate(model=model, by=by, now=now)
+    return override
+
+
+def _override_blockers(model: RegisteredModel, by: User) -> list[Blocker]:
+    blockers = []
+    if by.pk in (model.owner_id, model.developer_id):
+        blockers.append(Blocker("own_model", "Owner and developer do not override.", "a risk officer"))
+    owner = model.owner
+    in_line = owner is not None and (owner.line_manager_id == by.pk or by.line_manager_id == owner.pk)
+    if in_line:
+        blockers.append(Blocker("own_line", "Somebody outside the owner's line overrides.", "a risk officer"))
+    return blockers

@@ -1,0 +1,178 @@
+"""Where a version comes from: data sets, pipelines, other models."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.history import delete_as, save_as
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.rules import Blocker, refuse_if
+from registry import policies
+from registry.events import tell
+from registry.models import (
+    Dataset,
+    FeaturePipeline,
+    ModelDependency,
+    ModelVersion,
+    RegisteredModel,
+    VersionDataset,
+    VersionPipeline,
+)
+from registry.services import fields as plain_fields
+from registry.services.living import lock_living
+from registry.services.versions import lock_version
+from registry.states import DatasetRole
+
+DATASET_FIELDS = frozenset(
+    {"name", "label", "digest", "rows", "from_on", "to_on", "source", "purpose", "legal_basis", "preparation"}
+)
+PIPELINE_FIELDS = frozenset({"name", "url", "cadence", "owner"})
+MAX_CHAIN = 10_000
+
+
+def build_dataset(
+    unit: BusinessUnit, values: Mapping[str, Any], *, by: User | None, now: datetime
+) -> Dataset:
+    """Return the unsaved data set after checking every field.
+
+    Raises:
+        Invalid: all errors at once.
+    """
+    dataset = Dataset(unit=unit, created_at=now, created_by=by)
+    plain_fields.assign(dataset, values, allowed=DATASET_FIELDS)
+    if not dataset.name:
+        raise invalid("name", "A name is required.")
+    if dataset.digest and (problem := policies.digest_problem(dataset.digest)):
+        raise invalid("digest", problem)
+    if dataset.from_on and dataset.to_on and dataset.to_on < dataset.from_on:
+        raise invalid("to_on", "It ends before it begins.")
+    return dataset
+
+
+@operation
+def dataset_register(*, unit: BusinessUnit, by: User | None, now: datetime, **fields: Any) -> Dataset:
+    """Register a data set at one state (fields: name, label, digest, rows, from_on, to_on, source, purpose, …).
+
+    The same name, label and digest again is the same data set.
+
+    Raises:
+        RuleViolation: the name and label stand for another content.
+    """
+    require(by, "registry.edit", unit_id=unit.pk)
+    dataset = build_dataset(unit, fields, by=by, now=now)
+    known = Dataset.objects.filter(unit=unit, name=dataset.name, label=dataset.label).first()
+    if known is not None:
+        if known.digest == dataset.digest:
+            return known
+        refuse_if(
+            [Blocker("dataset_exists", f"{known} is registered with another content; give it another label.")]
+        )
+    save_as(dataset, by=by, now=now, reason="Data set registered")
+    tell("dataset_registered", dataset, by=by, now=now, name=dataset.name, digest=dataset.digest)
+    return dataset
+
+
+@operation
+def dataset_link(
+    *, version: ModelVersion, dataset: Dataset, role: str, by: User | None, now: datetime
+) -> VersionDataset:
+    """Say what a version used a data set for; saying it twice changes nothing."""
+    version = lock_version(version)
+    require(by, "registry.edit", unit_id=version.unit_id, model_id=version.model_id)
+    require(by, "registry.view", unit_id=dataset.unit_id)
+    if role not in DatasetRole.values:
+        raise invalid("role", f"There is no role {role}; use one of {', '.join(DatasetRole.values)}.")
+    link = VersionDataset.objects.filter(version=version, dataset=dataset, role=role).first()
+    if link is None:
+        link = VersionDataset(
+            version=version, dataset=dataset, role=role, model_id=version.model_id, unit_id=version.unit_id
+        )
+        save_as(link, by=by, now=now, reason="Data set linked")
+        tell("dataset_linked", link, by=by, now=now, dataset=str(dataset), role=role, version=version.number)
+    return link
+
+
+@operation
+def pipeline_register(
+    *, unit: BusinessUnit, by: User | None, now: datetime, **fields: Any
+) -> FeaturePipeline:
+    """Register a feature pipeline (fields: name, url, cadence, owner); a name that exists in the unit is that one."""
+    require(by, "registry.edit", unit_id=unit.pk)
+    pipeline = FeaturePipeline(unit=unit, created_at=now)
+    plain_fields.assign(pipeline, fields, allowed=PIPELINE_FIELDS)
+    if not pipeline.name:
+        raise invalid("name", "A name is required.")
+    known = FeaturePipeline.objects.filter(unit=unit, name=pipeline.name).first()
+    if known is not None:
+        return known
+    save_as(pipeline, by=by, now=now, reason="Pipeline registered")
+    tell("pipeline_registered", pipeline, by=by, now=now, name=pipeline.name)
+    return pipeline
+
+
+@operation
+def pipeline_link(
+    *, version: ModelVersion, pipeline: FeaturePipeline, by: User | None, now: datetime
+) -> VersionPipeline:
+    """Say that a pipeline feeds a version; saying it twice changes nothing."""
+    version = lock_version(version)
+    require(by, "registry.edit", unit_id=version.unit_id, model_id=version.model_id)
+    require(by, "registry.view", unit_id=pipeline.unit_id)
+    link = VersionPipeline.objects.filter(version=version, pipeline=pipeline).first()
+    if link is None:
+        link = VersionPipeline(
+            version=version, pipeline=pipeline, model_id=version.model_id, unit_id=version.unit_id
+        )
+        save_as(link, by=by, now=now, reason="Pipeline linked")
+        tell("pipeline_linked", link, by=by, now=now, pipeline=pipeline.name, version=version.number)
+    return link
+
+
+@operation
+def dependency_add(
+    *, model: RegisteredModel, upstream: RegisteredModel, by: User | None, now: datetime, note: str = ""
+) -> ModelDependency:
+    """Say that ``model`` reads the output of ``upstream``.
+
+    Raises:
+        RuleViolation: the models would read each other in a circle.
+    """
+    model = lock_living(model.pk)
+    require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
+    require(by, "registry.view", unit_id=upstream.unit_id, model_id=upstream.pk)
+    refuse_if(policies.alive_blockers(upstream))
+    link = ModelDependency.objects.filter(model=model, upstream=upstream).first()
+    if link is not None:
+        return link
+    if _reads(upstream.pk, model.pk):
+        refuse_if([Blocker("circle", f"{upstream} reads {model} already, directly or through others.")])
+    link = ModelDependency(model=model, upstream=upstream, unit_id=model.unit_id, note=note)
+    save_as(link, by=by, now=now, reason=note or "Dependency added")
+    tell("dependency_added", link, by=by, now=now, upstream=upstream.name)
+    return link
+
+
+def _reads(reader: int, wanted: int) -> bool:
+    """Tell whether ``reader`` reads ``wanted``, directly or through others."""
+    seen, ring = {reader}, {reader}
+    while ring and len(seen) < MAX_CHAIN:
+        if wanted in ring:
+            return True
+        links = ModelDependency.objects.filter(model__in=ring).values_list("upstream_id", flat=True)
+        ring = set(links) - seen
+        seen |= ring
+    return False
+
+
+@operation
+def dependency_remove(
+    *, dependency: ModelDependency, by: User | None, now: datetime, reason: str = ""
+) -> None:
+    """Say that a model no longer reads another one."""
+    model = lock_living(dependency.model_id)
+    require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
+    tell("dependency_removed", dependency, by=by, now=now, upstream=dependency.upstream.name, reason=reason)
+    delete_as(dependency, by=by, now=now, reason=reason or "Dependency removed")
