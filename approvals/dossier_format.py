@@ -135,6 +135,20 @@ def _compared(before: Part, after: Part) -> PartComparison:
     return PartComparison(after.name, after.title, after.digest, True, found)
 
 
+def told(before: Part, after: Part) -> tuple[str, ...]:
+    """Say in one line each how a part changed, for the signature dialog."""
+    return tuple(
+        f"{change.path}: {change.difference}"
+        + ("" if change.difference != Difference.CHANGED else _short(change))
+        for change in _changes(before.content, after.content, "")
+    )
+
+
+def _short(change: FieldChange) -> str:
+    before, after = (json.dumps(value, ensure_ascii=False) for value in (change.before, change.after))
+    return f" from {before} to {after}" if len(before) + len(after) < 120 else ""
+
+
 def _changes(before: Any, after: Any, path: str) -> list[FieldChange]:
     if isinstance(before, dict) and isinstance(after, dict):
         keys = [*before, *(key for key in after if key not in before)]
@@ -173,7 +187,7 @@ def _by_identity(items: list[Any]) -> dict[str, Any] | None:
     return None
 
 
-def decision_digest(
+def decision_statement(
     *,
     dossier_digest: str,
     stage: str,
@@ -184,9 +198,9 @@ def decision_digest(
     rationale: str,
     signer: str,
     on_behalf_of: str = "",
-) -> str:
-    """Return what a signature signs: the SHA-256 of a decision over exactly one dossier (RULES 4.1)."""
-    return canonical.digest(
+) -> dict[str, Any]:
+    """Return what a signature says, in the form that is kept beside it (RULES 4.1)."""
+    return canonical.plain(
         {
             "format": DECISION_FORMAT,
             "dossier": dossier_digest,
@@ -200,6 +214,11 @@ def decision_digest(
             "on_behalf_of": on_behalf_of,
         }
     )
+
+
+def decision_digest(**statement: Any) -> str:
+    """Return what a signature signs: the SHA-256 of a decision over exactly one dossier (RULES 4.1)."""
+    return canonical.digest(decision_statement(**statement))
 
 
 def gate_content(

@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from approvals.models.policies import PolicyRevision, Signature
-from approvals.states import OPEN_STATES, ChangeKind, ChangeState, Meaning, Verdict
+from approvals.states import OPEN_STATES, ChangeClass, ChangeKind, ChangeState, Meaning, Verdict
 from mlops_portal.foundation.people.scoped import ScopedPlainQuerySet, ScopedQuerySet
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
 from registry.models.columns import ScopedRecord, person_key, together, unit_key
@@ -37,11 +37,6 @@ class ApprovalRecord(ScopedRecord):
 class ChangeRequest(ScopedRecord):
     """A request to change what runs. Content is frozen in a dossier; decisions bind to its digest."""
 
-    class Class(models.TextChoices):
-        NORMAL = "normal", "Normal"
-        STANDARD = "standard", "Standard"
-        EMERGENCY = "emergency", "Emergency"
-
     class Materiality(models.TextChoices):
         MATERIAL = "material", "Material"
         NOT_MATERIAL = "not_material", "Not material"
@@ -55,7 +50,7 @@ class ChangeRequest(ScopedRecord):
         Environment, on_delete=models.PROTECT, null=True, blank=True, related_name="changes"
     )
     kind = models.CharField(max_length=16, choices=ChangeKind.choices)
-    change_class = models.CharField(max_length=10, choices=Class.choices, default=Class.NORMAL)
+    change_class = models.CharField(max_length=12, choices=ChangeClass.choices, default=ChangeClass.NORMAL)
     state = models.CharField(max_length=20, choices=ChangeState.choices, default=ChangeState.DRAFT)
     title = models.CharField(max_length=200)
     purpose = models.TextField(blank=True)
@@ -110,6 +105,10 @@ class ChangeRequest(ScopedRecord):
     gates_at = models.DateTimeField(null=True, blank=True)
     headline = models.CharField(max_length=255, blank=True)  # what stands in the way, in one line
     expires_at = models.DateTimeField(null=True, blank=True)
+    scheduled_at = models.DateTimeField(null=True, blank=True)  # when the portal is to start it
+    bake_ends_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)  # of the approval; the release may still run
+    revoked_by = person_key(null=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField()
     row_revision = models.PositiveIntegerField(default=1)  # optimistic locking: forms carry it
@@ -133,9 +132,11 @@ class ChangeRequest(ScopedRecord):
                 "materiality_confirmed_by",
                 name="materiality_confirmed_at_and_by_together",
             ),
+            together("revoked_at", "revoked_by", name="change_revoked_at_and_by_together"),
         ]
         indexes = [
             models.Index(fields=["unit", "state", "id"]),
+            models.Index(fields=["state", "expires_at"]),
             models.Index(fields=["state", "id"]),
             models.Index(fields=["model", "-id"]),
             models.Index(fields=["requester", "-id"]),
@@ -252,6 +253,7 @@ class GateResult(ApprovalRecord):
     grade = models.CharField(max_length=12, choices=Grade.choices, blank=True)
     evidence_digest = models.CharField(max_length=64, blank=True)
     waiver = models.ForeignKey(Waiver, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    readings = models.JSONField(default=list, blank=True)  # the lines under the gate: metrics, documents
     waiver_authority = models.CharField(max_length=40, blank=True)  # role, or never
     evaluated_at = models.DateTimeField()
     is_current = models.BooleanField(default=True)
@@ -290,6 +292,7 @@ class Stage(ApprovalRecord):
     is_independent = models.BooleanField()
     is_deciding = models.BooleanField()
     exclusions = models.JSONField(default=list)
+    returns_to = person_key(null=True)  # who rejected the earlier filing: they or somebody above decide again
     quorum = models.PositiveSmallIntegerField(default=1)
     sla_hours = models.FloatField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
@@ -362,6 +365,7 @@ class DossierReading(models.Model):
     change = models.ForeignKey(ChangeRequest, on_delete=models.PROTECT, related_name="readings")
     unit = unit_key()
     reader = person_key()
+    dossier_number = models.PositiveIntegerField()
     parts = models.JSONField()
     read_at = models.DateTimeField()
 

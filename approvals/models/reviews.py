@@ -158,7 +158,7 @@ class Condition(ApprovalRecord):
     due_on = models.DateField()
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     verified_at = models.DateTimeField(null=True, blank=True)
-    verification = models.TextField(blank=True)
+    verification = models.TextField(blank=True)  # what the verifier saw
 
     class Meta:
         constraints = [
@@ -188,6 +188,7 @@ class Lapse(ApprovalRecord):
     )
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="lapses")
     unit = unit_key()
+    key = models.CharField(max_length=60)  # what ended, so that it opens one lapse only
     text = models.TextField()
     owner = person_key()
     opened_at = models.DateTimeField()
@@ -197,7 +198,11 @@ class Lapse(ApprovalRecord):
     closed_by = person_key(null=True)
 
     class Meta:
-        constraints = [together("closed_at", "closed_by", name="lapse_closed_at_and_by_together")]
+        constraints = [
+            together("closed_at", "closed_by", name="lapse_closed_at_and_by_together"),
+            models.UniqueConstraint(fields=["change", "key"], name="one_lapse_for_each_end"),
+        ]
+        indexes = [models.Index(fields=["closed_at", "due_at"]), models.Index(fields=["unit", "closed_at"])]
 
     def __str__(self) -> str:
         return self.text[:60]

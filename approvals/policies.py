@@ -1,0 +1,468 @@
+"""Whether an act on a change request is allowed now, and if not, why. No writes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from approvals.duties import DutyRecords, duty_of
+from approvals.evaluation import Evaluation
+from approvals.model_facts.inventory import alternatives_described
+from approvals.models import ChangeRequest, Condition, Decision, Stage, Validation, Waiver
+from approvals.policy.document import Gate, PolicyDocument
+from approvals.states import (
+    APPROVAL_LIVE_STATES,
+    POSITIVE_VERDICTS,
+    ChangeClass,
+    ChangeKind,
+    ChangeState,
+    Meaning,
+    Verdict,
+    can_move,
+)
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.rules import Blocker
+from registry.models import Deployment, ModelVersion
+from registry.states import DeploymentState, LifecycleState, RegistryStatus
+
+CLOSED = Blocker("closed", "This request is closed.")
+NEEDS_VERSION = frozenset(
+    {
+        ChangeKind.DEPLOY,
+        ChangeKind.PROMOTE,
+        ChangeKind.ROLLBACK,
+        ChangeKind.CONFIGURATION,
+        ChangeKind.SUSPEND,
+        ChangeKind.RESUME,
+    }
+)
+RELEASE_KINDS = frozenset({ChangeKind.DEPLOY, ChangeKind.PROMOTE})
+# Who may waive: the right, and whether it must be held over the whole group.
+AUTHORITY_RIGHTS: Mapping[str, tuple[str, bool]] = {
+    "model_owner": ("approvals.accept", False),
+    "change_manager": ("approvals.approve_change", False),
+    "risk_officer": ("approvals.waive", False),
+    "head_of_model_risk": ("approvals.waive", True),
+}
+
+
+def move_blockers(change: ChangeRequest, to: ChangeState) -> list[Blocker]:
+    """Why the machine does not know this move."""
+    if can_move(ChangeState(change.state), to):
+        return []
+    return [
+        Blocker("state", f"{change.code} is {change.get_state_display().lower()}; this is not possible now.")
+    ]
+
+
+def requester_blockers(change: ChangeRequest, by: User) -> list[Blocker]:
+    """Why ``by`` may not act as the requester."""
+    if change.requester_id == by.pk or rights_of(by).has(
+        "approvals.request", unit_id=change.unit_id, model_id=change.model_id
+    ):
+        return []
+    return [Blocker("not_requester", "Only the requester and developers of the unit change this request.")]
+
+
+def revision_blockers(change: ChangeRequest, row_revision: int) -> list[Blocker]:
+    """Why an edit based on ``row_revision`` would overwrite somebody's work."""
+    if change.row_revision == row_revision:
+        return []
+    return [
+        Blocker("changed", f"{change.code} changed while you were reading. What you typed was not saved.")
+    ]
+
+
+def filing_blockers(change: ChangeRequest, *, has_policy: bool) -> list[Blocker]:
+    """What a request lacks before it can be filed."""
+    model, blockers = change.model, []
+    if not has_policy:
+        blockers.append(
+            Blocker("no_policy", "No policy is in force, so nothing can be decided.", "a policy publisher")
+        )
+    if model.tier is None:
+        blockers.append(Blocker("no_tier", "The model has no approved risk tier yet.", "a risk officer"))
+    if model.deleted_at is not None:
+        blockers.append(Blocker("model_deleted", "The model was deleted."))
+    if not change.purpose.strip():
+        blockers.append(Blocker("no_purpose", "Say what the change is for."))
+    return blockers + kind_blockers(change)
+
+
+def kind_blockers(change: ChangeRequest) -> list[Blocker]:
+    """What stands against this kind of change, from where the model runs now."""
+    blockers = [*_target_blockers(change), *_environment_blockers(change)]
+    if blockers:
+        return blockers
+    live = _deployment(change, DeploymentState.LIVE)
+    match change.kind:
+        case ChangeKind.DEPLOY:
+            return _already_there(change, live)
+        case ChangeKind.PROMOTE:
+            return _already_there(change, live) + _never_ran(change)
+        case ChangeKind.ROLLBACK:
+            return _rollback_blockers(change, live)
+        case ChangeKind.CONFIGURATION:
+            empty = [] if change.configuration else [Blocker("no_configuration", "Say what changes to what.")]
+            return empty + _must_serve(change, live)
+        case ChangeKind.SUSPEND:
+            return _must_serve(change, live)
+        case ChangeKind.RESUME:
+            stopped = _deployment(change, DeploymentState.SUSPENDED)
+            return [] if stopped else [Blocker("not_suspended", "This version is not suspended there.")]
+        case ChangeKind.RETIRE:
+            retired = change.model.lifecycle_state == LifecycleState.RETIRED
+            return [Blocker("retired", "The model is retired already.")] if retired else []
+    return [Blocker("kind", f"Changes of the kind {change.get_kind_display()} cannot be filed yet.")]
+
+
+def _target_blockers(change: ChangeRequest) -> list[Blocker]:
+    version = change.version
+    if change.kind not in NEEDS_VERSION:
+        return []
+    if version is None:
+        return [Blocker("no_version", "Choose a version.")]
+    found = []
+    if version.model_id != change.model_id:
+        found.append(Blocker("other_model", "The version belongs to another model."))
+    if version.deleted_at is not None:
+        found.append(Blocker("version_deleted", "The version was deleted."))
+    if version.status != RegistryStatus.READY:
+        found.append(Blocker("version_not_ready", "The version is not ready."))
+    if change.rollback_target and change.rollback_target.model_id != change.model_id:
+        found.append(Blocker("other_model", "The rollback target belongs to another model."))
+    if change.rollback_target_id and change.rollback_target_id == change.version_id:
+        found.append(Blocker("own_rollback", "A version is not its own way back."))
+    return found
+
+
+def _environment_blockers(change: ChangeRequest) -> list[Blocker]:
+    if change.kind == ChangeKind.RETIRE:
+        return []
+    if change.environment is None:
+        return [Blocker("no_environment", "Choose an environment.")]
+    if change.environment.closed_at is not None:
+        return [Blocker("environment_closed", f"{change.environment} is closed.")]
+    return []
+
+
+def _deployment(change: ChangeRequest, state: DeploymentState) -> Deployment | None:
+    rows = Deployment.objects.filter(
+        model_id=change.model_id, environment_id=change.environment_id, state=state
+    )
+    return rows.select_related("version").order_by("-started_at", "-pk").first()
+
+
+def _already_there(change: ChangeRequest, live: Deployment | None) -> list[Blocker]:
+    if live is not None and live.version_id == change.version_id:
+        return [Blocker("already_there", f"This version serves in {change.environment} already.")]
+    return []
+
+
+def _never_ran(change: ChangeRequest) -> list[Blocker]:
+    ran = Deployment.objects.filter(version_id=change.version_id).exclude(
+        environment_id=change.environment_id
+    )
+    if ran.filter(
+        state__in=[DeploymentState.LIVE, DeploymentState.SUPERSEDED, DeploymentState.STOPPED]
+    ).exists():
+        return []
+    return [
+        Blocker(
+            "never_ran", "This version has not run in another environment, so there is nothing to promote."
+        )
+    ]
+
+
+def _rollback_blockers(change: ChangeRequest, live: Deployment | None) -> list[Blocker]:
+    if live is None:
+        return [Blocker("nothing_serves", f"No version of this model serves in {change.environment}.")]
+    return _already_there(change, live)
+
+
+def _must_serve(change: ChangeRequest, live: Deployment | None) -> list[Blocker]:
+    if live is None or live.version_id != change.version_id:
+        return [Blocker("nothing_serves", f"This version does not serve in {change.environment}.")]
+    return []
+
+
+def alternatives_blockers(change: ChangeRequest, evaluation: Evaluation) -> list[Blocker]:
+    """Alternatives are required when a blocking gate fails or a group gets worse (RULES 3.5)."""
+    if change.kind not in RELEASE_KINDS or alternatives_described(change.alternatives):
+        return []
+    # The gate that asks for alternatives is no reason of its own.
+    failing = [row.gate.id for row in evaluation.readings if row.blocks and row.gate.id != "ALT-01"]
+    reasons = []
+    if failing:
+        reasons.append(f"{', '.join(failing[:4])} {'fails' if len(failing) == 1 else 'fail'}")
+    if evaluation.groups_worse:
+        reasons.append(f"{', '.join(evaluation.groups_worse[:3])} got worse")
+    if not reasons:
+        return []
+    return [
+        Blocker(
+            "alternatives",
+            f"{' and '.join(reasons)}: describe the alternatives considered, each with metrics and why it was not chosen.",
+        )
+    ]
+
+
+def refiling_blockers(
+    change: ChangeRequest, predecessor: ChangeRequest | None, *, content_key: str, earlier_key: str
+) -> list[Blocker]:
+    """After a rejection an unchanged dossier is not filed again, and what changed is said (RULES 4.4)."""
+    if predecessor is None:
+        return []
+    blockers = []
+    if not change.what_changed.strip():
+        blockers.append(Blocker("what_changed", f"{predecessor.code} was rejected. Say what changed since."))
+    if content_key == earlier_key:
+        blockers.append(Blocker("unchanged", f"Nothing changed since {predecessor.code} was rejected."))
+    return blockers
+
+
+def decision_blockers(
+    change: ChangeRequest,
+    stage: Stage,
+    *,
+    by: User,
+    records: DutyRecords,
+    verdict: Verdict,
+    evaluation: Evaluation | None,
+    on_behalf_of: User | None = None,
+    now: datetime,
+) -> list[Blocker]:
+    """Why ``by`` may not give ``verdict`` at ``stage`` now. The page shows the same list before the click."""
+    blockers = []
+    if change.state != ChangeState.IN_REVIEW:
+        state = change.get_state_display().lower()
+        blockers.append(Blocker("not_in_review", f"{change.code} is {state}; nothing is to be decided."))
+    elif stage.state != Stage.State.CURRENT:
+        blockers.append(Blocker("not_current", f"“{stage.title}” is not the stage that decides now."))
+    blockers += duty_of(by, stage, records, on_behalf_of=on_behalf_of, now=now)
+    if verdict in POSITIVE_VERDICTS and evaluation is not None:
+        blockers += gate_blockers(evaluation)
+        blockers += materiality_blockers(change, stage)
+    return blockers
+
+
+def gate_blockers(evaluation: Evaluation) -> list[Blocker]:
+    """Blocking gates without a live waiver. A condition adds duties, it never opens one of them (RULES 3.3)."""
+    return [
+        Blocker(
+            "gate_fails",
+            f"{row.gate.id} {row.gate.title}: {row.message}",
+            "nobody: this gate has no waiver"
+            if row.gate.waiver is None
+            else f"a waiver by {row.gate.waiver.authority.replace('_', ' ')}",
+        )
+        for row in evaluation.blocking
+    ]
+
+
+def materiality_blockers(change: ChangeRequest, stage: Stage) -> list[Blocker]:
+    """Materiality is confirmed by the second line before the first independent approval (RULES 3.6)."""
+    if change.kind not in RELEASE_KINDS or not change.materiality or change.materiality_confirmed_at:
+        return []
+    if (
+        stage.meaning not in (Meaning.APPROVE, Meaning.ACCEPT_RISK)
+        or change.change_class != ChangeClass.NORMAL
+    ):
+        return []
+    return [
+        Blocker(
+            "materiality", "Materiality is computed but not confirmed yet.", "a validator or risk officer"
+        )
+    ]
+
+
+def rationale_blockers(
+    rationale: str, *, minimum: int, verdict: Verdict, change_class: str = ChangeClass.NORMAL
+) -> list[Blocker]:
+    """A rationale is as long as the tier asks; a recusal and the way back need a reason, not an essay."""
+    short = verdict == Verdict.RECUSE or change_class == ChangeClass.CONTAINMENT
+    needed = 10 if short else minimum
+    if len(rationale.strip()) >= needed:
+        return []
+    return [
+        Blocker(
+            "rationale",
+            f"The rationale has {len(rationale.strip())} characters; at least {needed} are needed.",
+        )
+    ]
+
+
+def condition_blockers(
+    verdict: Verdict, conditions: Sequence[Mapping[str, Any]], *, now: datetime
+) -> list[Blocker]:
+    """What a condition lacks: owner, due date, evidence, and a verifier who is not the owner (RULES 4.5)."""
+    if verdict != Verdict.APPROVE_WITH_CONDITIONS:
+        return [Blocker("conditions", "Conditions go with “Approve with conditions”.")] if conditions else []
+    if not conditions:
+        return [Blocker("conditions", "Name at least one condition.")]
+    blockers = []
+    for place, row in enumerate(conditions, start=1):
+        lacking = [name for name in ("text", "evidence", "owner", "verifier", "due_on") if not row.get(name)]
+        if lacking:
+            words = ", ".join(name.replace("_", " ") for name in lacking)
+            blockers.append(Blocker("condition", f"Condition {place} lacks: {words}."))
+        elif row["owner"] == row["verifier"]:
+            blockers.append(Blocker("condition_verifier", f"Condition {place}: the owner cannot verify it."))
+        elif row["due_on"] <= now.date():
+            blockers.append(
+                Blocker("condition_due", f"Condition {place} is due on {row['due_on']}, which is past.")
+            )
+    return blockers
+
+
+def authority_blockers(by: User, authority: str, *, unit_id: int, model_id: int) -> list[Blocker]:
+    """Why ``by`` does not hold the authority a gate names."""
+    right, whole_group = AUTHORITY_RIGHTS[authority]
+    rights = rights_of(by)
+    holds = rights.everywhere(right) if whole_group else rights.has(right, unit_id=unit_id, model_id=model_id)
+    words = authority.replace("_", " ")
+    return [] if holds else [Blocker("authority", f"This gate is waived by the {words} only.", words)]
+
+
+def waiver_request_blockers(
+    change: ChangeRequest, gate: Gate, *, tier: int, days: float, live: int, document: PolicyDocument
+) -> list[Blocker]:
+    """Why a waiver of ``gate`` may not even be asked for."""
+    if gate.waiver is None:
+        return [Blocker("never_waived", f"{gate.id} is never waived.")]
+    blockers = []
+    most = gate.waiver.max_days.get(tier, 0)
+    if days > most:
+        blockers.append(
+            Blocker("too_long", f"At tier {tier} a waiver of {gate.id} lasts at most {most} days.")
+        )
+    if live >= document.max_live_waivers:
+        blockers.append(
+            Blocker(
+                "too_many",
+                f"This version has {live} live waivers already; at most {document.max_live_waivers}.",
+            )
+        )
+    if change.state not in (ChangeState.DRAFT, ChangeState.IN_REVIEW, ChangeState.CHANGES_REQUESTED) and (
+        change.state not in APPROVAL_LIVE_STATES | {ChangeState.COMPLETED}
+    ):
+        blockers.append(CLOSED)
+    return blockers
+
+
+def waiver_decision_blockers(
+    waiver: Waiver, *, by: User, records: DutyRecords, authority: str
+) -> list[Blocker]:
+    """Why ``by`` may not decide this waiver: it is decided, they lack the authority, or they benefit from it."""
+    blockers = []
+    if waiver.state != Waiver.State.REQUESTED:
+        blockers.append(Blocker("decided", "This waiver was decided already."))
+    blockers += authority_blockers(by, authority, unit_id=waiver.unit_id, model_id=waiver.model_id)
+    beneficiaries = (
+        records.people.requesters
+        | records.people.owners
+        | records.people.developers
+        | {waiver.requested_by_id}
+    )
+    if by.pk in beneficiaries:
+        blockers.append(Blocker("beneficiary", "Whoever benefits from a waiver does not grant it."))
+    return blockers
+
+
+def validator_blockers(
+    version: ModelVersion, *, by: User, requester_ids: frozenset[int], developers: frozenset[int]
+) -> list[Blocker]:
+    """Validator ≠ developer, owner, requester (RULES 1.2)."""
+    blockers = []
+    if by.pk in developers:
+        blockers.append(Blocker("is_developer", "You developed or registered this version."))
+    if by.pk == version.model.owner_id:
+        blockers.append(Blocker("is_owner", "You own this model."))
+    if by.pk in requester_ids:
+        blockers.append(Blocker("is_requester", "You filed a request for this version."))
+    return blockers
+
+
+def conclusion_blockers(
+    validation: Validation,
+    *,
+    by: User,
+    required: Sequence[str],
+    components: Sequence[str],
+    outcome: str,
+    open_challenges: int,
+    critical_open: int,
+) -> list[Blocker]:
+    """What a validation lacks before it can be concluded."""
+    blockers = []
+    if validation.state != Validation.State.OPEN:
+        blockers.append(Blocker("concluded", "This validation is concluded already."))
+    if by.pk != validation.validator_id:
+        blockers.append(Blocker("not_validator", "Only its validator concludes a validation."))
+    if open_challenges:
+        blockers.append(Blocker("challenges", f"{open_challenges} challenges are not settled."))
+    if outcome == Validation.Outcome.NOT_APPROVED:
+        return blockers
+    if missing := [name.replace("_", " ") for name in required if name not in components]:
+        blockers.append(Blocker("components", f"Not covered yet: {', '.join(missing)}."))
+    if critical_open and outcome == Validation.Outcome.APPROVED:
+        blockers.append(Blocker("critical", f"{critical_open} critical findings are open."))
+    return blockers
+
+
+def verification_blockers(condition: Condition, *, by: User) -> list[Blocker]:
+    """Why ``by`` may not confirm that a condition is met."""
+    blockers = []
+    if condition.state != Condition.State.OPEN:
+        blockers.append(Blocker("settled", "This condition is settled already."))
+    if by.pk != condition.verifier_id:
+        blockers.append(Blocker("not_verifier", f"{condition.verifier.name} verifies this condition."))
+    return blockers
+
+
+def revocation_blockers(decision: Decision, *, by: User, same_stage: bool, is_head: bool) -> list[Blocker]:
+    """Revocation by the approver, the head of risk or an approver of the same stage (RULES 4.6)."""
+    blockers = []
+    if decision.signature.revoked_at is not None:
+        blockers.append(Blocker("revoked", "This signature was revoked already."))
+    if decision.verdict not in POSITIVE_VERDICTS or decision.voided_at is not None:
+        blockers.append(Blocker("no_approval", "Only an approval that counts can be revoked."))
+    if not (by.pk == decision.signer_id or same_stage or is_head):
+        blockers.append(
+            Blocker(
+                "authority",
+                "Revoked by the approver, an approver of the same stage or the head of model risk.",
+            )
+        )
+    return blockers
+
+
+def start_blockers(
+    change: ChangeRequest, *, by: User | None, signers: frozenset[int], is_manual: bool, now: datetime
+) -> list[Blocker]:
+    """Why an execution may not start now (RULES 1.2, 5.5)."""
+    blockers = []
+    if change.state not in (ChangeState.APPROVED, ChangeState.SCHEDULED):
+        blockers.append(Blocker("not_approved", f"{change.code} is {change.get_state_display().lower()}."))
+    contains = change.change_class == ChangeClass.CONTAINMENT
+    if change.expires_at and change.expires_at <= now and not contains:
+        blockers.append(Blocker("expired", f"The approval expired on {change.expires_at:%d %b %Y %H:%M}."))
+    if change.window_starts_at and now < change.window_starts_at:
+        blockers.append(
+            Blocker("too_early", f"The window opens on {change.window_starts_at:%d %b %Y %H:%M}.")
+        )
+    if change.window_ends_at and now >= change.window_ends_at:
+        blockers.append(Blocker("too_late", f"The window closed on {change.window_ends_at:%d %b %Y %H:%M}."))
+    if is_manual and by is not None and by.pk in signers and not contains:
+        blockers.append(Blocker("is_approver", "Who starts a manual step is none of its approvers."))
+    return blockers
+
+
+def business_deadline(start: datetime, days: int) -> datetime:
+    """Return the moment ``days`` business days after ``start``; Saturdays and Sundays do not count."""
+    moment = start
+    while days > 0:
+        moment += timedelta(days=1)
+        if moment.weekday() < 5:
+            days -= 1
+    return moment

@@ -1,0 +1,141 @@
+"""What approvals answers when the registry asks: may this alias move, this version run, this model end?"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from approvals.models import (
+    Challenge,
+    ChangeRequest,
+    Comment,
+    Condition,
+    Decision,
+    Dossier,
+    Execution,
+    ExecutionStep,
+    GateResult,
+    Lapse,
+    Stage,
+    Validation,
+    ValidationFinding,
+    Waiver,
+)
+from approvals.policy_in_force import policy_in_force
+from approvals.states import ChangeKind, ChangeState
+from mlops_portal.foundation.history import bulk_save_as
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.rules import Blocker
+from registry import gates
+from registry.gates import APPROVAL_CRITERION, AliasMove, Criterion, Deletion, DeploymentStart, Retirement
+from registry.models import Deployment, Environment, RegisteredModel
+from registry.states import Connector
+
+OWNER = "a change request"
+MOVING = (
+    ChangeRequest, Dossier, GateResult, Stage, Decision, Waiver, Condition, Lapse, Validation, ValidationFinding,
+    Challenge, Comment, Execution, ExecutionStep,
+)  # fmt: skip
+
+
+def _executing(change_id: int | None, model_id: int) -> "QuerySet[ChangeRequest]":
+    return ChangeRequest.objects.filter(pk=change_id or 0, model_id=model_id, state=ChangeState.EXECUTING)
+
+
+def alias_objections(move: AliasMove) -> list[Blocker]:
+    """A protected alias moves only under a change that is being executed for exactly this version."""
+    environments = Environment.objects.filter(
+        connector=Connector.REGISTRY_ALIAS, alias=move.name, is_production=True, closed_at__isnull=True
+    )
+    in_force = policy_in_force(move.now)
+    protected = in_force is not None and move.name in in_force.document.protected_aliases
+    if not protected and not environments.exists():
+        return []
+    changes = _executing(move.change_id, move.model.pk)
+    if move.version is None:
+        changes = changes.filter(kind__in=[ChangeKind.SUSPEND, ChangeKind.RETIRE])
+    else:
+        changes = changes.filter(version=move.version)
+    if changes.exists():
+        return []
+    return [Blocker("protected_alias", f"@{move.name} moves only with an approved change.", OWNER)]
+
+
+def deployment_objections(asked: DeploymentStart) -> list[Blocker]:
+    """Nothing goes to production without a change that is being executed for it."""
+    if not asked.environment.is_production:
+        return []
+    changes = _executing(asked.change_id, asked.version.model_id)
+    if changes.filter(version=asked.version, environment=asked.environment).exists():
+        return []
+    return [
+        Blocker(
+            "not_approved",
+            f"{asked.environment} is production: an approved change puts versions there.",
+            OWNER,
+        )
+    ]
+
+
+def deletion_objections(asked: Deletion) -> list[Blocker]:
+    """What an open request speaks of is not deleted."""
+    changes = ChangeRequest.objects.open().filter(model=asked.model)
+    if asked.version is not None:
+        changes = changes.filter(version=asked.version) | changes.filter(rollback_target=asked.version)
+    codes = ", ".join(change.code for change in changes.order_by("pk")[:3])
+    return (
+        [Blocker("open_change", f"Open requests speak of it: {codes}.", "their requesters")] if codes else []
+    )
+
+
+def retirement_objections(asked: Retirement) -> list[Blocker]:
+    """A model is retired by an approved change, and not while other requests for it are open."""
+    others = ChangeRequest.objects.open().filter(model=asked.model).exclude(kind=ChangeKind.RETIRE)
+    codes = ", ".join(change.code for change in others.order_by("pk")[:3])
+    blockers = [Blocker("open_change", f"Open requests speak of it: {codes}.")] if codes else []
+    executing = ChangeRequest.objects.filter(
+        model=asked.model, kind=ChangeKind.RETIRE, state=ChangeState.EXECUTING
+    )
+    if not executing.exists():
+        blockers.append(Blocker("not_approved", "A model is retired with an approved change.", OWNER))
+    return blockers
+
+
+def approval_criteria(deployments: Sequence[Deployment]) -> dict[int, list[Criterion]]:
+    """Say for each earlier deployment whether its approval was completed and not revoked (RULES 5.2)."""
+    ids = {row.change_id for row in deployments if row.change_id}
+    changes = ChangeRequest.objects.in_bulk(ids)
+    return {row.pk: [_criterion(changes.get(row.change_id or 0))] for row in deployments}
+
+
+def _criterion(change: ChangeRequest | None) -> Criterion:
+    label = "Approval completed and not revoked"
+    if change is None:
+        return Criterion(APPROVAL_CRITERION, label, False, "No approved change stands behind it.")
+    completed = change.state == ChangeState.COMPLETED and change.revoked_at is None
+    detail = "revoked" if change.revoked_at else change.get_state_display().lower()
+    return Criterion(APPROVAL_CRITERION, label, completed, f"{change.code}: {detail}")
+
+
+def move_along(model: RegisteredModel, unit: BusinessUnit, by: User | None, now: datetime) -> None:
+    """Move a model's requests and everything about them to its new unit."""
+    for record in MOVING:
+        rows = list(record.objects.filter(model_id=model.pk).exclude(unit=unit))
+        for row in rows:
+            row.unit = unit
+        if rows:
+            bulk_save_as(rows, by=by, now=now, reason=f"The model moved to {unit}", fields=["unit"])
+
+
+def register() -> None:
+    """Put the answers where the registry asks for them; called once, when the app is ready."""
+    for place, answer in (
+        (gates.alias_gates, alias_objections),
+        (gates.deployment_gates, deployment_objections),
+        (gates.deletion_gates, deletion_objections),
+        (gates.retirement_gates, retirement_objections),
+        (gates.last_good_criteria, approval_criteria),
+        (gates.unit_transfers, move_along),
+    ):
+        if answer not in place:
+            place.append(answer)

@@ -1,0 +1,81 @@
+"""Writes of approvals, one module per noun. The only place that saves its rows."""
+
+from approvals.services.changes import change_draft, change_update, change_withdraw
+from approvals.services.conditions import condition_verify
+from approvals.services.containment import roll_back, suspend
+from approvals.services.conversation import comment_add, delegation_create, delegation_end, dossier_read
+from approvals.services.decisions import (
+    ConditionInput,
+    DecisionPreview,
+    DossierChanged,
+    decision_preview,
+    decision_sign,
+)
+from approvals.services.executions import (
+    change_complete,
+    change_execute_now,
+    change_schedule,
+    execution_abort,
+    execution_confirm,
+    execution_run,
+)
+from approvals.services.lapses import lapse_close, lapse_open
+from approvals.services.materiality import materiality_confirm
+from approvals.services.revisions import install_default_policy, revision_draft, revision_publish
+from approvals.services.revocations import signature_revoke
+from approvals.services.submission import change_expire, change_refresh, change_resubmit, change_submit
+from approvals.services.validations import (
+    challenge_accept,
+    challenge_answer,
+    challenge_ask,
+    finding_close,
+    finding_raise,
+    validation_conclude,
+    validation_open,
+)
+from approvals.services.waivers import waiver_decide, waiver_end, waiver_request
+
+__all__ = [
+    "ConditionInput",
+    "DecisionPreview",
+    "DossierChanged",
+    "challenge_accept",
+    "challenge_answer",
+    "challenge_ask",
+    "change_complete",
+    "change_draft",
+    "change_execute_now",
+    "change_expire",
+    "change_refresh",
+    "change_resubmit",
+    "change_schedule",
+    "change_submit",
+    "change_update",
+    "change_withdraw",
+    "comment_add",
+    "condition_verify",
+    "decision_preview",
+    "decision_sign",
+    "delegation_create",
+    "delegation_end",
+    "dossier_read",
+    "execution_abort",
+    "execution_confirm",
+    "execution_run",
+    "finding_close",
+    "finding_raise",
+    "install_default_policy",
+    "lapse_close",
+    "lapse_open",
+    "materiality_confirm",
+    "revision_draft",
+    "revision_publish",
+    "roll_back",
+    "signature_revoke",
+    "suspend",
+    "validation_conclude",
+    "validation_open",
+    "waiver_decide",
+    "waiver_end",
+    "waiver_request",
+]

@@ -1,0 +1,213 @@
+"""Change requests before filing and after: drafted, edited, withdrawn, locked."""
+
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
+
+from django.db import IntegrityError, transaction
+
+from approvals import policies
+from approvals.events import tell
+from approvals.models import ChangeRequest
+from approvals.services.stages import stages_pause
+from approvals.states import ChangeKind, ChangeState
+from mlops_portal.foundation.errors import Conflict, NotFound, invalid
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import ServiceAccount, User
+from mlops_portal.foundation.people.rights import require, rights_of
+from mlops_portal.foundation.rules import refuse_if
+from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
+from registry.states import DeploymentState
+
+EDITABLE_STATES = frozenset({ChangeState.DRAFT, ChangeState.CHANGES_REQUESTED})
+RELATED = (
+    "model", "model__owner", "model__developer", "model__validator", "unit", "version", "version__registered_by",
+    "environment", "rollback_target", "requester", "policy_revision__policy", "predecessor",
+)  # fmt: skip
+
+
+class ChangeFields(TypedDict, total=False):
+    """What the requester writes. Everything else follows from records or from the policy."""
+
+    title: str
+    purpose: str
+    scope: str
+    impact: str
+    risk: str
+    configuration: dict[str, Any]
+    incident: str
+    window_starts_at: datetime | None
+    window_ends_at: datetime | None
+    traffic_plan: list[dict[str, Any]]
+    bake_hours: float
+    rollback_target: ModelVersion | None
+    rollback_plan: str
+    rollback_triggers: str
+    rollback_owner: User | None
+    alternatives: list[dict[str, Any]]
+    what_changed: str
+    predecessor: ChangeRequest | None
+    is_substantial_modification: bool | None
+
+
+def lock_change(pk: int) -> ChangeRequest:
+    """Lock the model and then the change, in the order of `foundation.locks`, and return the change with its relations."""
+    model_id = ChangeRequest.objects.filter(pk=pk).values_list("model_id", flat=True).first()
+    if model_id is None:
+        raise NotFound(f"There is no change request CR-{pk}.")
+    model = lock(RegisteredModel.objects.select_related("owner", "developer", "validator"), model_id)
+    change = lock(ChangeRequest.objects.select_related(*RELATED), pk)
+    change.model = model
+    return change
+
+
+def change_save(change: ChangeRequest, *, by: User | None, now: datetime, reason: str) -> ChangeRequest:
+    """Save a changed row under the next row revision."""
+    if not change._state.adding:
+        change.row_revision += 1
+    change.updated_at = now
+    return save_as(change, by=by, now=now, reason=reason)
+
+
+def require_filing(by: User, *, kind: str, unit_id: int, model_id: int) -> None:
+    """Refuse who may not file requests here. Operators file the way back (RULES 5.3)."""
+    contains = kind in (ChangeKind.ROLLBACK, ChangeKind.SUSPEND)
+    if contains and rights_of(by).has("approvals.rollback", unit_id=unit_id, model_id=model_id):
+        return
+    require(by, "approvals.request", unit_id=unit_id, model_id=model_id)
+
+
+@operation
+def change_draft(
+    *,
+    model: RegisteredModel,
+    kind: str,
+    version: ModelVersion | None = None,
+    environment: Environment | None = None,
+    by: User,
+    now: datetime,
+    **fields: Unpack[ChangeFields],
+) -> ChangeRequest:
+    """Begin a change request. Without a rollback target the version that serves there now becomes it.
+
+    Raises:
+        Conflict: a request like this one is open already.
+    """
+    require_filing(by, kind=kind, unit_id=model.unit_id, model_id=model.pk)
+    if kind not in ChangeKind.values:
+        raise invalid("kind", f"There is no kind of change called {kind}.")
+    _check(model, version, fields)
+    live = _live(model, environment)
+    other = live is not None and (version is None or live.version_id != version.pk)
+    if kind in policies.RELEASE_KINDS and fields.get("rollback_target") is None and live and other:
+        fields["rollback_target"] = live.version
+    change = ChangeRequest(
+        model=model,
+        unit_id=model.unit_id,
+        kind=kind,
+        version=version,
+        environment=environment,
+        requester=by,
+        filed_by_account=_account_name(by),
+        rolls_back=live if kind == ChangeKind.ROLLBACK else None,
+        created_at=now,
+        updated_at=now,
+    )
+    _write(change, fields)
+    change.title = change.title or _title(change)
+    try:
+        with transaction.atomic():
+            save_as(change, by=by, now=now, reason="Drafted")
+    except IntegrityError as error:
+        open_one = ChangeRequest.objects.open().filter(
+            model=model, kind=kind, version=version, environment=environment
+        )
+        known = open_one.first()
+        if known is None:
+            raise
+        raise Conflict(f"{known.code} asks for the same and is open already.") from error
+    tell("change_drafted", change, by=by, now=now, kind=kind)
+    return change
+
+
+def _account_name(by: User) -> str:
+    if by.is_person:
+        return ""
+    account = ServiceAccount.objects.filter(user=by).first()
+    return account.name if account else ""
+
+
+def _live(model: RegisteredModel, environment: Environment | None) -> Deployment | None:
+    if environment is None:
+        return None
+    rows = Deployment.objects.filter(model=model, environment=environment, state=DeploymentState.LIVE)
+    return rows.select_related("version").first()
+
+
+def _check(model: RegisteredModel, version: ModelVersion | None, fields: ChangeFields) -> None:
+    if version is not None and version.model_id != model.pk:
+        raise invalid("version", "The version belongs to another model.")
+    target = fields.get("rollback_target")
+    if target is not None and target.model_id != model.pk:
+        raise invalid("rollback_target", "The rollback target belongs to another model.")
+    predecessor = fields.get("predecessor")
+    if predecessor is not None and predecessor.model_id != model.pk:
+        raise invalid("predecessor", "The earlier request concerns another model.")
+    starts, ends = fields.get("window_starts_at"), fields.get("window_ends_at")
+    if starts and ends and ends <= starts:
+        raise invalid("window_ends_at", "The window ends before it starts.")
+    shares = [step.get("percent") for step in fields.get("traffic_plan") or []]
+    if shares and (
+        any(not isinstance(share, int) for share in shares)
+        or sorted(set(shares)) != shares
+        or shares[-1] != 100
+    ):
+        raise invalid("traffic_plan", "The shares of the traffic rise and end at 100.")
+
+
+def _write(change: ChangeRequest, fields: ChangeFields) -> None:
+    unknown = fields.keys() - ChangeFields.__annotations__.keys()
+    if unknown:
+        raise invalid(min(unknown), "This field cannot be written.")
+    for name, value in fields.items():
+        setattr(change, name, value)
+
+
+def _title(change: ChangeRequest) -> str:
+    what = f"{change.model} {change.version.name}" if change.version else str(change.model)
+    where = f" in {change.environment}" if change.environment else ""
+    return f"{change.get_kind_display()} {what}{where}"[:200]
+
+
+@operation
+def change_update(
+    *, change: ChangeRequest, row_revision: int, by: User, now: datetime, **fields: Unpack[ChangeFields]
+) -> ChangeRequest:
+    """Edit a draft, or a request that was sent back. ``row_revision`` is the one the form was built from.
+
+    Raises:
+        Conflict: somebody else saved in between.
+    """
+    change = lock_change(change.pk)
+    if stale := policies.revision_blockers(change, row_revision):
+        raise Conflict(stale[0].message)
+    blockers = policies.requester_blockers(change, by)
+    if change.state not in EDITABLE_STATES:
+        blockers.append(policies.Blocker("not_editable", "Only a draft, or a request sent back, is edited."))
+    refuse_if(blockers)
+    _check(change.model, change.version, fields)
+    _write(change, fields)
+    return change_save(change, by=by, now=now, reason="Edited")
+
+
+@operation
+def change_withdraw(*, change: ChangeRequest, reason: str, by: User, now: datetime) -> ChangeRequest:
+    """Take a request back before it is approved."""
+    change = lock_change(change.pk)
+    refuse_if(policies.move_blockers(change, ChangeState.WITHDRAWN) + policies.requester_blockers(change, by))
+    change.state, change.closed_at, change.headline = ChangeState.WITHDRAWN, now, "Withdrawn"
+    stages_pause(change, by=by, now=now, close=True)
+    change_save(change, by=by, now=now, reason=reason or "Withdrawn")
+    tell("change_withdrawn", change, by=by, now=now, reason=reason)
+    return change

@@ -1,0 +1,137 @@
+"""Comments, readings and stand-ins."""
+
+from datetime import datetime, timedelta
+
+from approvals.events import tell
+from approvals.models import ChangeRequest, Comment, Delegation, Dossier, DossierReading
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
+from mlops_portal.foundation.people.rights import require, rights_of
+from mlops_portal.foundation.rules import Blocker, refuse_if
+
+MAX_COMMENT = 10_000
+MAX_NAMED = timedelta(days=14)  # a stand-in named by somebody else (RULES 1.5)
+
+
+@operation
+def comment_add(*, change: ChangeRequest, text: str, gate: str = "", by: User, now: datetime) -> Comment:
+    """Write a remark, on the request or on one of its gates. Remarks are never edited."""
+    require(by, "approvals.comment", unit_id=change.unit_id, model_id=change.model_id)
+    if not text.strip():
+        raise invalid("text", "Write something.")
+    if len(text) > MAX_COMMENT:
+        raise invalid(
+            "text", f"A comment has at most {MAX_COMMENT:,} characters. This one has {len(text):,}."
+        )
+    if gate and not change.gate_results.filter(gate=gate).exists():
+        raise invalid("gate", f"This request has no gate {gate[:40]}.")
+    comment = Comment(
+        change=change,
+        model_id=change.model_id,
+        unit_id=change.unit_id,
+        author=by,
+        text=text.strip(),
+        gate=gate,
+        written_at=now,
+    )
+    save_as(comment, by=by, now=now, reason="Comment")
+    tell("comment_written", change, by=by, now=now, gate=gate)
+    return comment
+
+
+@operation
+def dossier_read(*, change: ChangeRequest, by: User, now: datetime) -> DossierReading | None:
+    """Note which parts of the dossier a person has before them; the signature dialog shows what changed since."""
+    dossier = Dossier.objects.filter(change=change, number=change.dossier_number).first()
+    if dossier is None:
+        return None
+    reading, _ = DossierReading.objects.update_or_create(
+        change=change,
+        reader=by,
+        defaults={
+            "unit_id": change.unit_id,
+            "dossier_number": dossier.number,
+            "parts": dossier.parts,
+            "read_at": now,
+        },
+    )
+    return reading
+
+
+@operation
+def delegation_create(
+    *,
+    absentee: User,
+    stand_in: User,
+    starts_at: datetime,
+    ends_at: datetime,
+    reason: str,
+    by: User,
+    now: datetime,
+) -> Delegation:
+    """Name a stand-in: one's own with dates, or as head of unit or of risk for at most 14 days with a reason.
+
+    The stand-in gains no right by it: both people's rights and duties hold at every decision.
+    """
+    blockers = []
+    if absentee.pk == stand_in.pk:
+        blockers.append(Blocker("same_person", "Nobody stands in for themselves."))
+    if not (stand_in.is_person and stand_in.is_active):
+        blockers.append(Blocker("inactive", "The stand-in is not an active person."))
+    if ends_at <= max(starts_at, now):
+        blockers.append(Blocker("dates", "The delegation ends before it starts, or in the past."))
+    if by.pk != absentee.pk:
+        if not _may_name(by, absentee):
+            blockers.append(
+                Blocker("authority", "The head of the unit or of model risk names stand-ins of others.")
+            )
+        if ends_at - starts_at > MAX_NAMED:
+            blockers.append(Blocker("too_long", "A stand-in named by others lasts at most 14 days."))
+        if len(reason.strip()) < 10:
+            blockers.append(Blocker("reason", "Give a reason of at least 10 characters."))
+    refuse_if(blockers)
+    delegation = Delegation(
+        absentee=absentee,
+        stand_in=stand_in,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        reason=reason.strip(),
+        named_by=by,
+        named_at=now,
+    )
+    save_as(delegation, by=by, now=now, reason=reason.strip())
+    tell("delegation_made", delegation, by=by, now=now, until=ends_at.isoformat())
+    return delegation
+
+
+def _may_name(by: User, absentee: User) -> bool:
+    """Heads of a unit in which the absentee holds a role, and whoever may waive over the whole group."""
+    units = RoleGrant.objects.filter(user=absentee, is_effective=True, unit__isnull=False).values("unit_id")
+    above = UnitClosure.objects.filter(descendant_id__in=units, ancestor__head=by)
+    return above.exists() or rights_of(by).everywhere("approvals.waive")
+
+
+@operation
+def delegation_end(*, delegation: Delegation, by: User, now: datetime) -> Delegation:
+    """End a delegation before its date."""
+    delegation = lock(Delegation.objects.select_related("absentee"), delegation.pk)
+    refuse_if(
+        [
+            blocker
+            for applies, blocker in (
+                (delegation.ended_at is not None, Blocker("ended", "This delegation ended already.")),
+                (
+                    by.pk not in (delegation.absentee_id, delegation.stand_in_id, delegation.named_by_id),
+                    Blocker("authority", "Ended by the absent person, the stand-in or who named them."),
+                ),
+            )
+            if applies
+        ]
+    )
+    delegation.ended_at = now
+    save_as(delegation, by=by, now=now, reason="Ended early", fields=["ended_at"])
+    tell("delegation_ended", delegation, by=by, now=now)
+    return delegation

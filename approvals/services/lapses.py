@@ -1,0 +1,113 @@
+"""Lapses: something an approval rests on ended while the version runs (RULES 5.1)."""
+
+from datetime import datetime
+
+from approvals import policies
+from approvals.evaluation import policy_for
+from approvals.events import tell
+from approvals.models import ChangeRequest, Condition, Lapse, Waiver
+from approvals.services.changes import lock_change
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.rules import Blocker, refuse_if
+from registry.models import Deployment
+from registry.states import DeploymentState
+
+DEFAULT_DAYS = 2
+CLOSING_RIGHTS = (
+    "approvals.accept",
+    "approvals.approve_risk",
+    "approvals.execute",
+    "approvals.approve_change",
+)
+
+
+def is_running(change: ChangeRequest) -> bool:
+    """Tell whether what this change put in place still serves."""
+    serving = Deployment.objects.filter(version_id=change.version_id, state=DeploymentState.LIVE)
+    return serving.filter(environment_id=change.environment_id).exists() if change.version_id else False
+
+
+@operation
+def lapse_open(
+    *,
+    change: ChangeRequest,
+    key: str,
+    text: str,
+    waiver: Waiver | None = None,
+    condition: Condition | None = None,
+    due_at: datetime | None = None,
+    by: User | None = None,
+    now: datetime,
+) -> Lapse:
+    """Open a lapse once for each thing that ended, with the deadline of the tier."""
+    known = Lapse.objects.filter(change=change, key=key).first()
+    if known is not None:
+        return known
+    policy = policy_for(change, now)
+    days = policy.document.lapse_deadline_business_days[change.decided_tier or 1] if policy else DEFAULT_DAYS
+    lapse = Lapse(
+        change=change,
+        key=key,
+        waiver=waiver,
+        condition=condition,
+        model_id=change.model_id,
+        unit_id=change.unit_id,
+        text=text,
+        owner=change.model.owner or change.requester,
+        opened_at=now,
+        due_at=due_at or policies.business_deadline(now, days),
+    )
+    save_as(lapse, by=by, now=now, reason=text)
+    tell("lapse_opened", lapse, by=by, now=now, change=change.code, due_at=lapse.due_at.isoformat())
+    return lapse
+
+
+@operation
+def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse:
+    """Close a lapse by one of the four ways out; each is proved by a record, not by the click."""
+    if outcome not in Lapse.Outcome.values:
+        raise invalid("outcome", "Choose one of the four ways out.")
+    change = lock_change(lapse.change_id)
+    lapse = lock(Lapse.objects.select_related("waiver"), lapse.pk)
+    rights = rights_of(by)
+    blockers = []
+    if lapse.closed_at is not None:
+        blockers.append(Blocker("closed", "This lapse is closed already."))
+    if by.pk != lapse.owner_id and not any(
+        rights.has(right, unit_id=lapse.unit_id, model_id=lapse.model_id) for right in CLOSING_RIGHTS
+    ):
+        blockers.append(Blocker("no_right", "Its owner, an approver or an operator closes a lapse."))
+    if not _is_proved(lapse, change, outcome):
+        blockers.append(Blocker("no_record", _MISSING[outcome]))
+    refuse_if(blockers)
+    lapse.outcome, lapse.closed_at, lapse.closed_by = outcome, now, by
+    save_as(lapse, by=by, now=now, reason=Lapse.Outcome(outcome).label)
+    tell("lapse_closed", lapse, by=by, now=now, outcome=outcome)
+    return lapse
+
+
+_MISSING = {
+    Lapse.Outcome.RENEWED: "No waiver of that gate was granted since.",
+    Lapse.Outcome.FIXED: "No change request was filed for this model since.",
+    Lapse.Outcome.RESTRICTED: "The version still serves there.",
+    Lapse.Outcome.SUSPENDED: "The version still serves there.",
+}
+
+
+def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str) -> bool:
+    match outcome:
+        case Lapse.Outcome.RENEWED:
+            granted = Waiver.objects.filter(
+                version_id=change.version_id, state=Waiver.State.GRANTED, decided_at__gte=lapse.opened_at
+            )
+            return (granted.filter(gate=lapse.waiver.gate) if lapse.waiver else granted).exists()
+        case Lapse.Outcome.FIXED:
+            later = ChangeRequest.objects.filter(model_id=change.model_id, submitted_at__gte=lapse.opened_at)
+            return later.exclude(pk=change.pk).exists()
+        case _:
+            return not is_running(change)

@@ -1,0 +1,157 @@
+"""Policy revisions: drafted by one, published by another, never edited afterwards."""
+
+from datetime import datetime
+
+from django.db.models import Max
+
+from approvals.events import tell
+from approvals.facts import facts
+from approvals.models import ChangeRequest, Policy, PolicyRevision
+from approvals.policy.controls import laxness
+from approvals.policy.document import default_policy_text, parse_policy
+from approvals.policy_in_force import document_of
+from approvals.services.signing import prove, sign
+from approvals.states import ChangeState, Meaning
+from mlops_portal.foundation.canonical import sha256
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.work import jobs
+
+REFRESH_JOB = "approvals.refresh"
+RIGHT = "approvals.publish_policy"
+
+
+@operation
+def revision_draft(*, text: str, by: User | None, now: datetime) -> PolicyRevision:
+    """Keep ``text`` as a new revision of the policy it names.
+
+    Raises:
+        DocumentInvalid: naming every place that is wrong, with line and column.
+    """
+    require(by, RIGHT)
+    document = parse_policy(text, facts=facts.types())
+    policy = Policy.objects.filter(key=document.id.lower()).first()
+    if policy is None:
+        policy = Policy(key=document.id.lower(), title=document.title, created_at=now)
+        save_as(policy, by=by, now=now, reason="First revision")
+    last = policy.revisions.aggregate(last=Max("number"))["last"] or 0
+    revision = PolicyRevision(
+        policy=policy,
+        number=last + 1,
+        document=text,
+        digest=sha256(text.encode()),
+        is_urgent=document.urgent,
+        drafted_by=by,
+        drafted_at=now,
+    )
+    save_as(revision, by=by, now=now, reason="Drafted")
+    tell("policy_drafted", revision, by=by, now=now, policy=policy.key, number=revision.number)
+    return revision
+
+
+def revision_publish(
+    *,
+    revision: PolicyRevision,
+    by: User,
+    laxness_reason: str = "",
+    password: str = "",
+    code: str = "",
+    now: datetime,
+) -> PolicyRevision:
+    """Put a revision in force, as another person than the drafter.
+
+    A revision laxer than a control it serves needs a reason signed with two components (RULES 3.4). An urgent one is
+    applied to open requests.
+
+    Raises:
+        RuleViolation: with what is laxer, or because the drafter publishes.
+    """
+    findings = laxness(document_of(revision))
+    if findings and laxness_reason.strip():
+        prove(by, password=password, code=code, subject=revision, now=now)
+    return _publish(revision=revision, by=by, laxness_reason=laxness_reason.strip(), now=now)
+
+
+@operation
+def _publish(*, revision: PolicyRevision, by: User, laxness_reason: str, now: datetime) -> PolicyRevision:
+    revision = lock(PolicyRevision.objects.select_related("policy"), revision.pk)
+    require(by, RIGHT)
+    blockers = []
+    if revision.state != PolicyRevision.State.DRAFT:
+        blockers.append(Blocker("published", "This revision was published already."))
+    if revision.drafted_by_id == by.pk:
+        blockers.append(Blocker("own_draft", "Somebody other than the drafter publishes a policy."))
+    findings = laxness(document_of(revision))
+    if findings and not laxness_reason:
+        blockers += [
+            Blocker("laxer", f"{row.control}, {row.where}: {row.message}", "a signed reason")
+            for row in findings
+        ]
+    refuse_if(blockers)
+    for earlier in revision.policy.revisions.filter(state=PolicyRevision.State.PUBLISHED):
+        earlier.state = PolicyRevision.State.SUPERSEDED
+        save_as(earlier, by=by, now=now, reason=f"Superseded by v{revision.number}", fields=["state"])
+    if findings:
+        statement = {
+            "policy": revision.digest,
+            "laxer_than": [row.control for row in findings],
+            "reason": laxness_reason,
+        }
+        sign(
+            revision,
+            meaning=Meaning.ACCEPT_RISK,
+            statement=statement,
+            by=by,
+            role="policy_publisher",
+            now=now,
+        )
+    revision.state, revision.laxness_reason = (
+        PolicyRevision.State.PUBLISHED,
+        laxness_reason if findings else "",
+    )
+    revision.published_by, revision.published_at, revision.effective_from = by, now, now
+    save_as(
+        revision,
+        by=by,
+        now=now,
+        reason="Published",
+        fields=["state", "laxness_reason", "published_by", "published_at", "effective_from"],
+    )
+    tell("policy_published", revision, by=by, now=now, policy=revision.policy.key, number=revision.number)
+    if revision.is_urgent:
+        _reopen(revision, by=by, now=now)
+    return revision
+
+
+def _reopen(revision: PolicyRevision, *, by: User, now: datetime) -> None:
+    """Put undecided and unexecuted requests under an urgent revision; a job refreshes each of them."""
+    states = [ChangeState.IN_REVIEW, ChangeState.APPROVED, ChangeState.SCHEDULED]
+    affected = ChangeRequest.objects.filter(state__in=states, policy_revision__policy=revision.policy)
+    for change in affected.exclude(policy_revision=revision).order_by("pk"):
+        change.policy_revision = revision
+        change.row_revision += 1
+        save_as(
+            change,
+            by=by,
+            now=now,
+            reason="Urgent policy revision",
+            fields=["policy_revision", "row_revision"],
+        )
+        tell("change_reopened", change, by=by, now=now, policy=str(revision))
+        jobs.start(
+            kind=REFRESH_JOB, by=None, params={"change_id": change.pk}, now=now, unit_id=change.unit_id
+        )
+
+
+@operation
+def install_default_policy(*, by: User | None, second: User, now: datetime) -> PolicyRevision:
+    """Put the shipped policy in force on a fresh installation; what is there stays."""
+    known = PolicyRevision.objects.filter(state=PolicyRevision.State.PUBLISHED).first()
+    if known is not None:
+        return known
+    revision = revision_draft(text=default_policy_text(), by=by, now=now)
+    return _publish(revision=revision, by=second, laxness_reason="", now=now)

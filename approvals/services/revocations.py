@@ -1,0 +1,103 @@
+"""Revoking a signature: the approval falls, and what runs on it needs a decision within a day (RULES 4.6)."""
+
+from datetime import datetime, timedelta
+
+from approvals import policies
+from approvals.duties import duty_records
+from approvals.events import event_of, tell
+from approvals.models import ChangeRequest, Decision, Signature, Stage
+from approvals.services.changes import change_save, lock_change
+from approvals.services.lapses import is_running, lapse_open
+from approvals.services.signing import prove, sign
+from approvals.services.stages import stage_open_next, stages_pause
+from approvals.states import ChangeState, Meaning
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.rules import RuleViolation, refuse_if
+
+DECIDE_WITHIN = timedelta(hours=24)
+UNUSED = (ChangeState.APPROVED, ChangeState.SCHEDULED)
+
+
+def signature_revoke(
+    *, decision: Decision, reason: str, password: str, code: str, by: User, now: datetime
+) -> Decision:
+    """Revoke an approval, signed with a reason.
+
+    In review the stage is open again; an unused approval is revoked with it; a release that runs opens a lapse that
+    is due within 24 hours: keep it under a waiver, roll back or suspend.
+    """
+    if len(reason.strip()) < 20:
+        raise invalid("reason", "Give a reason of at least 20 characters.")
+    try:
+        _refuse(decision, by=by, now=now)
+        prove(by, password=password, code=code, subject=decision, now=now)
+        return _revoke(decision=decision, reason=reason.strip(), by=by, now=now)
+    except RuleViolation as refusal:
+        refusal.evidence = event_of(
+            "decision_refused",
+            decision,
+            by=by,
+            now=now,
+            data={"reasons": [row.code for row in refusal.blockers]},
+        )
+        raise
+
+
+def _refuse(decision: Decision, *, by: User, now: datetime) -> None:
+    records = duty_records(decision.change, now=now)
+    head = policies.authority_blockers(
+        by, "head_of_model_risk", unit_id=decision.unit_id, model_id=decision.model_id
+    )
+    same = by.pk in records.holding(decision.stage.right)
+    refuse_if(policies.revocation_blockers(decision, by=by, same_stage=same, is_head=not head))
+
+
+@operation
+def _revoke(*, decision: Decision, reason: str, by: User, now: datetime) -> Decision:
+    change = lock_change(decision.change_id)
+    decision = lock(Decision.objects.select_related("stage", "signature"), decision.pk)
+    decision.change = change
+    _refuse(decision, by=by, now=now)
+    signature = lock(Signature.objects.all(), decision.signature_id)
+    signature.revoked_at, signature.revoked_by, signature.revocation_reason = now, by, reason
+    save_as(
+        signature, by=by, now=now, reason=reason, fields=["revoked_at", "revoked_by", "revocation_reason"]
+    )
+    statement = {"revokes": signature.digest, "reason": reason, "signer": str(by.pk)}
+    sign(decision, meaning=Meaning.CLOSE, statement=statement, by=by, role=decision.stage.role, now=now)
+    decision.voided_at, decision.void_reason = now, f"Revoked: {reason}"
+    save_as(decision, by=by, now=now, reason=reason, fields=["voided_at", "void_reason"])
+    decision.signature = signature
+    _fall(change, decision, reason=reason, by=by, now=now)
+    tell("signature_revoked", change, by=by, now=now, stage=decision.stage.key, digest=signature.digest)
+    return decision
+
+
+def _fall(change: ChangeRequest, decision: Decision, *, reason: str, by: User, now: datetime) -> None:
+    if change.state == ChangeState.IN_REVIEW:
+        stage = change.stages.get(pk=decision.stage_id)
+        for later in change.stages.filter(state=Stage.State.CURRENT).exclude(pk=stage.pk):
+            later.state = Stage.State.PENDING
+            save_as(later, by=by, now=now, reason="An earlier stage is open again", fields=["state"])
+        stage.state, stage.decided_at = Stage.State.RENEW, None
+        save_as(stage, by=by, now=now, reason=reason, fields=["state", "decided_at"])
+        stage_open_next(change, by=by, now=now)
+        return
+    change.revoked_at, change.revoked_by = now, by
+    if change.state in UNUSED:
+        change.state, change.closed_at, change.headline = ChangeState.REVOKED, now, "The approval was revoked"
+        stages_pause(change, by=by, now=now, close=True)
+    change_save(change, by=by, now=now, reason=reason)
+    if is_running(change):
+        lapse_open(
+            change=change,
+            key=f"revocation:{decision.pk}",
+            text="The approval was revoked while the version runs: keep under a waiver, roll back or suspend.",
+            due_at=now + DECIDE_WITHIN,
+            by=by,
+            now=now,
+        )

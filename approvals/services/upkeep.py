@@ -1,0 +1,97 @@
+"""What time does to approvals. Every function looks for what is due, settles each item in its own transaction and
+bears repetition.
+"""
+
+from datetime import datetime, timedelta
+
+from approvals.events import tell
+from approvals.models import ChangeRequest, Condition, Lapse, Stage, Waiver
+from approvals.services.conditions import condition_lapse
+from approvals.services.executions import EXECUTE_JOB, change_complete
+from approvals.services.lapses import is_running, lapse_open
+from approvals.services.submission import REFRESHABLE, change_expire, change_refresh
+from approvals.services.waivers import waiver_end
+from approvals.states import ChangeState
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.work import jobs
+
+UNUSED = (ChangeState.APPROVED, ChangeState.SCHEDULED)
+STARTS_AGAIN_AFTER = timedelta(minutes=15)
+
+
+def approvals_expire(*, now: datetime) -> int:
+    """End approvals whose validity has passed unused."""
+    due = ChangeRequest.objects.filter(state__in=UNUSED, expires_at__lte=now).order_by("pk")
+    return sum(change_expire(change=change, now=now) for change in list(due))
+
+
+def waivers_end(*, now: datetime) -> int:
+    """End waivers whose time has passed; their gates stand again."""
+    due = Waiver.objects.filter(state=Waiver.State.GRANTED, valid_until__lte=now).order_by("pk")
+    return sum(waiver_end(waiver=waiver, now=now) for waiver in list(due))
+
+
+def conditions_lapse(*, now: datetime) -> int:
+    """Open lapses for conditions past their date."""
+    due = Condition.objects.filter(state=Condition.State.OPEN, due_on__lt=now.date(), lapses__isnull=True)
+    return sum(condition_lapse(condition=condition, now=now) for condition in list(due.order_by("pk")))
+
+
+def bakes_complete(*, now: datetime) -> int:
+    """Complete changes whose bake time has passed."""
+    due = ChangeRequest.objects.filter(state=ChangeState.VERIFYING, bake_ends_at__lte=now).order_by("pk")
+    return sum(change_complete(change=change, now=now) for change in list(due))
+
+
+def changes_refresh(*, now: datetime) -> int:
+    """Compare every filed request with the present records; returns how many had changed content."""
+    rows = ChangeRequest.objects.filter(state__in=REFRESHABLE).order_by("pk")
+    return sum(change_refresh(change=change, now=now) for change in rows.iterator(chunk_size=500))
+
+
+def starts_catch_up(*, now: datetime) -> int:
+    """Queue scheduled starts again whose job was lost; a start that happened meanwhile makes the job do nothing."""
+    late = ChangeRequest.objects.filter(
+        state__in=[ChangeState.SCHEDULED, ChangeState.EXECUTING], scheduled_at__lte=now - STARTS_AGAIN_AFTER
+    ).exclude(executions__state__in=["waiting", "unknown"])
+    pending = set(
+        jobs.Job.objects.unfinished().filter(kind=EXECUTE_JOB).values_list("params__change_id", flat=True)
+    )
+    lost = [change for change in late if change.pk not in pending]
+    for change in lost:
+        jobs.start(
+            kind=EXECUTE_JOB, by=None, params={"change_id": change.pk}, now=now, unit_id=change.unit_id
+        )
+    return len(lost)
+
+
+@operation
+def stages_escalate(*, now: datetime, since: datetime) -> int:
+    """Say once, when it happens, that the approvers of a stage are past their deadline."""
+    overdue = Stage.objects.filter(state=Stage.State.CURRENT, due_at__lte=now, due_at__gt=since)
+    count = 0
+    for stage in overdue.select_related("change").order_by("pk"):
+        tell("stage_overdue", stage.change, by=None, now=now, stage=stage.key, role=stage.role)
+        count += 1
+    return count
+
+
+@operation
+def lapses_of_validity(*, now: datetime) -> int:
+    """Open lapses for releases whose validation ended while they run."""
+    ended = ChangeRequest.objects.filter(
+        state=ChangeState.COMPLETED,
+        kind__in=["deploy", "promote"],
+        version__validations__state="concluded",
+        version__deployments__state="live",
+    ).exclude(version__validations__valid_until__gt=now)
+    count = 0
+    for change in (
+        ended.select_related("model", "requester", "policy_revision__policy").distinct().order_by("pk")
+    ):
+        if is_running(change) and not Lapse.objects.filter(change=change, key="validation").exists():
+            lapse_open(
+                change=change, key="validation", text="The validation ended while the version runs.", now=now
+            )
+            count += 1
+    return count
