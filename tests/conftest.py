@@ -10,7 +10,7 @@ from django.test import Client, TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
 from audits import triggers
-from mlops_portal.foundation.people import credentials
+from mlops_portal.foundation.people import credentials, rights
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import grant_confirm, role_grant
 from mlops_portal.foundation.people.services.persons import person_create
@@ -29,6 +29,12 @@ def ledger_lets_go_between_tests() -> None:
         empty(case)
 
     TransactionTestCase._fixture_teardown = teardown
+
+
+@pytest.fixture(autouse=True)
+def unit_tree_is_read_again() -> None:
+    """Forget the unit tree of the test before: a rollback also takes back the revision it is cached by."""
+    rights._tree.revision = -1
 
 
 @pytest.fixture

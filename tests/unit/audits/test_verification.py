@@ -252,6 +252,9 @@ TABLES = {
 }
 
 
+SMALL = {"level", "width", "format_version"}
+
+
 def changed(value):
     """Return another value of the same type."""
     if isinstance(value, bool):
@@ -293,7 +296,7 @@ def test_a_hundred_random_changes_of_one_field_are_all_detected(small_ledger):
             elif isinstance(before, str) and column.endswith("_at"):
                 after = "2001-02-03" + before[10:]
             else:
-                after = changed(before)
+                after = before + 7 if column in SMALL else changed(before)
             key = (
                 row[0]
                 if table != "audits_ledgertile"
