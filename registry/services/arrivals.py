@@ -18,15 +18,9 @@ from mlops_portal.foundation.rules import refuse_if
 from registry import policies
 from registry.models import ModelVersion, RegisteredModel
 from registry.services.models import ModelFields, model_register
-from registry.services.record_tasks import task_open
 from registry.services.versions import NewVersion, VersionFields, build_version, version_enter
-from registry.states import ModelKind, TaskKind
 
 ARRIVED = "Registered by a pipeline"
-COMPLETE_RECORD = (
-    "A pipeline registered this model. Name its owner, purpose, intended use and consumers, answer the risk "
-    "questionnaire and confirm the facts that governance is decided by."
-)
 
 # As `versions.NEXT_NUMBER`, but by name: finding the model and taking the number are one statement.
 NEXT_NUMBER_BY_NAME = (
@@ -85,19 +79,16 @@ def model_arrived(
     now: datetime,
     **fields: Unpack[ModelFields],
 ) -> RegisteredModel:
-    """Register a model of which hardly more than the name is known, with the task to complete its record.
+    """Register a model of which hardly more than the name is known; registering opens the task to complete its record.
 
-    The task goes to who answers for the pipeline. Prompts are no part of the inventory and get none.
+    Who answers for the pipeline counts as its developer until somebody says otherwise.
 
     Raises:
         NotAllowed: ``by`` may not register in this unit.
         ModelExists: the name is taken by a living model.
     """
     unit = BusinessUnit.objects.get(pk=unit_id)
-    model = model_register(name=name, unit=unit, tags=tags, by=by, now=now, reason=ARRIVED, **fields)
-    if model.kind != ModelKind.PROMPT:
-        owner = by if by is None or by.is_person else by.service_account.owner
-        task_open(
-            model=model, kind=TaskKind.COMPLETE_RECORD, text=COMPLETE_RECORD, owner=owner, by=by, now=now
-        )
-    return model
+    behind = by if by is None or by.is_person else by.service_account.owner
+    return model_register(
+        name=name, unit=unit, tags=tags, developer=behind, by=by, now=now, reason=ARRIVED, **fields
+    )
