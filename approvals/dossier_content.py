@@ -211,16 +211,14 @@ def _waiver(waiver: Waiver) -> dict[str, Any]:
 
 
 def _gate(reading: GateReading) -> dict[str, Any]:
-    gate, declared = reading.gate, facts.declared()
+    gate = reading.gate
     applies: Mapping[str, Any] = {} if reading.outcome == GateOutcome.NOT_APPLICABLE else reading.facts
-    content = {
-        name: value for name, value in applies.items() if not (name in declared and declared[name].is_live)
-    }
     return gate_content(
         gate_id=gate.id,
         rule=gate.rule,
         applies_when=gate.applies_when,
         severity=gate.severity,
-        facts=content,
+        facts=applies,
+        live={name for name, declared in facts.declared().items() if declared.is_live},
         digests=reading.digests if applies else {},
     )

@@ -1,0 +1,35 @@
+"""How much of a stage's time is used, in words. The clock runs only while the approvers owe something (RULES 4.8)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals.models import Stage
+from mlops_portal.foundation.web.words import duration
+
+SOON = 75
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A ring with its words. `left` is what remains, also while the clock stands still."""
+
+    tone: str
+    percent: float
+    label: str
+    left: str
+    runs: bool
+
+
+def clock_of(stage: Stage, now: datetime) -> Clock:
+    """Tell the time a stage has left."""
+    total = max(stage.sla_hours * 3600, 1.0)
+    if stage.clock_started_at is None:
+        left = max(total - stage.used_seconds, 0.0)
+        return Clock(
+            "mute", stage.used_seconds / total * 100, "Clock stopped", f"{duration(left)} left", runs=False
+        )
+    used = stage.used_seconds + max((now - stage.clock_started_at).total_seconds(), 0.0)
+    if used > total:
+        return Clock("fail", 100, f"{duration(used - total)} over", "overdue", runs=True)
+    percent, left = used / total * 100, duration(total - used)
+    return Clock("warn" if percent >= SOON else "ok", percent, f"{left} left", f"{left} left", runs=True)

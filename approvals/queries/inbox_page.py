@@ -1,0 +1,245 @@
+"""What waits for whom: stages a person's rights fill, conditions they verify, what they decided."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
+from typing import Any
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+
+from approvals.models import ChangeRequest, Condition, Decision, Lapse, Stage, Waiver
+from approvals.queries.clocks import Clock, clock_of
+from approvals.queries.my_duties import duties_of
+from approvals.states import ChangeClass, ChangeState, Owes, Verdict
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.words import plural
+
+# Rights that policies may give a stage to.
+STAGE_RIGHTS = (
+    "approvals.accept",
+    "approvals.validate",
+    "approvals.approve_risk",
+    "approvals.approve_change",
+    "approvals.approve_light",
+    "approvals.execute",
+    "approvals.rollback",
+)
+SHOWN = 200
+DECIDED_DAYS = 30
+RELATED = (
+    "unit", "returns_to", "change__unit", "change__model", "change__version", "change__environment",
+    "change__requester",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the gates say, as segments and one line."""
+
+    passed: int
+    waived: int
+    warned: int
+    failed: int
+    line: str
+    tone: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One request in a queue: who owes and how long, what, how risky, is the evidence complete, why not."""
+
+    stage: Stage
+    change: ChangeRequest
+    clock: Clock
+    owes: str
+    evidence: Evidence
+    blockers: Sequence[Blocker]
+    of_stages: int
+
+    @property
+    def can_sign_together(self) -> bool:
+        """Tell whether the one rule lets this request be signed with others (RULES 4.9)."""
+        return self.change.decided_tier == 4 and not self.change.gates_failed and not self.blockers
+
+
+def evidence_of(change: ChangeRequest) -> Evidence:
+    """Sum up the gates of a change."""
+    total = change.gates_passed + change.gates_failed + change.gates_waived + change.gates_warned
+    extra = f", {change.gates_waived} waived" if change.gates_waived else ""
+    extra += f", {change.gates_warned} advisory" if change.gates_warned else ""
+    line = f"{change.gates_passed} of {plural(total, 'gate')} pass{extra}" if total else "Gates have not run"
+    if change.gates_failed:
+        tone, why = "fail", change.headline
+    elif total:
+        tone, why = "ok", "Evidence complete"
+    else:
+        tone, why = "info", ""
+    return Evidence(
+        change.gates_passed, change.gates_waived, change.gates_warned, change.gates_failed, line, tone, why
+    )
+
+
+def _held(user: Any) -> Q:
+    """Stages whose right this person holds on the unit or the model."""
+    rights = rights_of(user)
+    return reduce(
+        or_,
+        (
+            Q(right=right) & (Q(unit_id__in=rights.units(right)) | Q(model_id__in=rights.models(right)))
+            for right in STAGE_RIGHTS
+        ),
+    )
+
+
+def _not_barred(rows: QuerySet[Stage], user: Any) -> QuerySet[Stage]:
+    """Leave out what this person asked for, owns, built or decided; what else bars them is said at the row."""
+    mine = Decision.objects.filter(signer=user, voided_at__isnull=True)
+    return (
+        rows.exclude(Exists(mine.filter(stage=OuterRef("pk"))))
+        .exclude(Exists(mine.filter(change=OuterRef("change_id"), verdict=Verdict.RECUSE)))
+        .exclude(
+            Q(is_deciding=True) & Q(change__requester=user) & ~Q(change__change_class=ChangeClass.CONTAINMENT)
+        )
+        .exclude(Q(is_independent=True) & (Q(change__model__owner=user) | Q(change__model__developer=user)))
+        .exclude(
+            Q(is_independent=True) & Q(change__version__isnull=False) & Q(change__version__registered_by=user)
+        )
+    )
+
+
+def at_my_stage(user: Any) -> QuerySet[Stage]:
+    """Stages that decide now and that this person's rights fill."""
+    rows = Stage.objects.filter(_held(user), state=Stage.State.CURRENT, change__state=ChangeState.IN_REVIEW)
+    return _not_barred(rows, user)
+
+
+def waiting_for_others(user: Any) -> QuerySet[Stage]:
+    """Stages of this person that come later, or whose request went back to the requester."""
+    rows = Stage.objects.filter(
+        _held(user),
+        state__in=[Stage.State.PENDING, Stage.State.RENEW],
+        change__state__in=[ChangeState.IN_REVIEW, ChangeState.CHANGES_REQUESTED],
+    )
+    return _not_barred(rows, user)
+
+
+def conditions_to_verify(user: Any) -> QuerySet[Condition]:
+    """Open conditions that this person verifies."""
+    return Condition.objects.filter(verifier=user, state=Condition.State.OPEN).select_related(
+        "change__model", "owner", "unit", "decision__signer"
+    )
+
+
+def decided_lately(user: Any, now: datetime) -> QuerySet[Decision]:
+    """What this person decided in the last 30 days."""
+    since = now - timedelta(days=DECIDED_DAYS)
+    return Decision.objects.filter(signer=user, decided_at__gte=since).select_related(
+        "change__unit", "stage", "signature"
+    )
+
+
+def waivers_to_decide(user: Any) -> QuerySet[Waiver]:
+    """Requests for waivers whose authority this person may hold; the page of each says whether they do."""
+    rights = rights_of(user)
+    held = Q(unit_id__in=rights.units("approvals.waive"), authority="risk_officer")
+    held |= Q(unit_id__in=rights.units("approvals.accept"), authority="model_owner")
+    held |= Q(unit_id__in=rights.units("approvals.approve_change"), authority="change_manager")
+    if rights.everywhere("approvals.waive"):
+        held |= Q(authority="head_of_model_risk")
+    return (
+        Waiver.objects.filter(held, state=Waiver.State.REQUESTED)
+        .exclude(requested_by=user)
+        .select_related("change", "model", "requested_by", "unit")
+    )
+
+
+def open_lapses_of(user: Any) -> QuerySet[Lapse]:
+    """Lapses that this person has to settle."""
+    return Lapse.objects.filter(owner=user, closed_at__isnull=True).select_related("change", "model")
+
+
+def waiting_count(user: Any) -> int | None:
+    """Return how many requests stand at a stage of this person, for the navigation."""
+    if not any(rights_of(user).has(right) for right in STAGE_RIGHTS):
+        return None
+    return at_my_stage(user).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The strip of four."""
+
+    waiting: int
+    overdue: int
+    complete: int
+    blocked: int
+    stopped: int
+
+
+def totals_of(rows: QuerySet[Stage], now: datetime) -> Totals:
+    """Count what waits, in one statement."""
+    found = rows.aggregate(
+        waiting=Count("pk"),
+        overdue=Count("pk", filter=Q(due_at__lt=now)),
+        complete=Count("pk", filter=Q(change__gates_failed=0, change__gates_at__isnull=False)),
+        blocked=Count("pk", filter=Q(change__gates_failed__gt=0)),
+        stopped=Count("pk", filter=Q(clock_started_at__isnull=True)),
+    )
+    return Totals(**found)
+
+
+ORDERS = {
+    "": (F("due_at").asc(nulls_last=True), F("pk").asc()),
+    "tier": (F("change__decided_tier").asc(nulls_last=True), F("due_at").asc(nulls_last=True), F("pk").asc()),
+    "oldest": (F("change__submitted_at").asc(nulls_last=True), F("pk").asc()),
+}
+
+
+def queue_rows(rows: QuerySet[Stage], user: User, *, now: datetime, order: str = "") -> list[QueueRow]:
+    """Read a queue, at most 200 requests, each request once."""
+    stages = list(
+        rows.select_related(*RELATED)
+        .annotate(of_stages=Count("change__stages", filter=~Q(change__stages__state=Stage.State.CLOSED)))
+        .order_by(*ORDERS.get(order, ORDERS[""]))[:SHOWN]
+    )
+    first: dict[int, Stage] = {}
+    for stage in stages:
+        known = first.get(stage.change_id)
+        if known is None or stage.position < known.position:
+            first[stage.change_id] = stage
+    shown = [stage for stage in stages if first[stage.change_id] is stage]
+    duties = duties_of(user, shown, now=now)
+    return [_row(stage, duties[stage.pk], now) for stage in shown]
+
+
+def _row(stage: Stage, blockers: Sequence[Blocker], now: datetime) -> QueueRow:
+    change = stage.change
+    clock = clock_of(stage, now)
+    return QueueRow(
+        stage,
+        change,
+        clock,
+        _owes(stage, change, blockers, clock),
+        evidence_of(change),
+        blockers,
+        stage.of_stages,
+    )
+
+
+def _owes(stage: Stage, change: ChangeRequest, blockers: Sequence[Blocker], clock: Clock) -> str:
+    if change.state == ChangeState.CHANGES_REQUESTED:
+        return f"{change.requester} owes changes. {clock.left}"
+    if stage.state != Stage.State.CURRENT:
+        return "An earlier stage decides first"
+    if stage.blocked_reason:
+        return f"Nobody can decide. {clock.left}"
+    if blockers:
+        return "Others owe: you may not decide this"
+    if not clock.runs:
+        return f"{Owes.SYSTEM.label} owes. {clock.left}"
+    return f"You owe, {clock.left}" if clock.tone == "fail" else f"You owe, due {stage.due_at:%d %b %H:%M}"

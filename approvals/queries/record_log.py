@@ -1,0 +1,154 @@
+"""The record of a change as one list: filings, decisions, voids, waivers, remarks, newest first, with ledger numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from approvals.models import ChangeRequest, Comment, Dossier, Stage, Waiver
+from mlops_portal.foundation.web.ledger_numbers import numbers_of
+
+
+@dataclass(frozen=True, slots=True)
+class LogItem:
+    """One line of the record. `kind` is comment, signature or record; `subject` is what the ledger knows it by."""
+
+    at: datetime
+    kind: str
+    who: Any
+    text: str
+    what: str = ""
+    quote: str = ""
+    digest: str = ""
+    url: str = ""
+    tone: str = ""
+    subject: tuple[str, str] = ("", "")
+    number: int | None = None
+
+
+def log_of(
+    change: ChangeRequest,
+    *,
+    stages: Sequence[Stage],
+    comments: Sequence[Comment],
+    dossiers: Sequence[Dossier],
+    waivers: Sequence[Waiver],
+) -> list[LogItem]:
+    """Merge what happened, newest first."""
+    items = [
+        LogItem(change.created_at, "record", change.requester, "drafted the request", subject=_key(change))
+    ]
+    items += [_filing(change, dossier) for dossier in dossiers]
+    for stage in stages:
+        items += [item for decision in stage.given for item in _decided(stage, decision)]  # type: ignore[attr-defined]
+    for waiver in waivers:
+        items += _waiver_lines(waiver)
+    items += [
+        LogItem(
+            one.written_at,
+            "comment",
+            one.author,
+            f"wrote about {one.gate}" if one.gate else "wrote",
+            quote=one.text,
+            subject=_key(one),
+        )
+        for one in comments
+    ]
+    numbers = numbers_of([item.subject for item in items])
+    ordered = sorted(items, key=lambda item: item.at, reverse=True)
+    return [_numbered(item, numbers.get(item.subject)) for item in ordered]
+
+
+def _key(row: Any) -> tuple[str, str]:
+    return row._meta.label, str(row.pk)
+
+
+def _numbered(item: LogItem, number: int | None) -> LogItem:
+    return LogItem(
+        item.at,
+        item.kind,
+        item.who,
+        item.text,
+        item.what,
+        item.quote,
+        item.digest,
+        item.url,
+        item.tone,
+        item.subject,
+        number,
+    )
+
+
+def _filing(change: ChangeRequest, dossier: Dossier) -> LogItem:
+    first = dossier.number == 1
+    return LogItem(
+        dossier.created_at,
+        "record",
+        change.requester if first else None,
+        "filed" if first else "froze new content as",
+        what=f"revision {dossier.number}",
+        digest=dossier.digest,
+        subject=_key(dossier),
+    )
+
+
+def _decided(stage: Stage, decision: Any) -> list[LogItem]:
+    told = f"{decision.get_verdict_display().lower()} at {stage.title}, revision {decision.dossier_number}, as “{decision.get_meaning_display().lower()}”"
+    if decision.on_behalf_of_id:
+        told += f", for {decision.on_behalf_of}"
+    lines = [
+        LogItem(
+            decision.decided_at,
+            "signature",
+            decision.signer,
+            "signed",
+            what=told,
+            quote=decision.rationale,
+            digest=decision.decision_digest,
+            url=reverse("approvals:receipt", args=[decision.pk]),
+            subject=_key(decision),
+        )
+    ]
+    if decision.voided_at:
+        lines.append(
+            LogItem(
+                decision.voided_at,
+                "record",
+                None,
+                f"The decision of {decision.signer} at {stage.title} became void",
+                quote=decision.void_reason,
+                tone="warn",
+                subject=("", ""),
+            )
+        )
+    return lines
+
+
+def _waiver_lines(waiver: Waiver) -> list[LogItem]:
+    lines = [
+        LogItem(
+            waiver.requested_at,
+            "record",
+            waiver.requested_by,
+            "asked for a waiver of",
+            what=waiver.gate,
+            quote=waiver.reason,
+            subject=_key(waiver),
+        )
+    ]
+    if waiver.decided_at:
+        granted = waiver.state in (Waiver.State.GRANTED, Waiver.State.ENDED)
+        lines.append(
+            LogItem(
+                waiver.decided_at,
+                "signature" if granted else "record",
+                waiver.decided_by,
+                "granted the waiver of" if granted else "declined the waiver of",
+                what=f"{waiver.gate}, until {waiver.valid_until:%d %b %Y}" if granted else waiver.gate,
+                quote=waiver.note,
+                tone="waived" if granted else "fail",
+            )
+        )
+    return lines

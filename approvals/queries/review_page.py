@@ -1,0 +1,380 @@
+"""Everything the review page shows of one change, in a fixed number of statements."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Prefetch, Q
+
+from approvals import tones
+from approvals.charts import GroupPoint, groups_figure
+from approvals.models import (
+    ChangeRequest,
+    Condition,
+    Decision,
+    Dossier,
+    DossierReading,
+    Execution,
+    ExecutionStep,
+    GateResult,
+    Lapse,
+    Stage,
+    Validation,
+    ValidationFinding,
+    Waiver,
+)
+from approvals.queries.record_log import log_of
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.charts import Spec
+from registry.models import (
+    Consumer,
+    Deployment,
+    Document,
+    DocumentSection,
+    ModelDependency,
+    ModelVersion,
+    ThresholdSet,
+)
+from registry.queries.comparison import Comparison, MetricPair, compare_versions
+from registry.states import DeploymentState, SectionStatus
+
+RELEASES = 5
+FIGURES = 2
+Outcome = GateResult.Outcome
+ORDER = {Outcome.FAIL: 0, Outcome.NO_DATA: 0, Outcome.WAIVED: 1, Outcome.PASS: 3, Outcome.NOT_APPLICABLE: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class GateRow:
+    """One gate with the bullet that draws it."""
+
+    result: GateResult
+    tone: str
+    word: str
+    low: float = 0
+    high: float = 0
+
+    @property
+    def has_bullet(self) -> bool:
+        """Tell whether value and limit are numbers."""
+        return self.result.observed_value is not None and self.result.limit_value is not None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """One metric of challenger and champion, and how it reads."""
+
+    pair: MetricPair
+    direction: str
+    tone: str
+    reading: str
+    limit: str
+    is_better: bool | None
+
+    @property
+    def label(self) -> str:
+        """Metric and group."""
+        return f"{self.pair.name}, {self.pair.segment}" if self.pair.segment else self.pair.name
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Metrics of both versions with figures."""
+
+    rows: list[MetricRow] = field(default_factory=list)
+    better: list[MetricRow] = field(default_factory=list)
+    worse: list[MetricRow] = field(default_factory=list)
+    figures: list[tuple[str, Spec]] = field(default_factory=list)
+    limits: ThresholdSet | None = None
+
+
+def gate_rows(results: Iterable[GateResult]) -> tuple[list[GateRow], list[GateResult]]:
+    """Return gates in the order fails, waived, advisory, passes; and apart those that do not apply."""
+    rows, apart = [], []
+    ordered = sorted(results, key=lambda one: (ORDER[one.outcome], not one.is_blocking, one.position))
+    for one in ordered:
+        if one.outcome == Outcome.NOT_APPLICABLE:
+            apart.append(one)
+            continue
+        failing = one.outcome in (Outcome.FAIL, Outcome.NO_DATA)
+        tone = "warn" if failing and not one.is_blocking else tones.GATE[one.outcome]
+        value, limit = one.observed_value, one.limit_value
+        low = high = 0.0
+        if value is not None and limit is not None:
+            pad = abs(value - limit) * 0.6 or abs(limit) * 0.25 or 1.0
+            low, high = min(value, limit) - pad, max(value, limit) + pad
+        rows.append(GateRow(one, tone, one.get_outcome_display(), low, high))
+    return rows, apart
+
+
+def champion_of(change: ChangeRequest) -> ModelVersion | None:
+    """Return what serves there now, or what the change goes back to."""
+    if change.environment_id:
+        live = (
+            Deployment.objects.filter(
+                model_id=change.model_id, environment_id=change.environment_id, state=DeploymentState.LIVE
+            )
+            .select_related("version")
+            .first()
+        )
+        if live is not None and live.version_id != change.version_id:
+            return live.version
+    return change.rollback_target
+
+
+def metric_evidence(
+    change: ChangeRequest, comparison: Comparison | None, champion: ModelVersion | None
+) -> Evidence:
+    """Read metrics against the locked limits."""
+    limits = (
+        ThresholdSet.objects.filter(model_id=change.model_id, locked_at__isnull=False)
+        .order_by("-number")
+        .first()
+    )
+    pairs = comparison.metrics if comparison else _alone(change.version)
+    rows = [_metric_row(pair, change, limits) for pair in pairs]
+    moved = [row for row in rows if row.is_better is not None and row.direction != "flat"]
+    return Evidence(
+        rows,
+        [row for row in moved if row.is_better],
+        [row for row in moved if not row.is_better],
+        _figures(rows, limits, champion, change.version),
+        limits,
+    )
+
+
+def _alone(version: ModelVersion | None) -> list[MetricPair]:
+    if version is None:
+        return []
+    found = version.metrics.order_by("suite", "name", "segment", "pk")
+    rows = [MetricPair(row.name, row.segment, row.suite, None, row) for row in found]
+    return sorted(rows, key=lambda row: row.segment != "")
+
+
+def _metric_row(pair: MetricPair, change: ChangeRequest, limits: ThresholdSet | None) -> MetricRow:
+    rule = limits.limit_of(pair.name, pair.segment) if limits else None
+    release = rule.get("release") if rule else None
+    higher_is_better: bool | None = None
+    if rule is not None:
+        higher_is_better = rule.get("direction") != "max"
+    elif pair.name == change.model.primary_metric:
+        higher_is_better = change.model.primary_metric_higher_is_better
+    difference = pair.difference
+    direction = "flat" if not difference else "up" if difference > 0 else "down"
+    is_better = (
+        None if difference is None or higher_is_better is None else (difference > 0) == higher_is_better
+    )
+    tone, reading = "mute", "No limit"
+    if pair.now is None:
+        reading = "Not measured"
+    elif release is not None:
+        is_max = rule is not None and rule.get("direction") == "max"
+        within = pair.now.value <= release if is_max else pair.now.value >= release
+        tone, reading = ("ok", "Within") if within else ("fail", "Above" if is_max else "Below")
+    words = (
+        "none"
+        if release is None or rule is None
+        else f"{'maximum' if rule.get('direction') == 'max' else 'minimum'} {release:g}"
+    )
+    return MetricRow(pair, direction, tone, reading, words, is_better)
+
+
+def _figures(
+    rows: Sequence[MetricRow],
+    limits: ThresholdSet | None,
+    champion: ModelVersion | None,
+    version: ModelVersion | None,
+) -> list[tuple[str, Spec]]:
+    groups: dict[str, list[MetricRow]] = {}
+    for row in rows:
+        if row.pair.segment:
+            groups.setdefault(row.pair.name, []).append(row)
+    found = []
+    for name, members in sorted(
+        groups.items(), key=lambda item: (all(one.tone != "fail" for one in item[1]), item[0])
+    ):
+        rule = next((limits.limit_of(name, one.pair.segment) for one in members if limits), None)
+        points = [
+            GroupPoint(
+                one.pair.segment,
+                one.pair.was.value if one.pair.was else None,
+                one.pair.now.value if one.pair.now else None,
+                _half(one.pair),
+            )
+            for one in members
+        ]
+        spec = groups_figure(
+            name,
+            points,
+            was=champion.name if champion else "before",
+            now=version.name if version else "requested",
+            limit=rule.get("release") if rule else None,
+            is_max=bool(rule) and rule.get("direction") == "max",
+        )
+        found.append((f"by-group-{len(found) + 1}", spec))
+    return found[:FIGURES]
+
+
+def _half(pair: MetricPair) -> float | None:
+    if pair.now is None or pair.now.lower is None or pair.now.upper is None:
+        return None
+    return (pair.now.upper - pair.now.lower) / 2
+
+
+def stages_of(change: ChangeRequest) -> list[Stage]:
+    """Return the stages with every decision that was given at them, void ones too."""
+    decisions = Decision.objects.select_related("signer", "on_behalf_of", "signature").order_by(
+        "decided_at", "pk"
+    )
+    return list(
+        change.stages.exclude(state=Stage.State.CLOSED, decisions__isnull=True)
+        .distinct()
+        .select_related("unit", "returns_to")
+        .prefetch_related(Prefetch("decisions", queryset=decisions, to_attr="given"))
+        .order_by("position", "pk")
+    )
+
+
+def releases_before(change: ChangeRequest) -> list[ChangeRequest]:
+    """Return this and the four releases of the model before it, with what they carried."""
+    rows = ChangeRequest.objects.filter(
+        model_id=change.model_id, submitted_at__isnull=False, pk__lte=change.pk
+    )
+    if change.environment_id:
+        rows = rows.filter(environment_id=change.environment_id)
+    waivers = Waiver.objects.filter(state__in=[Waiver.State.GRANTED, Waiver.State.ENDED]).order_by("gate")
+    return list(
+        rows.select_related("version")
+        .annotate(
+            conditions_open=Count(
+                "conditions", filter=Q(conditions__state=Condition.State.OPEN), distinct=True
+            ),
+            conditions_met=Count(
+                "conditions", filter=Q(conditions__state=Condition.State.MET), distinct=True
+            ),
+        )
+        .prefetch_related(Prefetch("waivers", queryset=waivers, to_attr="accepted"))
+        .order_by("-pk")[:RELEASES]
+    )
+
+
+def documents_for(change: ChangeRequest) -> list[tuple[Document, int, int]]:
+    """Return the documents of the model and this version: sections that are settled, and how many there are."""
+    where = (
+        Q(version_id=change.version_id) | Q(version__isnull=True)
+        if change.version_id
+        else Q(version__isnull=True)
+    )
+    rows = (
+        Document.objects.filter(where, model_id=change.model_id)
+        .select_related("approved_by")
+        .prefetch_related(Prefetch("sections", queryset=DocumentSection.objects.order_by("pk")))
+        .order_by("kind", "-pk")
+    )
+    found = []
+    for row in rows:
+        sections = list(row.sections.all())
+        done = sum(one.status in (SectionStatus.APPROVED, SectionStatus.NOT_APPLICABLE) for one in sections)
+        found.append((row, done, len(sections)))
+    return found
+
+
+def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
+    """Return the template's variables."""
+    stages = stages_of(change)
+    rows, apart = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
+    champion = champion_of(change)
+    different = champion is not None and change.version is not None and champion.pk != change.version_id
+    comparison = compare_versions(champion, change.version) if different else None
+    evidence = metric_evidence(change, comparison, champion)
+    waivers = list(
+        change.waivers.select_related("requested_by", "decided_by").order_by("-requested_at", "-pk")
+    )
+    comments = list(change.comments.select_related("author").order_by("written_at", "pk"))
+    dossiers = list(Dossier.objects.filter(change=change).defer("content", "parts").order_by("number"))
+    validation = None
+    if change.version_id:
+        findings = ValidationFinding.objects.filter(closed_at__isnull=True).order_by("pk")
+        validation = (
+            Validation.objects.filter(version_id=change.version_id, state=Validation.State.CONCLUDED)
+            .select_related("validator")
+            .prefetch_related(Prefetch("findings", queryset=findings, to_attr="open_findings"))
+            .order_by("-concluded_at", "-pk")
+            .first()
+        )
+    steps = ExecutionStep.objects.order_by("intended_at", "pk")
+    return {
+        "stages": stages,
+        "gates": rows,
+        "gates_apart": apart,
+        "failing": [row for row in rows if row.tone == "fail"],
+        "waived": [row for row in rows if row.tone == "waived"],
+        "not_passing": sum(row.tone != "ok" for row in rows),
+        "blocking_total": sum(row.result.is_blocking for row in rows),
+        "champion": champion,
+        "comparison": comparison,
+        "evidence": evidence,
+        "documents": documents_for(change),
+        "conditions": list(
+            Condition.objects.filter(change=change)
+            .select_related("owner", "verifier")
+            .order_by("due_on", "pk")
+        ),
+        "waivers": waivers,
+        "lapses": list(
+            Lapse.objects.filter(change=change, closed_at__isnull=True)
+            .select_related("owner")
+            .order_by("due_at", "pk")
+        ),
+        "consumers": list(Consumer.objects.filter(model_id=change.model_id).order_by("name", "pk")[:9]),
+        "upstream": list(
+            ModelDependency.objects.filter(model_id=change.model_id)
+            .select_related("upstream")
+            .order_by("pk")[:6]
+        ),
+        "downstream": list(
+            ModelDependency.objects.filter(upstream_id=change.model_id)
+            .select_related("model")
+            .order_by("pk")[:6]
+        ),
+        "fallback": _fallback(change, evidence.limits),
+        "validation": validation,
+        "executions": list(
+            Execution.objects.filter(change=change)
+            .select_related("started_by", "deployment")
+            .prefetch_related(Prefetch("steps", queryset=steps))
+            .order_by("-number")
+        ),
+        "releases": releases_before(change),
+        "log": log_of(change, stages=stages, comments=comments, dossiers=dossiers, waivers=waivers),
+        "comments_count": len(comments),
+        "void": [one for stage in stages for one in stage.given if one.voided_at],
+        "standing": [one for stage in stages for one in stage.given if not one.voided_at],
+        "reading": DossierReading.objects.filter(change=change, reader=user).first(),
+    }
+
+
+def _fallback(change: ChangeRequest, limits: ThresholdSet | None) -> list[Mapping[str, Any]]:
+    """Say how far the way back is from its own limits: what is left before it misses them."""
+    target = change.rollback_target
+    if target is None or limits is None:
+        return []
+    rows = []
+    for metric in target.metrics.order_by("segment", "name", "pk"):
+        rule = limits.limit_of(metric.name, metric.segment)
+        if rule is None or rule.get("release") is None:
+            continue
+        is_max = rule.get("direction") == "max"
+        left = rule["release"] - metric.value if is_max else metric.value - rule["release"]
+        close = 0 <= left <= abs(rule["release"]) * 0.05
+        rows.append(
+            {
+                "metric": metric,
+                "limit": f"{rule['release']:g} {'maximum' if is_max else 'minimum'}",
+                "tone": "fail" if left < 0 else "warn" if close else "ok",
+                "words": f"{abs(left):.3g} over" if left < 0 else f"{left:.3g} left",
+                "left": left,
+            }
+        )
+    return sorted(rows, key=lambda row: {"fail": 0, "warn": 1, "ok": 2}[row["tone"]])
