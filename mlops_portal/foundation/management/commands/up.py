@@ -92,7 +92,7 @@ class Command(BaseCommand):
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if plan:
             self._say(f"Preparing the database: {len(plan)} migrations …")
-            call_command("migrate", interactive=False, verbosity=0)
+            call_command("migrate", interactive=False, verbosity=1)
         call_command("createcachetable", verbosity=0)
 
     def _build_demonstration(self) -> None:
