@@ -128,9 +128,12 @@ def database(url: str) -> dict:
     else:
         parsed["CONN_MAX_AGE"] = 600
         parsed["CONN_HEALTH_CHECKS"] = True
-        limits = (
-            "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
-        )
+        # A page must answer or fail soon; a worker, a migration or a verification may take its time.
+        limits = "-c lock_timeout=30000 -c idle_in_transaction_session_timeout=600000"
+        if env("PORTAL_PROCESS") == "web":
+            limits = (
+                "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
+            )
         parsed["OPTIONS"] = {**parsed.get("OPTIONS", {}), "options": env("PORTAL_PG_OPTIONS", limits)}
     return parsed
 
