@@ -241,9 +241,18 @@ def decision_blockers(
         blockers.append(Blocker("not_current", f"“{stage.title}” is not the stage that decides now."))
     blockers += duty_of(by, stage, records, on_behalf_of=on_behalf_of, now=now)
     if verdict in POSITIVE_VERDICTS and evaluation is not None:
-        blockers += gate_blockers(evaluation)
+        blockers += gate_blockers(evaluation) if lets_through(stage) else []
         blockers += materiality_blockers(change, stage)
     return blockers
+
+
+def lets_through(stage: Stage) -> bool:
+    """Tell whether a signature at this stage lets the change pass its gates (RULES 3.3).
+
+    An owner attests and a validator validates what is there, failing gates included; every way through a policy has
+    a stage after them that approves, accepts the risk or releases.
+    """
+    return Meaning(stage.meaning) not in (Meaning.ATTEST, Meaning.VALIDATE, Meaning.REVIEW)
 
 
 def gate_blockers(evaluation: Evaluation) -> list[Blocker]:

@@ -59,6 +59,7 @@ register_verbs(
         Verb("registry.limits_declined", "declined limits"),
         Verb("registry.document_saved", "saved the document"),
         Verb("registry.document_approved", "approved the document"),
+        Verb("registry.documents_attested", "attested the documents"),
         Verb("registry.section_saved", "saved a section"),
         Verb("registry.section_approved", "approved a section"),
         Verb("registry.section_not_applicable", "declared a section not applicable"),
