@@ -97,8 +97,8 @@ def _tombstone(
         data={"entries": [str(entry_id) for entry_id in entries], "reason": reason},
     )
     act = current_act()
-    (entry,) = recording.write([recording.event_draft(event)], act_id=act.id)
-    return entry.entry_id
+    (entry_id,) = recording.write([recording.event_draft(event)], act_id=act.id)
+    return entry_id
 
 
 def _purge(entries: Sequence[UUID], *, subject: User, by: User | None, now: datetime, reason: str) -> None:

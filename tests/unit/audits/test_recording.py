@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from audits import envelope, events
 from audits.merkle import leaf_hash
-from audits.models import AccessLog, LedgerEntry, LedgerPayload, LedgerPending
-from audits.services import accesses
+from audits.models import AccessLog, LedgerEntry, LedgerPending
+from audits.services import accesses, recording
 from mlops_portal.foundation.canonical import canonical_bytes
 from mlops_portal.foundation.events import Access, DomainEvent, accessed, emit
 from mlops_portal.foundation.history import bulk_save_as, save_as
@@ -181,7 +181,7 @@ class TestActs:
         assert retail.name == "Retail Lending"
 
     def test_a_ledger_that_fails_takes_the_change_with_it(self, retail, monkeypatch):
-        monkeypatch.setattr(LedgerPayload.objects, "bulk_create", lambda *args, **kwargs: 1 / 0)
+        monkeypatch.setattr(recording, "insert", lambda *args, **kwargs: 1 / 0)
 
         @operation
         def rename():

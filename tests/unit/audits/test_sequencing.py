@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ from audits.services.sequencing import KeyNotValid, LedgerBroken
 from mlops_portal.foundation.ids import uuid7
 
 
-def enter(count: int) -> list[LedgerEntry]:
+def enter(count: int) -> list[UUID]:
     draft = recording.Draft(
         "people.grant_made", "foundation.RoleGrant", "1", None, None, "", timezone.now(), b"{}"
     )
