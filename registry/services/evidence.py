@@ -8,6 +8,7 @@ from django.db.models import Max
 
 from mlops_portal.foundation.canonical import digest
 from mlops_portal.foundation.errors import FieldError, Invalid, invalid
+from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -196,7 +197,7 @@ def section_approve(*, section: DocumentSection, by: User, now: datetime) -> Doc
     Raises:
         RuleViolation: one's own, or empty.
     """
-    document, section = _locked_for_approval(section, by)
+    _document, section = _locked_for_approval(section, by)
     if not section.text.strip():
         raise invalid("text", "An empty section is not approved.")
     refuse_if(policies.section_approval_blockers(section, by=by))
@@ -270,8 +271,8 @@ def _measure_errors(measures: Sequence[Mapping[str, Any]]) -> list[FieldError]:
         if not isinstance(row, Mapping):
             errors.append(FieldError(f"row {place}", "An object is expected."))
             continue
-        for name in sorted(map(str, row.keys() - MEASURE_KEYS)):
-            errors.append(FieldError(f"row {place}, {name}", "There is no such field."))
+        unknown = sorted(map(str, row.keys() - MEASURE_KEYS))
+        errors += [FieldError(f"row {place}, {name}", "There is no such field.") for name in unknown]
         if not str(row.get("measure") or "").strip():
             errors.append(FieldError(f"row {place}, measure", "A measure is required."))
         cadence = row.get("cadence_hours")
@@ -311,3 +312,19 @@ def monitoring_plan_save(
     save_as(plan, by=by, now=now, reason=reason or "Monitoring plan saved")
     tell("monitoring_plan_saved", plan, by=by, now=now, number=plan.number, measures=len(plan.measures))
     return plan
+
+
+@operation
+def document_upload(
+    *,
+    model: RegisteredModel,
+    kind: str,
+    title: str,
+    by: User,
+    now: datetime,
+    upload: Any = None,
+    link: str = "",
+) -> Document:
+    """Keep an uploaded file (an object with ``name`` and ``chunks``) and save the document that refers to it."""
+    stored = files.store(upload.chunks(), name=upload.name, by=by, now=now) if upload else None
+    return document_save(model=model, kind=kind, title=title, file=stored, link=link, by=by, now=now)

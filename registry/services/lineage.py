@@ -176,3 +176,12 @@ def dependency_remove(
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
     tell("dependency_removed", dependency, by=by, now=now, upstream=dependency.upstream.name, reason=reason)
     delete_as(dependency, by=by, now=now, reason=reason or "Dependency removed")
+
+
+@operation
+def dataset_use(
+    *, version: ModelVersion, role: str, by: User | None, now: datetime, **fields: Any
+) -> VersionDataset:
+    """Register a data set in the version's unit, unless it is known, and say what the version used it for."""
+    dataset = dataset_register(unit=version.unit, by=by, now=now, **fields)
+    return dataset_link(version=version, dataset=dataset, role=role, by=by, now=now)

@@ -1,0 +1,40 @@
+"""What the registry offers to the global search: models, and versions by number, label or run."""
+
+from typing import Any
+
+from django.db.models import Q
+
+from mlops_portal.foundation.web.search import Hit, Source, register
+from registry.models import ModelVersion, RegisteredModel
+
+
+def find_models(user: Any, text: str, limit: int) -> list[Hit]:
+    """Find models by name, title or owner; names that begin with the words first."""
+    rows = RegisteredModel.objects.inventory().visible_to(user).select_related("unit")
+    starts = rows.filter(Q(name__istartswith=text) | Q(title__istartswith=text)).order_by("name", "pk")
+    found = list(starts[:limit])
+    if len(found) < limit:
+        holds = Q(name__icontains=text) | Q(title__icontains=text) | Q(owner__name__icontains=text)
+        known = [model.pk for model in found]
+        found += rows.filter(holds).exclude(pk__in=known).order_by("name", "pk")[: limit - len(found)]
+    return [
+        Hit(str(model), model.get_absolute_url(), f"{model.unit}, {model.get_kind_display()}", "model")
+        for model in found
+    ]
+
+
+def find_versions(user: Any, text: str, limit: int) -> list[Hit]:
+    """Find versions by run, label, commit or artifact digest, each from its beginning."""
+    rows = ModelVersion.objects.alive().filter(model__deleted_at__isnull=True).visible_to(user)
+    lowered = text.lower().removeprefix("sha256:")
+    where = Q(run_id=text) | Q(label__istartswith=text)
+    if len(lowered) >= 7:
+        where |= Q(commit__startswith=lowered) | Q(artifact_sha256__startswith=lowered)
+    found = rows.filter(where).select_related("model").order_by("-registered_at", "-pk")[:limit]
+    return [Hit(str(row), row.get_absolute_url(), f"Version {row.number}", "version") for row in found]
+
+
+def offer() -> None:
+    """Register both kinds; called when the app is ready."""
+    register(Source("models", "Models", find_models, right="registry.view", order=10))
+    register(Source("versions", "Versions", find_versions, right="registry.view", order=20))
