@@ -1,5 +1,6 @@
 """The roof: every address of the portal."""
 
+from django.apps import apps
 from django.urls import URLPattern, URLResolver, include, path
 
 from mlops_portal.foundation.web.home import Home
@@ -9,10 +10,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("", Home.as_view(), name="home"),
     path("", include("mlops_portal.foundation.web.urls")),
+    path("", include("registry.urls")),
     path("admin/", include("mlops_portal.foundation.administration.urls")),
     path("api/v1/", include("mlops_portal.api_urls")),
     path("api/2.0/mlflow/", include("integrations.mlflow.urls")),
 ]
+
+if apps.is_installed("mlops_portal.demonstration"):
+    urlpatterns.append(path("", include("mlops_portal.demonstration.urls")))
 
 handler400 = "mlops_portal.foundation.web.error_views.bad_request"
 handler403 = "mlops_portal.foundation.web.error_views.forbidden"

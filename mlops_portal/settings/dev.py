@@ -3,7 +3,7 @@
 import secrets
 
 from mlops_portal.settings.base import *  # noqa: F403  (settings are composed by star import)
-from mlops_portal.settings.base import PORTAL_MODE, STORAGES, VAR_DIR, env
+from mlops_portal.settings.base import INSTALLED_APPS, PORTAL_MODE, STORAGES, VAR_DIR, env
 
 if PORTAL_MODE != "demo":
     from django.core.exceptions import ImproperlyConfigured
@@ -23,6 +23,7 @@ def _demo_secret() -> str:
 
 
 SECRET_KEY = env("SECRET_KEY") or _demo_secret()
+INSTALLED_APPS = [*INSTALLED_APPS, "mlops_portal.demonstration"]
 DEBUG = env("DEBUG") == "1"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", "testserver"]
 EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"

@@ -1,12 +1,13 @@
 """Tests: an in-memory SQLite database, or what DATABASE_URL names; nothing slow, nothing cached."""
 
 from mlops_portal.settings.base import *  # noqa: F403  (settings are composed by star import)
-from mlops_portal.settings.base import database, env
+from mlops_portal.settings.base import INSTALLED_APPS, database, env
 
 SECRET_KEY = "test-only"  # noqa: S105  (not a secret)
 DEBUG = False
 ALLOWED_HOSTS = ["*"]
 PORTAL_MODE = "demo"
+INSTALLED_APPS = [*INSTALLED_APPS, "mlops_portal.demonstration"]
 DATABASES = {"default": database(env("DATABASE_URL", "sqlite://:memory:"))}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-from mlops_portal.foundation.web import navigation, notifications, signin
+from mlops_portal.foundation.web import navigation, notifications, signin, signing_aids
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -17,5 +17,6 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "navigation": SimpleLazyObject(lambda: navigation.groups_for(request)),
         "ledger": SimpleLazyObject(lambda: navigation.ledger_box(request)),
         "signin_extras": SimpleLazyObject(signin.templates),
+        "signing_aids": SimpleLazyObject(signing_aids.templates),
         "unread_notices": SimpleLazyObject(lambda: notifications.unread_count(request.user)),
     }
