@@ -54,7 +54,7 @@ def _pairs(raw: str | None) -> dict[str, Any]:
 
 
 def _model_tags() -> JsonPairs:
-    return JsonPairs(ModelTag.objects.filter(model=OuterRef("pk")).order_by("key").values("key", "value"))
+    return JsonPairs(ModelTag.objects.filter(model=OuterRef("pk")).values("key", "value"))
 
 
 def _model_aliases() -> JsonPairs:
@@ -62,7 +62,7 @@ def _model_aliases() -> JsonPairs:
 
 
 def _version_tags() -> JsonPairs:
-    return JsonPairs(VersionTag.objects.filter(version=OuterRef("pk")).order_by("key").values("key", "value"))
+    return JsonPairs(VersionTag.objects.filter(version=OuterRef("pk")).values("key", "value"))
 
 
 def _version_aliases() -> JsonPairs:
@@ -124,6 +124,14 @@ _BY_KEYS = Prepared(
     ),
     keys=list,
 )
+_SHOWN_WITH_MODELS = Prepared(
+    lambda keys: (
+        ModelVersion.objects.filter(pk__in=keys)
+        .order_by()
+        .values_list("pk", "model_id", *VERSION_FIELDS[1:], _version_tags())
+    ),
+    keys=list,
+)
 _ABOUT_MODELS = Prepared(
     lambda keys: (
         RegisteredModel.objects.filter(pk__in=keys)
@@ -153,7 +161,7 @@ def version(user: User, name: str, number: int, shown: str = "") -> dict[str, An
 def new_version(name: str, row: ModelVersion, tags: dict[str, str]) -> dict[str, Any]:
     """Show a version that was just registered, without reading it again."""
     columns = [getattr(row, field) for field in VERSION_FIELDS[1:]]
-    return wire.model_version(wire.VersionRow(name, *columns), tags=dict(sorted(tags.items())))
+    return wire.model_version(wire.VersionRow(name, *columns), tags=tags)
 
 
 def version_by_alias(user: User, name: str, alias: str) -> dict[str, Any]:
@@ -226,7 +234,9 @@ def _models(rows: QuerySet[RegisteredModel]) -> list[tuple[Sequence[Any], dict[s
     wanted = [pk for rest in about.values() for pk in rest[2:] if pk]
     latest: dict[int, dict[str, Any]] = {}
     if wanted:
-        latest = {pk: _version(row, with_aliases=False) for pk, *row in _BY_KEYS.rows(keys=wanted)}
+        names = {row[0]: row[1] for row in found}
+        for pk, model_id, *row in _SHOWN_WITH_MODELS.rows(keys=wanted):
+            latest[pk] = _version([names[model_id], *row, None], with_aliases=False)
     models = []
     for row in found:
         tags, aliases, *newest = about[row[0]]

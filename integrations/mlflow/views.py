@@ -28,7 +28,7 @@ BROKEN = "The registry could not answer. The portal's log holds the reason."
 def door(request: HttpRequest, path: str) -> HttpResponse:
     """Answer one call of the protocol."""
     try:
-        return JsonResponse(_answer(request, path))
+        return JsonResponse(_answer(request, path), json_dumps_params={"separators": (",", ":")})
     except ProtocolError as error:
         return error.response()
     except DomainError as error:

@@ -47,8 +47,8 @@ def to_millis(at: datetime) -> datetime:
 
 
 def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Write tags or aliases as the protocol's list."""
-    return [{"key": key, "value": value} for key, value in tags.items()]
+    """Write tags as the protocol's list, by key."""
+    return [{"key": key, "value": value} for key, value in sorted(tags.items())]
 
 
 def model_version(row: VersionRow, *, tags: Mapping[str, str], aliases: Iterable[str] = ()) -> dict[str, Any]:

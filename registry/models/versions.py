@@ -72,6 +72,11 @@ class ModelVersion(ScopedRecord):
             models.Index(fields=["registered_at", "id"]),
             models.Index(fields=["run_id"]),
             models.Index(fields=["updated_at", "id"]),
+            models.Index(
+                fields=["model", "stage", "-number"],
+                condition=Q(deleted_at__isnull=True),
+                name="version_newest_of_stage",
+            ),
         ]
 
     def __str__(self) -> str:
