@@ -37,10 +37,12 @@ def database(tmp_path_factory):
             with psycopg.connect(dbname="postgres", autocommit=True, **server) as connection:
                 connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
-    launch(url, "prepare").succeed()
-    yield url
-    if drop:
-        drop()
+    try:
+        launch(url, "prepare").succeed()
+        yield url
+    finally:
+        if drop:
+            drop()
 
 
 class Running:
