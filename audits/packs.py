@@ -47,7 +47,7 @@ def build_pack(
         ValueError: a file has a name that the pack itself uses.
     """
     if taken := RESERVED & files.keys():
-        raise ValueError(f"The pack itself has a file {sorted(taken)[0]}")
+        raise ValueError(f"The pack itself has a file {min(taken)}")
     checkpoint = Checkpoint.objects.select_related("key").order_by("-size").first()
     entries = _proved_entries(list(entry_ids), checkpoint)
     key = verification_key(checkpoint.key) if checkpoint else None

@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 WRITE_ONCE = ("ledgerentry", "ledgerleaf", "ledgerremoval", "checkpoint", "accesslog")
 MESSAGE = "the ledger is append-only"
+RAISE = f"RAISE EXCEPTION '{MESSAGE}: % of %', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation';"
 PENDING = "INSERT INTO audits_ledgerpending (entry_id)"
 SAME_KEY = (
     "NEW.fingerprint = OLD.fingerprint AND NEW.name = OLD.name AND NEW.public_key = OLD.public_key "
@@ -39,56 +40,44 @@ def _name(table: str, event: str) -> str:
     return f"audits_{table}_{event.lower()}_lock"
 
 
+def _function(name: str, body: str) -> str:
+    return f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
+
+
+def _trigger(name: str, when: str, scope: str, function: str) -> str:
+    return f"CREATE OR REPLACE TRIGGER {name} {when} FOR EACH {scope} EXECUTE FUNCTION {function}()"
+
+
 def _postgresql() -> dict[str, list[str]]:
+    """Return the statements that create each function or trigger, the trigger last."""
+    inserted = "AFTER INSERT ON audits_ledgerentry REFERENCING NEW TABLE AS fresh"
     statements = {
-        "audits_refuse": [
-            "CREATE OR REPLACE FUNCTION audits_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{MESSAGE}: % of %', TG_OP, TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; "
-            "END $$"
-        ],
-        "audits_pend": [
-            "CREATE OR REPLACE FUNCTION audits_pend() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN {PENDING} SELECT entry_id FROM fresh; RETURN NULL; END $$"
-        ],
+        "audits_refuse": [_function("audits_refuse", RAISE)],
         "audits_ledgerentry_pend": [
-            "CREATE OR REPLACE TRIGGER audits_ledgerentry_pend AFTER INSERT ON audits_ledgerentry "
-            "REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION audits_pend()"
+            _function("audits_pend", f"{PENDING} SELECT entry_id FROM fresh; RETURN NULL;"),  # noqa: S608  (names and conditions of this module)
+            _trigger("audits_ledgerentry_pend", inserted, "STATEMENT", "audits_pend"),
         ],
     }
     for table, events, allowed in LOCKS:
         for event in events:
-            name = _name(table, event)
-            function = "audits_refuse"
-            statements[name] = []
-            if allowed is not None:
-                function = f"{name}_check"
+            name, when = _name(table, event), f"BEFORE {event} ON audits_{table}"
+            if allowed is None:
+                statements[name] = [_trigger(name, when, "STATEMENT", "audits_refuse")]
+            else:
                 row = "OLD" if event == "DELETE" else "NEW"
-                statements[name].append(
-                    f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-                    f"IF {allowed} THEN RETURN {row}; END IF; RAISE EXCEPTION '{MESSAGE}: % of %', TG_OP, "
-                    "TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$"
-                )
-            scope = "STATEMENT" if allowed is None else "ROW"
-            statements[name].append(
-                f"CREATE OR REPLACE TRIGGER {name} BEFORE {event} ON audits_{table} "
-                f"FOR EACH {scope} EXECUTE FUNCTION {function}()"
-            )
+                check = _function(f"{name}_check", f"IF {allowed} THEN RETURN {row}; END IF; {RAISE}")
+                statements[name] = [check, _trigger(name, when, "ROW", f"{name}_check")]
     return statements
 
 
 def _sqlite() -> dict[str, list[str]]:
-    bodies = {
-        "audits_ledgerentry_pend": "AFTER INSERT ON audits_ledgerentry BEGIN "
-        f"{PENDING} VALUES (NEW.entry_id); END"
-    }
+    pend = f"AFTER INSERT ON audits_ledgerentry BEGIN {PENDING} VALUES (NEW.entry_id); END"  # noqa: S608  (names and conditions of this module)
+    bodies = {"audits_ledgerentry_pend": pend}
     for table, events, allowed in LOCKS:
-        for event in events:
-            if event != "TRUNCATE":
-                condition = "" if allowed is None else f"WHEN NOT ({allowed}) "
-                bodies[_name(table, event)] = (
-                    f"BEFORE {event} ON audits_{table} {condition}BEGIN "
-                    f"SELECT RAISE(ABORT, '{MESSAGE}: {event} of audits_{table}'); END"
-                )
+        for event in set(events) - {"TRUNCATE"}:
+            condition = "" if allowed is None else f"WHEN NOT ({allowed}) "
+            refusal = f"SELECT RAISE(ABORT, '{MESSAGE}: {event} of audits_{table}');"
+            bodies[_name(table, event)] = f"BEFORE {event} ON audits_{table} {condition}BEGIN {refusal} END"
     return {
         name: [f"DROP TRIGGER IF EXISTS {name}", f"CREATE TRIGGER {name} {body}"]
         for name, body in bodies.items()

@@ -16,7 +16,6 @@ from django.db.models import Q
 from audits import events
 from audits.models import LedgerPayload, LedgerRemoval
 from audits.services import recording
-
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.history import history_model, save_as
 from mlops_portal.foundation.operations import current_act, operation

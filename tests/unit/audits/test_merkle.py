@@ -107,7 +107,7 @@ def test_growing_in_any_steps_gives_the_tree_of_the_standard(counts):
 
 def test_three_levels_of_tiles():
     stored, leaves = grown(65_536 + 300)
-    assert set(level for level, _ in stored.tiles) == {0, 1, 2}
+    assert {level for level, _ in stored.tiles} == {0, 1, 2}
     assert merkle.TiledTree(len(leaves), stored.read).root() == plain_root(leaves)
 
 
@@ -136,7 +136,7 @@ def test_an_older_tree_is_proved_a_beginning_of_a_newer(size, data):
     assert not merkle.verify_consistency(first_root=merkle.leaf_hash(b"forged"), **known)
 
 
-@pytest.mark.parametrize("index, size", [(5, 5), (-1, 5), (0, 6)])
+@pytest.mark.parametrize(("index", "size"), [(5, 5), (-1, 5), (0, 6)])
 def test_no_proof_of_a_leaf_that_is_not_there(index, size):
     stored, _ = grown(5)
     with pytest.raises(ValueError, match="no leaf"):

@@ -114,7 +114,9 @@ class TestKeys:
         with pytest.raises(keys.KeyFileError, match="0600"):
             sequencing.signer_from_settings()
 
-    @pytest.mark.parametrize("content, words", [(None, "does not exist"), ("not a key", "no private key")])
+    @pytest.mark.parametrize(
+        ("content", "words"), [(None, "does not exist"), ("not a key", "no private key")]
+    )
     def test_a_file_that_is_no_key_is_named(self, key_file, content, words):
         key_file.unlink()
         if content:

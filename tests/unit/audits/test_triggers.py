@@ -36,7 +36,7 @@ def refused(statement: str, *params) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize("table, change", TABLES.items())
+@pytest.mark.parametrize(("table", "change"), TABLES.items())
 def test_the_database_refuses_update_and_delete(ledger, table, change):
     assert triggers.MESSAGE in refused(f"UPDATE audits_{table} SET {change}")
     assert triggers.MESSAGE in refused(f"DELETE FROM audits_{table}")

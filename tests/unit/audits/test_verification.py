@@ -187,7 +187,7 @@ class TestNamed:
 
     def test_numbers_that_nobody_signed(self, ledger):
         last = ledger.size
-        attack("DELETE FROM audits_checkpoint WHERE size = %d" % last)
+        attack(f"DELETE FROM audits_checkpoint WHERE size = {last}")
         assert Kind.INSERTED in {flaw.kind for flaw in verify_ledger().flaws}
 
 
@@ -289,7 +289,7 @@ def test_a_hundred_random_changes_of_one_field_are_all_detected(small_ledger):
             tampered = [name for name in columns if not (table == "audits_accesslog" and name == "id")]
             column = random.choice(tampered)
             before = row[columns.index(column)]
-            if connection.vendor == "sqlite" and column in {"is_flagged"}:
+            if connection.vendor == "sqlite" and column == "is_flagged":
                 before = bool(before)
             if before is None and column == "valid_until":
                 after = "2031-02-03 00:00:00"
