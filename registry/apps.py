@@ -4,13 +4,32 @@ from django.apps import AppConfig
 
 
 class RegistryConfig(AppConfig):
-    """Declares the registry's rights."""
+    """Declares rights, navigation and the parts of the home page."""
 
     name = "registry"
 
     def ready(self) -> None:
-        """Declare rights."""
+        """Register what other parts of the house ask for."""
         from mlops_portal.foundation.people import rights
+        from mlops_portal.foundation.web import home
+        from mlops_portal.foundation.web.navigation import NavItem, register
+        from registry import home as sections
+        from registry import tasks
+        from registry.imports import jobs  # noqa: F401  (declares its kind)
+        from registry.queries import found
         from registry.rights import RIGHTS
 
         rights.declare(RIGHTS)
+        found.offer()
+        tasks.register()
+        register(NavItem("Portfolio", "Models", "model", "registry:model-list", "registry.view", 10))
+        register(
+            NavItem("Portfolio", "Deployments", "deploy", "registry:deployment-list", "registry.view", 20)
+        )
+        view = "registry.view"
+        for section in (
+            home.Section("registry.tasks", "registry/home/tasks.html", sections.tasks, view, 30),
+            home.Section("registry.proposals", "registry/home/proposals.html", sections.proposals, view, 20),
+            home.Section("registry.owned", "registry/home/owned.html", sections.owned, view, 10, "rail"),
+        ):
+            home.register(section)

@@ -1,0 +1,291 @@
+"""Forms of the registry: they parse and shape input; services act."""
+
+from typing import Any
+
+from django import forms
+
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.rights import rights_of
+from registry.models import RegisteredModel
+from registry.states import (
+    INVENTORY_KINDS,
+    Connector,
+    DatasetRole,
+    DocumentKind,
+    Origin,
+    Provider,
+    UseCase,
+)
+
+KINDS = [(kind.value, kind.label) for kind in INVENTORY_KINDS]
+YES_NO = [("", "Not stated"), ("true", "Yes"), ("false", "No")]
+
+
+class PersonChoice(forms.ModelChoiceField):
+    """One active person by name."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        people = User.objects.filter(is_active=True, kind=User.Kind.PERSON).order_by("name", "pk")
+        super().__init__(queryset=people, empty_label="Nobody", **kwargs)
+
+
+class UnitChoice(forms.ModelChoiceField):
+    """One unit on which the reader holds a right."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(queryset=BusinessUnit.objects.none(), empty_label=None, **kwargs)
+
+    def limit_to(self, user: User, right: str) -> None:
+        """Offer only units on which ``user`` holds ``right``."""
+        units = rights_of(user).units(right)
+        self.queryset = BusinessUnit.objects.filter(pk__in=units, closed_at__isnull=True).order_by("name")
+
+
+class YesNo(forms.TypedChoiceField):
+    """Yes, no, or not stated: three different facts."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            choices=YES_NO,
+            coerce={"true": True, "false": False}.get,
+            empty_value=None,
+            required=False,
+            **kwargs,
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show a stored truth value as its choice."""
+        return {True: "true", False: "false"}.get(value, value)
+
+
+class Lines(forms.CharField):
+    """A list, one item a line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 3}))
+        super().__init__(required=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show a list as lines."""
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:
+        """Return the lines that are not empty."""
+        text = super().to_python(value) or ""
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _area(rows: int = 3) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class ModelFacts(forms.Form):
+    """The inventory fields that people write."""
+
+    title = forms.CharField(
+        max_length=256, required=False, help_text="How people call it, e.g. Retail Credit PD."
+    )
+    description = forms.CharField(widget=_area(), required=False, label="What it does")
+    kind = forms.ChoiceField(choices=KINDS)
+    use_case = forms.ChoiceField(choices=[("", "Not stated"), *UseCase.choices], required=False)
+    owner = PersonChoice(required=False, help_text="Answers for the model; cannot also be risk officer.")
+    developer = PersonChoice(required=False, label="Lead developer")
+    validator = PersonChoice(required=False, help_text="Neither owner nor developer.")
+    accountable_executive = PersonChoice(required=False, help_text="Needed for tier 1.")
+    sponsor = PersonChoice(required=False)
+    objective = forms.CharField(widget=_area(), required=False, label="Business objective")
+    objective_metric = forms.CharField(max_length=120, required=False, label="Measured by")
+    objective_baseline = forms.FloatField(required=False, label="Baseline")
+    objective_target = forms.FloatField(required=False, label="Target")
+    benefit = forms.CharField(widget=_area(2), required=False)
+    intended_use = forms.CharField(widget=_area(), required=False)
+    prohibited_uses = forms.CharField(widget=_area(2), required=False)
+    assumptions = forms.CharField(widget=_area(2), required=False)
+    limitations = forms.CharField(widget=_area(2), required=False)
+    origin = forms.ChoiceField(choices=Origin.choices)
+    vendor = forms.CharField(max_length=160, required=False)
+    vendor_version = forms.CharField(max_length=80, required=False)
+    contract_ref = forms.CharField(max_length=160, required=False, label="Contract")
+    exit_plan = forms.CharField(widget=_area(2), required=False)
+    decisions_per_day = forms.IntegerField(min_value=0, required=False)
+    regimes = Lines(label="Regimes in scope", help_text="One a line, e.g. SR 26-2, EU AI Act.")
+    is_production_critical = YesNo(label="Critical for production")
+    is_enterprise_scale = YesNo(label="Enterprise scale")
+    is_proof_of_concept = YesNo(label="Proof of concept")
+    is_exploratory = YesNo(label="Exploratory")
+    interacts_with_people = YesNo(label="Interacts with people")
+    generates_content = YesNo(label="Generates content")
+    primary_metric = forms.CharField(
+        max_length=120, required=False, help_text="The metric its versions are compared by."
+    )
+    next_review_on = forms.DateField(required=False, input_formats=["%Y-%m-%d"])
+
+
+class ModelRegistration(ModelFacts):
+    """A new model."""
+
+    name = forms.CharField(max_length=256, help_text="Unique while the model lives; no slash, no colon.")
+    unit = UnitChoice(label="Business unit")
+    field_order = ["name", "unit", "title", "kind"]
+
+    def __init__(self, *, user: User, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["unit"].limit_to(user, "registry.register")
+
+
+class ModelEdit(ModelFacts):
+    """The record of a model, with the revision the reader saw."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    reason = forms.CharField(max_length=500, help_text="Why it changes; kept in history.", widget=_area(2))
+
+
+class VersionRegistration(forms.Form):
+    """A new version."""
+
+    label = forms.CharField(max_length=80, required=False, help_text="Your own number, e.g. 4.3.0.")
+    description = forms.CharField(widget=_area(), required=False)
+    source = forms.CharField(
+        max_length=2000, help_text="Where the artifact is, e.g. an object store address."
+    )
+    artifact_sha256 = forms.RegexField(
+        r"^[0-9a-f]{64}$",
+        required=False,
+        label="Artifact SHA-256",
+        error_messages={"invalid": "64 hexadecimal digits in lower case."},
+    )
+    commit = forms.CharField(max_length=64, required=False)
+    repository = forms.CharField(max_length=255, required=False)
+    base_model = forms.CharField(max_length=200, required=False, help_text="For generative versions.")
+
+
+class ArtifactDigest(forms.Form):
+    """The digest of a version's artifact; set once."""
+
+    sha256 = forms.RegexField(
+        r"^[0-9a-f]{64}$", label="SHA-256", error_messages={"invalid": "64 hexadecimal digits in lower case."}
+    )
+
+
+class Reason(forms.Form):
+    """Why."""
+
+    reason = forms.CharField(widget=_area(2), max_length=2000)
+
+
+class Note(forms.Form):
+    """Words that go with an act."""
+
+    note = forms.CharField(widget=_area(2), max_length=2000, required=False)
+
+
+class MetricEntry(forms.Form):
+    """One measured value."""
+
+    name = forms.CharField(max_length=120)
+    value = forms.FloatField()
+    segment = forms.CharField(max_length=160, required=False, help_text="Empty: overall.")
+    n = forms.IntegerField(min_value=0, required=False, label="Cases")
+    lower = forms.FloatField(required=False, label="95 % interval from")
+    upper = forms.FloatField(required=False, label="to")
+    suite = forms.CharField(max_length=80, required=False, help_text="performance, fairness, safety, …")
+
+
+class DocumentUpload(forms.Form):
+    """A document with its file."""
+
+    kind = forms.ChoiceField(choices=DocumentKind.choices)
+    title = forms.CharField(max_length=200)
+    upload = forms.FileField(required=False, label="File", help_text="At most 50 MB.")
+    link = forms.CharField(max_length=500, required=False, help_text="Instead of a file.")
+
+
+class SectionText(forms.Form):
+    """The text of one section."""
+
+    title = forms.CharField(max_length=160)
+    text = forms.CharField(widget=_area(8), max_length=100_000)
+
+
+class NotApplicable(forms.Form):
+    """Why a section does not apply."""
+
+    reason = forms.CharField(widget=_area(2), max_length=2000)
+
+
+class ConsumerEntry(forms.Form):
+    """Who uses the output."""
+
+    name = forms.CharField(max_length=160)
+    contact = forms.CharField(max_length=160, required=False)
+    purpose = forms.CharField(widget=_area(2), required=False)
+
+
+class UseRequest(forms.Form):
+    """A unit that will use the model."""
+
+    using_unit = forms.ModelChoiceField(queryset=BusinessUnit.objects.none(), label="Using unit")
+    purpose = forms.CharField(widget=_area(2), max_length=2000)
+
+    def __init__(self, *, model: RegisteredModel, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        units = BusinessUnit.objects.filter(closed_at__isnull=True).exclude(pk=model.unit_id)
+        self.fields["using_unit"].queryset = units.order_by("name")
+
+
+class UseDecision(forms.Form):
+    """Accept or decline a use."""
+
+    accept = forms.TypedChoiceField(
+        choices=[("true", "Accept the use"), ("false", "Decline")],
+        coerce=lambda value: value == "true",
+        widget=forms.RadioSelect,
+        label="Decision",
+    )
+    note = forms.CharField(widget=_area(2), required=False, max_length=2000)
+
+
+class DatasetEntry(forms.Form):
+    """A data set and what the version used it for."""
+
+    name = forms.CharField(max_length=200)
+    label = forms.CharField(max_length=80, required=False)
+    role = forms.ChoiceField(choices=DatasetRole.choices)
+    digest = forms.RegexField(r"^[0-9a-f]{64}$", required=False, label="SHA-256")
+    rows = forms.IntegerField(min_value=0, required=False)
+    from_on = forms.DateField(required=False, input_formats=["%Y-%m-%d"], label="From")
+    to_on = forms.DateField(required=False, input_formats=["%Y-%m-%d"], label="To")
+    source = forms.CharField(max_length=500, required=False)
+    purpose = forms.CharField(max_length=500, required=False)
+    legal_basis = forms.CharField(max_length=200, required=False, label="Legal basis or licence")
+
+
+class DependencyEntry(forms.Form):
+    """A model whose output this model reads."""
+
+    upstream = forms.ModelChoiceField(queryset=RegisteredModel.objects.none(), label="Reads the output of")
+    note = forms.CharField(widget=_area(2), required=False, max_length=2000)
+
+    def __init__(self, *, user: User, model: RegisteredModel, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        visible = RegisteredModel.objects.inventory().visible_to(user).exclude(pk=model.pk)
+        self.fields["upstream"].queryset = visible.order_by("name")
+
+
+class EnvironmentEntry(forms.Form):
+    """A place that serves versions."""
+
+    name = forms.CharField(max_length=120)
+    unit = UnitChoice(label="Business unit")
+    provider = forms.ChoiceField(choices=Provider.choices, label="Runs on")
+    region = forms.CharField(max_length=80, required=False)
+    is_production = forms.BooleanField(required=False, label="Production")
+    connector = forms.ChoiceField(choices=Connector.choices)
+    alias = forms.CharField(
+        max_length=255, required=False, help_text="What the registry alias connector moves."
+    )
+    description = forms.CharField(widget=_area(2), required=False)
+
+    def __init__(self, *, user: User, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["unit"].limit_to(user, "registry.manage_environments")

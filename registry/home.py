@@ -1,0 +1,47 @@
+"""What the registry puts on a person's home page."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlops_portal.foundation.people.rights import rights_of
+from registry.models import RecordTask, RegisteredModel, RiskAssessment, UnitUse
+from registry.states import ReviewState, UseState
+
+SHOWN = 8
+
+
+def tasks(user: Any) -> Mapping[str, Any] | None:
+    """Open duties on records this person owns."""
+    rows = (
+        RecordTask.objects.visible_to(user).filter(owner=user, closed_at__isnull=True).select_related("model")
+    )
+    found = list(rows.order_by("due_on", "pk")[:SHOWN])
+    return {"tasks": found} if found else None
+
+
+def proposals(user: Any) -> Mapping[str, Any] | None:
+    """Ratings and uses that wait for a second person such as this one."""
+    ratings = (
+        RiskAssessment.objects.visible_to(user, "registry.approve_rating")
+        .filter(state=ReviewState.PROPOSED)
+        .exclude(proposed_by=user)
+        .select_related("model", "proposed_by")
+        .order_by("proposed_at", "pk")[:SHOWN]
+    )
+    uses = (
+        UnitUse.objects.filter(
+            state=UseState.REQUESTED, using_unit_id__in=rights_of(user).units("registry.accept_use")
+        )
+        .select_related("model", "using_unit", "requested_by")
+        .order_by("requested_at", "pk")[:SHOWN]
+    )
+    found = {"ratings": list(ratings), "uses": list(uses)}
+    return found if found["ratings"] or found["uses"] else None
+
+
+def owned(user: Any) -> Mapping[str, Any] | None:
+    """Models this person owns or develops."""
+    mine = RegisteredModel.objects.inventory().visible_to(user)
+    rows = (mine.filter(owner=user) | mine.filter(developer=user)).select_related("unit")
+    found = list(rows.order_by("-updated_at", "-pk")[:SHOWN])
+    return {"models": found} if found else None

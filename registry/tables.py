@@ -1,0 +1,139 @@
+"""Tables of the registry's lists; page, CSV and XLSX read the same columns."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from mlops_portal.foundation.web import cells, marks
+from mlops_portal.foundation.web.tables import Column, Table
+from registry import tones
+
+
+def _model_url(row: Any) -> str:
+    return reverse("registry:model-detail", args=[row.model_id])
+
+
+def _version_url(row: Any) -> str:
+    return reverse("registry:version-detail", args=[row.version.model_id, row.version.number])
+
+
+def _label(field: str) -> Any:
+    return lambda row: getattr(row, f"get_{field}_display")()
+
+
+def _state(tone_of: Any, field: str) -> Any:
+    return lambda value, row: marks.pill(tone_of.get(value, "mute"), getattr(row, f"get_{field}_display")())
+
+
+def _aliases(row: Any) -> str:
+    return ", ".join(f"@{alias.name}" for alias in row.aliases.all())
+
+
+class ModelTable(Table):
+    """The portfolio."""
+
+    default_sort = "name"
+    name = Column("Model", header=True, link=True, sort="name", note="title")
+    tier = Column("Tier", sort="tier_order", cell=lambda value, row: marks.tier(row.tier), accessor="tier")
+    kind = Column("Kind", sort="kind", cell=lambda value, row: row.get_kind_display(), export=_label("kind"))
+    unit = Column("Unit", accessor="unit.name", sort="unit__name")
+    state = Column(
+        "State",
+        accessor="lifecycle_state",
+        sort="lifecycle_state",
+        cell=_state(tones.LIFECYCLE, "lifecycle_state"),
+        export=_label("lifecycle_state"),
+    )
+    governance = Column(
+        "Governance", cell=_state(tones.GOVERNANCE, "governance"), export=_label("governance")
+    )
+    adoption_stage = Column(
+        "Adoption", cell=lambda value, row: row.get_adoption_stage_display(), export=_label("adoption_stage")
+    )
+    use_case = Column(
+        "Use case",
+        shown=False,
+        cell=lambda value, row: row.get_use_case_display() or cells.absent(),
+        export=_label("use_case"),
+    )
+    owner = Column("Owner", cell=cells.person, accessor="owner", export="owner.name")
+    versions = Column("Versions", accessor="counter.last_number", numeric=True)
+    next_review = Column(
+        "Next review", accessor="next_review_on", sort="review_order", cell=cells.empty_as("not set")
+    )
+    updated = Column("Changed", accessor="updated_at", sort="updated_at", cell=cells.when)
+    vendor = Column("Vendor", shown=False)
+    eu_ai_class = Column(
+        "EU AI Act",
+        shown=False,
+        cell=lambda value, row: row.get_eu_ai_class_display(),
+        export=_label("eu_ai_class"),
+    )
+    external_id = Column("Source key", shown=False)
+
+
+class DeploymentTable(Table):
+    """What was put where, newest first."""
+
+    default_sort = "-started"
+    model = Column("Model", header=True, link=_model_url, accessor="model.name", note="unit.name")
+    version = Column("Version", accessor="version.name", link=_version_url)
+    environment = Column("Environment", accessor="environment.name", note="environment.get_provider_display")
+    state = Column("State", cell=_state(tones.DEPLOYMENT, "state"), export=_label("state"))
+    kind = Column("Reason", cell=lambda value, row: row.get_kind_display(), export=_label("kind"))
+    traffic_percent = Column("Traffic", numeric=True, cell=cells.number(0, "%"))
+    tier = Column("Tier then", cell=cells.tier)
+    started = Column("Started", accessor="started_at", sort="started_at", cell=cells.when)
+    finished = Column("Finished", accessor="finished_at", cell=cells.when)
+    change = Column(
+        "Change request",
+        accessor="change_id",
+        cell=lambda value, row: f"CR-{value}" if value else cells.absent(),
+        export=lambda row: f"CR-{row.change_id}" if row.change_id else "",
+    )
+
+
+class EnvironmentTable(Table):
+    """Where versions can run."""
+
+    default_sort = "name"
+    name = Column(
+        "Environment",
+        header=True,
+        link=lambda row: reverse("registry:environment-detail", args=[row.pk]),
+        sort="name",
+    )
+    provider = Column(
+        "Runs on",
+        cell=lambda value, row: row.get_provider_display(),
+        export=_label("provider"),
+        note="region",
+    )
+    is_production = Column("Production", cell=cells.flag("production", "no", "info"))
+    connector = Column(
+        "Connector", cell=lambda value, row: row.get_connector_display(), export=_label("connector")
+    )
+    alias = Column("Alias", cell=cells.code)
+    unit = Column("Unit", accessor="unit.name", sort="unit__name")
+    live = Column("Live versions", accessor="live_count", numeric=True)
+
+
+class VersionTable(Table):
+    """Versions of one model, newest first."""
+
+    default_sort = "-number"
+    number = Column("Version", header=True, link=True, sort="number", accessor="name")
+    aliases = Column(
+        "Aliases", accessor="pk", cell=lambda value, row: _aliases(row) or cells.absent(), export=_aliases
+    )
+    stage = Column("Stage", cell=_state(tones.STAGE, "stage"), export=_label("stage"))
+    live = Column("Runs in", accessor="live_in", cell=cells.empty_as("not deployed"))
+    metric = Column(
+        "Primary metric", accessor="primary_value", numeric=True, cell=cells.number(3, "", "not measured")
+    )
+    artifact = Column("Artifact", accessor="artifact_sha256", cell=cells.digest)
+    grade = Column(
+        "Grade", accessor="artifact_grade", cell=lambda value, row: row.get_artifact_grade_display()
+    )
+    registered = Column("Registered", accessor="registered_at", cell=cells.when)
+    registered_by = Column("By", cell=cells.person, export="registered_by.name")

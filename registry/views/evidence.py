@@ -1,0 +1,346 @@
+"""Documents, risk rating, limits and lineage of a model."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Prefetch, QuerySet
+from django.http import HttpResponseBase
+from django.urls import reverse
+from django.utils.text import slugify
+
+from mlops_portal.foundation.errors import NotFound
+from mlops_portal.foundation.events import Access, accessed
+from mlops_portal.foundation.files.downloads import download
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.pages import ActionPage, DetailPage
+from registry import forms
+from registry.models import (
+    Document,
+    DocumentSection,
+    GovernanceOverride,
+    MonitoringPlan,
+    RegisteredModel,
+    RiskAssessment,
+    ThresholdSet,
+    UnitUse,
+)
+from registry.queries import model_page
+from registry.services import evidence as services
+from registry.services import lineage, surroundings
+from registry.views.versions import model_crumbs
+
+MODELS = RegisteredModel.objects.alive().select_related("unit", "owner", "validator", "counter")
+
+
+class ModelPart(DetailPage):
+    """A tab of a model's page."""
+
+    queryset, right, object_name = MODELS, "registry.view", "model"
+    tab_title = ""
+
+    def get_title(self) -> str:
+        """Name tab and model."""
+        return f"{self.tab_title} of {self.object.name}"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the model."""
+        return [*model_crumbs(self.object), (self.tab_title, "")]
+
+
+class DocumentList(ModelPart):
+    """All documents with their sections."""
+
+    template_name, tab_title = "registry/documents.html", "Documents"
+
+    def more(self) -> Mapping[str, Any]:
+        """Read them in two statements."""
+        return {"documents": model_page.documents_of(self.object)}
+
+
+class DocumentDetail(DetailPage):
+    """One document, section by section."""
+
+    queryset = Document.objects.select_related(
+        "model__unit", "model__counter", "version__model", "file", "approved_by", "uploaded_by"
+    ).prefetch_related(
+        Prefetch("sections", queryset=DocumentSection.objects.select_related("approved_by").order_by("pk"))
+    )
+    lookup = {"pk": "pk", "model": "model_id"}
+    template_name, right, object_name = "registry/document.html", "registry.view", "document"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over model and documents."""
+        model = self.object.model
+        documents = reverse("registry:document-list", args=[model.pk])
+        return [*model_crumbs(model), ("Documents", documents), (self.object.title, "")]
+
+    def more(self) -> Mapping[str, Any]:
+        """Name the model."""
+        return {"model": self.object.model}
+
+
+class Evidence(ModelPart):
+    """Risk rating, governance, limits and the monitoring plan, with their history."""
+
+    template_name, tab_title = "registry/evidence.html", "Risk and limits"
+
+    def more(self) -> Mapping[str, Any]:
+        """Read ratings, overrides, sets and plans."""
+        mine = {"model": self.object}
+        people = ("proposed_by", "decided_by")
+        return {
+            "ratings": list(
+                RiskAssessment.objects.filter(**mine).select_related(*people).order_by("-pk")[:20]
+            ),
+            "overrides": list(
+                GovernanceOverride.objects.filter(**mine).select_related("decided_by").order_by("-pk")[:10]
+            ),
+            "sets": list(
+                ThresholdSet.objects.filter(**mine)
+                .select_related("proposed_by", "locked_by")
+                .order_by("-number")[:20]
+            ),
+            "plans": list(
+                MonitoringPlan.objects.filter(**mine)
+                .select_related("owner", "created_by")
+                .order_by("-number")[:10]
+            ),
+        }
+
+
+class Lineage(ModelPart):
+    """What it is made from and who depends on it."""
+
+    template_name, tab_title = "registry/lineage.html", "Lineage"
+
+    def more(self) -> Mapping[str, Any]:
+        """Read the newest version's lineage and everything around the model."""
+        return model_page.read(self.object, at=self.as_of)
+
+
+class ModelAction(ActionPage):
+    """An act on a model that returns to one of its tabs."""
+
+    queryset, right, object_name = MODELS, "registry.edit", "model"
+    tab = "registry:model-detail"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the model."""
+        return [*model_crumbs(self.object), (self.get_title(), "")]
+
+    def done(self, result: Any) -> tuple[str, str]:
+        """Return to the tab."""
+        return f"{self.get_title()}: done.", reverse(self.tab, args=[self.object.pk])
+
+
+class DocumentAdd(ModelAction):
+    """Upload a document, or name where it is."""
+
+    form_class, tab = forms.DocumentUpload, "registry:document-list"
+    title, submit = "Add a document to {object}", "Add document"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
+        """Keep the file and save the document."""
+        return services.document_upload(model=self.object, by=by, now=now, **data)
+
+
+class DocumentAction(ActionPage):
+    """An act on a document."""
+
+    queryset = Document.objects.select_related("model__unit", "model__counter")
+    lookup: Mapping[str, str] = {"pk": "pk", "model": "model_id"}
+    right, object_name = "registry.edit", "document"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over model and document."""
+        url = reverse("registry:document-detail", args=[self.object.model_id, self.object.pk])
+        return [*model_crumbs(self.object.model), (self.object.title, url), (self.get_title(), "")]
+
+    def done(self, result: Any) -> tuple[str, str]:
+        """Return to the document."""
+        url = reverse("registry:document-detail", args=[self.object.model_id, self.object.pk])
+        return f"{self.get_title()}: done.", url
+
+
+class DocumentApprove(DocumentAction):
+    """Approve an edition that somebody else wrote."""
+
+    title, submit = "Approve {object}", "Approve this edition"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
+        """Approve."""
+        return services.document_approve(document=self.object, by=by, now=now)
+
+
+class SectionAdd(DocumentAction):
+    """Write a section, or write it anew."""
+
+    form_class, title, submit = forms.SectionText, "Add a section to {object}", "Save the section"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
+        """Save the document's next edition with this section."""
+        document = self.object
+        section = {"key": slugify(data["title"])[:60], **data}
+        return services.document_save(
+            model=document.model,
+            document=document,
+            kind=document.kind,
+            title=document.title,
+            link=document.link,
+            sections=[section],
+            by=by,
+            now=now,
+        )
+
+
+class DocumentFile(DetailPage):
+    """The file of a document, always as an attachment."""
+
+    queryset = Document.objects.select_related("file", "unit", "model")
+    lookup: Mapping[str, str] = {"pk": "pk", "model": "model_id"}
+    right = "registry.view"
+
+    def answer(self, *, fragment: str = "", status: int = 200) -> HttpResponseBase:
+        """Send it and note the access."""
+        if self.object.file is None:
+            raise NotFound("This document has no file.")
+        accessed.send(
+            sender=type(self),
+            access=Access(
+                what="document downloaded",
+                subject_label="registry.Document",
+                subject_id=str(self.object.pk),
+                actor_id=str(self.request.user.pk),
+                at=self.now,
+                client=self.request.META.get("REMOTE_ADDR", ""),
+                unit_id=self.object.unit_id,
+            ),
+        )
+        return download(self.object.file)
+
+
+class ConsumerAdd(ModelAction):
+    """Name who uses the output."""
+
+    form_class, tab = forms.ConsumerEntry, "registry:lineage"
+    title, submit = "Add a consumer of {object}", "Add consumer"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
+        """Add."""
+        return surroundings.consumer_add(model=self.object, by=by, now=now, **data)
+
+
+class DependencyAdd(ModelAction):
+    """Name a model whose output this one reads."""
+
+    form_class, tab = forms.DependencyEntry, "registry:lineage"
+    title, submit = "Add a model that {object} reads", "Add dependency"
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer only models the person may see."""
+        return {"user": self.request.user, "model": self.object}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
+        """Add."""
+        return lineage.dependency_add(model=self.object, by=by, now=now, **data)
+
+
+class UseRequest(ModelAction):
+    """Ask that another unit may use the model."""
+
+    form_class, tab = forms.UseRequest, "registry:lineage"
+    title, submit = "Ask for a use of {object}", "Ask the unit"
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer other units."""
+        return {"model": self.object}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
+        """Ask."""
+        return surroundings.use_request(model=self.object, by=by, now=now, **data)
+
+
+class UseDecide(ActionPage):
+    """Accept or decline a use, for the using unit."""
+
+    queryset = UnitUse.objects.select_related("model", "using_unit", "requested_by")
+    right, object_name, form_class = "registry.accept_use", "use", forms.UseDecision
+    title, submit = "{object}", "Decide"
+
+    def get_queryset(self) -> QuerySet:
+        """Uses that units of this person decide on."""
+        units = rights_of(self.request.user).units("registry.accept_use")
+        return self.queryset.filter(using_unit_id__in=units)
+
+    def check_scope(self, subject: Any) -> None:
+        """Nothing more to ask: the query set holds only uses of this person's units."""
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead to the model by name only: the using unit may not see its page."""
+        return [("Models", reverse("registry:model-list")), (self.get_title(), "")]
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> UnitUse:
+        """Decide."""
+        return surroundings.use_decide(use=self.object, by=by, now=now, **data)
+
+    def done(self, result: UnitUse) -> tuple[str, str]:
+        """Return home."""
+        return f"{result.get_state_display()}: {result.model.name} for {result.using_unit.name}.", reverse(
+            "home"
+        )
+
+
+class PlanForm(forms.forms.Form):
+    """A monitoring plan, one measure a line."""
+
+    measures = forms.Lines(
+        label="Measures",
+        widget=forms.forms.Textarea(attrs={"rows": 8}),
+        help_text="One a line: measure; dimension; every hours; watch; act; route. "
+        "For example: PSI of stated income; data drift; 24; 0.10; 0.20; owner",
+    )
+    owner = forms.PersonChoice(required=False)
+
+    def clean_measures(self) -> list[dict[str, Any]]:
+        """Read the lines into measures."""
+        names = ("measure", "dimension", "cadence_hours", "watch", "act", "route")
+        measures = []
+        for place, line in enumerate(self.cleaned_data["measures"], start=1):
+            cells = [cell.strip() for cell in line.split(";")]
+            if len(cells) != len(names):
+                message = (
+                    f"Line {place} has {len(cells)} parts; {len(names)} are needed, separated by semicolons."
+                )
+                raise forms.forms.ValidationError(message)
+            row: dict[str, Any] = dict(zip(names, cells, strict=True))
+            for name in ("cadence_hours", "watch", "act"):
+                try:
+                    row[name] = float(row[name])
+                except ValueError as error:
+                    message = f"Line {place}: {row[name]} is no number ({name.replace('_', ' ')})."
+                    raise forms.forms.ValidationError(message) from error
+            measures.append(row)
+        if not measures:
+            raise forms.forms.ValidationError("Name at least one measure.")
+        return measures
+
+
+class PlanEdit(ModelAction):
+    """Write the next edition of the monitoring plan."""
+
+    form_class, tab = PlanForm, "registry:evidence"
+    title, submit = "Monitoring plan of {object}", "Save the plan"
+
+    def initial(self) -> dict[str, Any]:
+        """Start with the plan in force."""
+        plan = MonitoringPlan.objects.filter(model=self.object, is_current=True).first()
+        if plan is None:
+            return {"owner": self.object.owner}
+        names = ("measure", "dimension", "cadence_hours", "watch", "act", "route")
+        lines = ["; ".join(str(row.get(name, "")) for name in names) for row in plan.measures]
+        return {"measures": "\n".join(lines), "owner": plan.owner}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> MonitoringPlan:
+        """Save."""
+        return services.monitoring_plan_save(model=self.object, by=by, now=now, **data)

@@ -1,0 +1,155 @@
+"""The portfolio and the page of one model."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+
+from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
+from registry import filtersets, forms, tables
+from registry.models import RegisteredModel
+from registry.queries import model_page
+from registry.services import models as services
+
+FAR = date(9999, 12, 31)
+
+
+class ModelList(ListPage):
+    """Every model the reader may see."""
+
+    queryset = RegisteredModel.objects.inventory().select_related("unit", "owner", "counter")
+    filterset_class = filtersets.ModelFilters
+    table_class = tables.ModelTable
+    title, noun, right = "Models", "model", "registry.view"
+    exports = ("csv", "xlsx")
+    actions = (
+        Action("Import an inventory", "registry:import-start", right="registry.import", icon="download"),
+        Action(
+            "Register a model",
+            "registry:model-register",
+            right="registry.register",
+            icon="plus",
+            primary=True,
+        ),
+    )
+    presets = (
+        Preset("All models", ""),
+        Preset("In production", "state=in_production"),
+        Preset("Tier 1 and 2", "tier=1&tier=2"),
+        Preset("Review overdue", "review=overdue"),
+        Preset("Without tier", "tier=0"),
+    )
+    empty_title = "No models yet"
+    empty_text = "Register a model, import an inventory, or point an MLflow client at the portal."
+
+    def get_queryset(self) -> QuerySet:
+        """Order missing tiers and dates last."""
+        return (
+            super()
+            .get_queryset()
+            .annotate(
+                tier_order=Coalesce("tier", Value(9)), review_order=Coalesce("next_review_on", Value(FAR))
+            )
+        )
+
+
+class ModelDetail(DetailPage):
+    """Everything about one model, now or as of a moment."""
+
+    queryset = RegisteredModel.objects.alive().select_related(
+        "unit",
+        "owner",
+        "developer",
+        "validator",
+        "accountable_executive",
+        "sponsor",
+        "replacement",
+        "counter",
+    )
+    template_name, right, object_name = "registry/model.html", "registry.view", "model"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the portfolio and the unit."""
+        models = reverse("registry:model-list")
+        unit = self.object.unit
+        return [("Models", models), (unit.name, f"{models}?unit={unit.pk}"), (self.object.name, "")]
+
+    def more(self) -> Mapping[str, Any]:
+        """Read the page in a fixed number of statements."""
+        return model_page.read(self.object, at=self.as_of)
+
+
+class ModelRegister(CreatePage):
+    """Put a model into the inventory."""
+
+    form_class, right = forms.ModelRegistration, "registry.register"
+    title, submit, back_url = "Register a model", "Register model", "registry:model-list"
+    crumbs = (("Models", "/models/"),)
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer only units on which this person may register."""
+        return {"user": self.request.user}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> RegisteredModel:
+        """Register it."""
+        return services.model_register(by=by, now=now, **data)
+
+    def done(self, result: RegisteredModel) -> tuple[str, str]:
+        """Show the new model."""
+        return f"{result.name} is registered.", result.get_absolute_url()
+
+
+class ModelEdit(ActionPage):
+    """Change the record of a model."""
+
+    queryset, right, object_name = (
+        RegisteredModel.objects.alive().select_related("unit"),
+        "registry.edit",
+        "model",
+    )
+    form_class, title, submit = forms.ModelEdit, "Edit {object}", "Save the record"
+
+    def initial(self) -> dict[str, Any]:
+        """Start with the record as it is."""
+        return {name: getattr(self.object, name) for name in forms.ModelEdit.base_fields if name != "reason"}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> RegisteredModel:
+        """Save it."""
+        return services.model_update(model=self.object, by=by, now=now, **data)
+
+
+class ModelAttest(ActionPage):
+    """Say that the record is right."""
+
+    queryset, right, object_name = (
+        RegisteredModel.objects.alive().select_related("unit"),
+        "registry.edit",
+        "model",
+    )
+    title, submit = "Attest {object}", "The record is complete and right"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> RegisteredModel:
+        """Attest it."""
+        return services.model_attest(model=self.object, by=by, now=now)
+
+
+class ModelDelete(ActionPage):
+    """Remove a model that was registered by mistake; its history stays."""
+
+    queryset, right, object_name = (
+        RegisteredModel.objects.alive().select_related("unit"),
+        "registry.delete",
+        "model",
+    )
+    form_class, title, submit, danger = forms.Reason, "Delete {object}", "Delete {object}", True
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> RegisteredModel:
+        """Leave a tombstone."""
+        return services.model_delete(model=self.object, by=by, now=now, **data)
+
+    def done(self, result: RegisteredModel) -> tuple[str, str]:
+        """Return to the portfolio."""
+        return f"{result.name} is deleted; its history stays.", reverse("registry:model-list")

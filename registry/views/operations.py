@@ -1,0 +1,122 @@
+"""Deployments and environments."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django.urls import reverse
+
+from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
+from registry import filtersets, forms, tables
+from registry.models import Deployment, Environment
+from registry.services import operations as services
+from registry.states import DeploymentState
+
+
+class DeploymentList(ListPage):
+    """What was put where."""
+
+    queryset = Deployment.objects.select_related("model", "version", "environment", "unit")
+    filterset_class, table_class = filtersets.DeploymentFilters, tables.DeploymentTable
+    title, noun, right = "Deployments", "deployment", "registry.view"
+    exports = ("csv", "xlsx")
+    actions = (Action("Environments", "registry:environment-list", right="registry.view", icon="deploy"),)
+    presets = (
+        Preset("All", ""),
+        Preset("Live in production", "state=live&production=true"),
+        Preset("Rolled back or failed", "state=rolled_back&state=failed"),
+    )
+    empty_title = "Nothing deployed yet"
+    empty_text = "Deployments appear when an approved change request is executed."
+
+
+class DeploymentDetail(DetailPage):
+    """One deployment."""
+
+    queryset = Deployment.objects.select_related(
+        "model", "version__model", "environment", "unit", "replaces__version", "triggered_by"
+    )
+    template_name, right, object_name = "registry/deployment.html", "registry.view", "deployment"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the list."""
+        return [("Deployments", reverse("registry:deployment-list")), (str(self.object), "")]
+
+
+class EnvironmentList(ListPage):
+    """Where versions can run."""
+
+    queryset = Environment.objects.filter(closed_at__isnull=True).select_related("unit")
+    filterset_class, table_class = filtersets.EnvironmentFilters, tables.EnvironmentTable
+    title, noun, right = "Environments", "environment", "registry.view"
+    exports = ("csv",)
+    actions = (
+        Action(
+            "Add an environment",
+            "registry:environment-create",
+            right="registry.manage_environments",
+            icon="plus",
+            primary=True,
+        ),
+    )
+    empty_title = "No environment yet"
+    empty_text = "Add the places that serve models: clouds, data centres, edge."
+
+    def get_queryset(self) -> QuerySet:
+        """Count what serves there."""
+        live = Count("deployments", filter=Q(deployments__state=DeploymentState.LIVE))
+        return super().get_queryset().annotate(live_count=live)
+
+
+class EnvironmentDetail(DetailPage):
+    """One environment and what serves in it."""
+
+    queryset = Environment.objects.select_related("unit")
+    template_name, right, object_name = "registry/environment.html", "registry.view", "environment"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the list."""
+        return [("Environments", reverse("registry:environment-list")), (str(self.object), "")]
+
+    def more(self) -> Mapping[str, Any]:
+        """Read what serves (newest 200) as far as the reader may see it."""
+        rows = Deployment.objects.visible_to(self.request.user).filter(environment=self.object)
+        live = rows.live().select_related("model__unit", "version")
+        return {"live": list(live.order_by("-started_at", "-pk")[:200])}
+
+
+class EnvironmentCreate(CreatePage):
+    """Add a place that serves versions."""
+
+    form_class, right = forms.EnvironmentEntry, "registry.manage_environments"
+    title, submit, back_url = "Add an environment", "Add environment", "registry:environment-list"
+    crumbs = (("Environments", "/environments/"),)
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer only units the person may manage."""
+        return {"user": self.request.user}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Environment:
+        """Add it."""
+        return services.environment_create(by=by, now=now, **data)
+
+    def done(self, result: Environment) -> tuple[str, str]:
+        """Show it."""
+        return f"{result.name} is added.", reverse("registry:environment-detail", args=[result.pk])
+
+
+class EnvironmentClose(ActionPage):
+    """Close an environment in which nothing serves."""
+
+    queryset, right = Environment.objects.filter(closed_at__isnull=True), "registry.manage_environments"
+    object_name, form_class, danger = "environment", forms.Reason, True
+    title, submit = "Close {object}", "Close {object}"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Environment:
+        """Close it."""
+        return services.environment_close(environment=self.object, by=by, now=now, **data)
+
+    def done(self, result: Environment) -> tuple[str, str]:
+        """Return to the list."""
+        return f"{result.name} is closed.", reverse("registry:environment-list")
