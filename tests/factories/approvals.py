@@ -12,7 +12,7 @@ from approvals.models import ChangeRequest, Decision, Validation
 from approvals.policy.document import PolicyDocument
 from approvals.policy_in_force import policy_in_force
 from approvals.services.validations import validation_conclude, validation_open
-from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from registry.models import (
@@ -200,15 +200,14 @@ def complete_version(
         by=None,
         now=registered,
     )  # fmt: skip
-    for section in policy_document(now).sections:
-        save_as(
-            DocumentSection(
-                **scope, document=document, key=section.id, title=section.title, status="approved",
-                updated_at=registered, approved_by=cast.owner, approved_at=registered,
-            ),
-            by=None,
-            now=registered,
-        )  # fmt: skip
+    sections = [
+        DocumentSection(
+            **scope, document=document, key=section.id, title=section.title, status="approved",
+            updated_at=registered, approved_by=cast.owner, approved_at=registered,
+        )
+        for section in policy_document(now).sections
+    ]  # fmt: skip
+    bulk_save_as(sections, by=None, now=registered)
     if validated:
         validate(version, cast=cast, now=now - timedelta(days=5))
     return version

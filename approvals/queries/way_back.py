@@ -1,0 +1,84 @@
+"""How good the way back is: each criterion of the last good version, shown with its answer (RULES 5.2)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from approvals.models import ChangeRequest
+from approvals.states import ChangeState
+from mlops_portal.foundation.web.words import day_text, time_text
+from registry.models import Deployment, ModelVersion
+from registry.states import DeploymentState
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One question about the target and its answer. A warning never blocks the way back."""
+
+    question: str
+    answer: str
+    tone: str
+
+
+def criteria_of(deployment: Deployment, target: ModelVersion, *, now: datetime) -> list[Criterion]:
+    """Answer every criterion for going back to ``target`` where ``deployment`` serves."""
+    served = (
+        Deployment.objects.filter(version=target, environment_id=deployment.environment_id)
+        .exclude(state__in=[DeploymentState.FAILED, DeploymentState.ABORTED])
+        .order_by("-started_at", "-pk")
+        .first()
+    )
+    approval = (
+        ChangeRequest.objects.filter(
+            version=target, environment_id=deployment.environment_id, state=ChangeState.COMPLETED
+        )
+        .order_by("-closed_at", "-pk")
+        .first()
+    )
+    same_schema = target.input_schema == deployment.version.input_schema
+    return [
+        _approval(approval),
+        Criterion(
+            "Served here before",
+            f"{day_text(served.started_at)}{f' to {day_text(served.ended_at)}' if served.ended_at else ''}"
+            if served
+            else "never",
+            "ok" if served else "warn",
+        ),
+        _took(served),
+        Criterion(
+            "Artifact can be fetched",
+            "yes" if target.artifact_retrievable and target.artifact_sha256 else "not known",
+            "ok" if target.artifact_retrievable and target.artifact_sha256 else "warn",
+        ),
+        Criterion(
+            "Same input schema",
+            "yes" if same_schema else "no: check the dependents first",
+            "ok" if same_schema else "warn",
+        ),
+        Criterion(
+            "Registered version",
+            "deleted" if target.deleted_at else "there",
+            "fail" if target.deleted_at else "ok",
+        ),
+    ]
+
+
+def _approval(approval: ChangeRequest | None) -> Criterion:
+    if approval is None:
+        return Criterion("Completed approval", "none on record", "warn")
+    if approval.revoked_at:
+        return Criterion(
+            "Completed approval", f"{approval.code}, revoked {time_text(approval.revoked_at)}", "warn"
+        )
+    closed = f", {day_text(approval.closed_at)}" if approval.closed_at else ""
+    return Criterion("Completed approval", f"{approval.code}{closed}", "ok")
+
+
+def _took(served: Deployment | None) -> Criterion:
+    """Say how long putting the target in place took when it was done last."""
+    if served is None or served.finished_at is None:
+        return Criterion("Time it took last", "not recorded", "mute")
+    minutes = (served.finished_at - served.started_at).total_seconds() / 60
+    return Criterion(
+        "Time it took last", f"{minutes:.0f} min" if minutes >= 1 else "less than a minute", "mute"
+    )

@@ -1,0 +1,417 @@
+"""Who decides, over what, and what a decision does: RULES 1, 3.3 and 4, one test a rule."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from approvals import services
+from approvals.duties import duty_of, duty_records
+from approvals.models import ChangeRequest, Condition, Signature
+from approvals.services import DossierChanged
+from mlops_portal.foundation.errors import Invalid
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.rules import RuleViolation
+from registry.models import Environment, MetricValue, ModelVersion
+from tests.factories import approvals as make
+
+
+def codes(refusal: pytest.ExceptionInfo[RuleViolation]) -> list[str]:
+    return [blocker.code for blocker in refusal.value.blockers]
+
+
+def duties(change: ChangeRequest, person: User, key: str, now: datetime) -> list[str]:
+    change = ChangeRequest.objects.get(pk=change.pk)
+    records = duty_records(change, now=now)
+    return [row.code for row in duty_of(person, change.stages.get(key=key), records, now=now)]
+
+
+def condition(owner: User, verifier: User, due_on: date = date(2026, 12, 1)) -> dict[str, object]:
+    return {
+        "text": "Report drift of stated income weekly.",
+        "evidence": "Weekly drift report",
+        "owner": owner.pk,
+        "verifier": verifier.pk,
+        "due_on": due_on,
+    }
+
+
+def test_the_requester_fills_no_deciding_step(
+    version: ModelVersion,
+    prod: Environment,
+    make_person: Callable[..., User],
+    retail: BusinessUnit,
+    now: datetime,
+) -> None:
+    both = make_person("Bela Both", "developer", "change_manager", unit=retail, signs=True)
+    change = make.submitted(version, prod, by=both, now=now)
+    assert "is_requester" in duties(change, both, "change", now)
+
+
+def test_the_owner_is_not_independent(filed: ChangeRequest, olga: User, now: datetime) -> None:
+    assert "is_owner" in duties(filed, olga, "validation", now)
+    assert duties(filed, olga, "acceptance", now) == []
+
+
+def test_a_developer_decides_nothing_independent(
+    filed: ChangeRequest, make_person: Callable[..., User], retail: BusinessUnit, now: datetime
+) -> None:
+    helper = make_person("Hana Helper", "validator", unit=retail)
+    filed.version.developer_ids = [*filed.version.developer_ids, helper.pk]
+    save_as(filed.version, by=None, now=now)
+    assert "is_developer" in duties(filed, helper, "validation", now)
+
+
+def test_the_validator_does_not_approve_the_risk(
+    filed: ChangeRequest, make_person: Callable[..., User], retail: BusinessUnit, vera: User, now: datetime
+) -> None:
+    assert "is_validator" in duties(filed, vera, "risk", now)
+
+
+def test_who_decided_an_earlier_stage_decides_no_later_one(
+    filed: ChangeRequest, make_person: Callable[..., User], retail: BusinessUnit, olga: User, now: datetime
+) -> None:
+    second = make_person("Sana Second", "validator", "change_manager", unit=retail, signs=True)
+    make.decide(filed, olga, now=now)
+    make.decide(filed, second, now=now)
+    assert duties(filed, second, "change", now) == ["earlier_stage"]
+
+
+def test_a_role_granted_after_filing_does_not_count(
+    filed: ChangeRequest, make_person: Callable[..., User], retail: BusinessUnit, now: datetime
+) -> None:
+    late = make_person("Lars Late", "change_manager", unit=retail)
+    grant = late.grants.get()
+    grant.granted_at = grant.confirmed_at = grant.valid_from = now + timedelta(hours=1)
+    save_as(grant, by=None, now=now + timedelta(hours=1))
+    assert duties(filed, late, "change", now) == ["grant_too_young"]
+
+
+def test_a_stranger_has_no_right(filed: ChangeRequest, dora: User, now: datetime) -> None:
+    assert duties(filed, dora, "risk", now) == ["no_right"]
+
+
+def test_the_service_refuses_with_the_reason_the_page_shows_and_leaves_evidence(
+    filed: ChangeRequest, ada: User, now: datetime
+) -> None:
+    with pytest.raises(RuleViolation) as refusal:
+        make.decide(filed, ada, now=now)
+    assert codes(refusal) == ["is_requester", "no_right"]
+    assert refusal.value.evidence.verb == "approvals.decision_refused"
+    assert refusal.value.evidence.data["reasons"] == ["is_requester", "no_right"]
+
+
+def test_a_wrong_password_signs_nothing_and_is_evidence(
+    filed: ChangeRequest, olga: User, now: datetime
+) -> None:
+    with pytest.raises(Invalid, match="Nothing was signed") as refusal:
+        make.decide(filed, olga, now=now, password="wrong")
+    assert refusal.value.evidence.verb == "approvals.signing_failed"
+    assert not Signature.objects.filter(subject_label="approvals.ChangeRequest").exists()
+
+
+def test_the_rationale_is_as_long_as_the_tier_asks(filed: ChangeRequest, olga: User, now: datetime) -> None:
+    with pytest.raises(RuleViolation, match="at least 120"):
+        make.decide(filed, olga, now=now, rationale="Fine.")
+
+
+def test_nobody_signs_another_revision_than_they_read(
+    filed: ChangeRequest, olga: User, now: datetime
+) -> None:
+    with pytest.raises(DossierChanged, match="You read another revision"):
+        make.decide(filed, olga, now=now, read_digest="0" * 64)
+
+
+def test_content_changed_under_the_signer_is_refused_and_says_what(
+    filed: ChangeRequest, olga: User, now: datetime
+) -> None:
+    metric = MetricValue.objects.get(version=filed.version, segment="", name="auc")
+    metric.value = 0.81
+    save_as(metric, by=None, now=now)
+    with pytest.raises(DossierChanged, match="Metrics and test data"):
+        make.decide(filed, olga, now=now)
+    filed.refresh_from_db()
+    assert (filed.dossier_number, filed.decisions.count()) == (2, 0)
+
+
+def test_any_rejection_ends_the_round(filed: ChangeRequest, olga: User, vera: User, now: datetime) -> None:
+    make.decide(filed, olga, now=now)
+    make.decide(filed, vera, now=now, verdict="reject")
+    filed.refresh_from_db()
+    assert filed.state == "rejected"
+    assert filed.decisions.get(signer=vera).meaning == "review"
+
+
+def test_an_unchanged_dossier_is_not_filed_again(
+    filed: ChangeRequest, olga: User, vera: User, ada: User, now: datetime
+) -> None:
+    make.decide(filed, olga, now=now)
+    make.decide(filed, vera, now=now, verdict="reject")
+    with pytest.raises(RuleViolation) as refusal:
+        make.submitted(filed.version, filed.environment, by=ada, now=now + timedelta(days=1))
+    assert codes(refusal) == ["what_changed", "unchanged"]
+
+
+def test_the_next_round_goes_to_the_same_approver_or_above(
+    filed: ChangeRequest,
+    olga: User,
+    vera: User,
+    ada: User,
+    make_person: Callable[..., User],
+    retail: BusinessUnit,
+    group: BusinessUnit,
+    now: datetime,
+) -> None:
+    colleague = make_person("Cora Colleague", "validator", unit=retail)
+    above = make_person("Abe Above", "validator", unit=group)
+    make.decide(filed, olga, now=now)
+    make.decide(filed, vera, now=now, verdict="reject")
+    again = make.submitted(
+        filed.version,
+        filed.environment,
+        by=ada,
+        now=now + timedelta(days=1),
+        scope="Only new customers",
+        what_changed="Narrower scope.",
+    )
+    assert again.predecessor_id == filed.pk
+    assert duties(again, colleague, "validation", now) == ["returns_to"]
+    assert duties(again, vera, "validation", now) == []
+    assert duties(again, above, "validation", now) == []
+
+
+def test_asking_for_changes_stops_the_approvers_clock(
+    filed: ChangeRequest, olga: User, vera: User, ada: User, now: datetime
+) -> None:
+    make.decide(filed, olga, now=now)
+    make.decide(
+        filed, vera, now=now + timedelta(hours=6), verdict="request_changes", items=["Explain the segment."]
+    )
+    filed.refresh_from_db()
+    stage = filed.stages.get(key="validation")
+    assert (filed.state, stage.clock_started_at, stage.used_seconds) == ("changes_requested", None, 6 * 3600)
+    services.change_update(change=filed, row_revision=filed.row_revision, by=ada, now=now, scope="Explained.")
+    later = now + timedelta(days=2)
+    services.change_resubmit(change=filed, by=ada, now=later)
+    filed.refresh_from_db()
+    assert filed.state == "in_review"
+    assert filed.decisions.filter(voided_at__isnull=True).count() == 0
+    assert filed.stages.get(key="acceptance").state == "current"
+
+
+def test_a_recusal_is_replaced_never_subtracted(
+    filed: ChangeRequest, olga: User, vera: User, now: datetime
+) -> None:
+    make.decide(filed, olga, now=now)
+    make.decide(filed, vera, now=now, verdict="recuse", rationale="I know the vendor.")
+    filed.refresh_from_db()
+    stage = filed.stages.get(key="validation")
+    assert (filed.state, stage.state, stage.quorum) == ("in_review", "current", 1)
+    assert "can fill" in stage.blocked_reason
+    assert duties(filed, vera, "validation", now) == ["recused"]
+
+
+def test_a_condition_adds_duties_and_its_verifier_is_not_its_owner(
+    filed: ChangeRequest, olga: User, vera: User, now: datetime
+) -> None:
+    make.decide(filed, olga, now=now)
+    with pytest.raises(RuleViolation) as refusal:
+        make.decide(
+            filed, vera, now=now, verdict="approve_with_conditions", conditions=[condition(olga, olga)]
+        )
+    assert codes(refusal) == ["condition_verifier"]
+    decision = make.decide(
+        filed, vera, now=now, verdict="approve_with_conditions", conditions=[condition(olga, vera)]
+    )
+    row = Condition.objects.get(change=filed)
+    assert (row.owner, row.verifier, row.state) == (olga, vera, "open")
+    assert decision.signature.statement["conditions"][0]["owner"] == olga.pk
+    with pytest.raises(RuleViolation):
+        services.condition_verify(condition=row, verification="I looked at it.", by=olga, now=now)
+    assert (
+        services.condition_verify(condition=row, verification="Reports 1 to 4 seen.", by=vera, now=now).state
+        == "met"
+    )
+
+
+@pytest.fixture
+def weak(filed: ChangeRequest, now: datetime) -> ChangeRequest:
+    """Return the filed request after its AUC fell under the release limit."""
+    metric = MetricValue.objects.get(version=filed.version, segment="", name="auc")
+    metric.value = 0.70
+    save_as(metric, by=None, now=now)
+    filed.alternatives = [
+        {"title": "Logistic", "metrics": {"auc": 0.6}, "gates": "fails", "why_not": "Weaker."}
+    ]
+    save_as(filed, by=None, now=now)
+    services.change_refresh(change=filed, now=now)
+    filed.refresh_from_db()
+    return filed
+
+
+@pytest.mark.parametrize("verdict", ["approve", "approve_with_conditions"])
+def test_a_failing_blocking_gate_stops_approval_with_and_without_conditions(
+    weak: ChangeRequest, olga: User, vera: User, ines: User, verdict: str, now: datetime
+) -> None:
+    make.approve_by(weak, [olga, vera], now=now)  # an owner attests and a validator validates what is there
+    conditions = [condition(olga, vera)] if verdict == "approve_with_conditions" else []
+    with pytest.raises(RuleViolation) as refusal:
+        make.decide(weak, ines, now=now, verdict=verdict, conditions=conditions)
+    assert codes(refusal) == ["gate_fails"]
+    assert "head of model risk" in refusal.value.blockers[0].owner
+
+
+@pytest.mark.parametrize("verdict", ["request_changes", "reject"])
+def test_a_failing_gate_leaves_refusals_open(
+    weak: ChangeRequest, olga: User, verdict: str, now: datetime
+) -> None:
+    make.decide(weak, olga, now=now, verdict=verdict, items=["Raise the AUC."])
+
+
+@pytest.fixture
+def head(make_person: Callable[..., User], group: BusinessUnit) -> User:
+    """Return the head of model risk: a risk officer of the whole group."""
+    return make_person("Hedda Risk", "risk_officer", unit=group, signs=True)
+
+
+def ask_waiver(
+    change: ChangeRequest, by: User, now: datetime, gate: str = "PERF-01", days: int = 20
+) -> object:
+    return services.waiver_request(
+        change=change, gate=gate, reason="The thin files are new; the limit was set on old ones only.",
+        compensating_control="Manual review of every decision.", valid_until=now + timedelta(days=days), by=by, now=now,
+    )  # fmt: skip
+
+
+def grant(waiver: object, by: User, now: datetime) -> object:
+    return services.waiver_decide(
+        waiver=waiver,
+        grant=True,
+        note="Accepted for a month.",
+        password=make.PASSWORD,
+        code=make.fresh_code(by),
+        by=by,
+        now=now,
+    )
+
+
+def test_a_live_waiver_opens_its_gate_and_the_signature_accepts_the_risk(
+    weak: ChangeRequest, release_cast: make.Cast, ada: User, head: User, now: datetime
+) -> None:
+    granted = grant(ask_waiver(weak, ada, now), head, now)
+    assert granted.signature.meaning == "accept_risk"
+    cast = release_cast
+    change = make.approve_by(
+        weak, [cast.owner, cast.validator, cast.risk_officer, cast.change_manager], now=now
+    )
+    assert change.state == "approved"
+    meanings = dict(change.decisions.filter(voided_at__isnull=True).values_list("stage__key", "meaning"))
+    assert meanings == {
+        "acceptance": "attest",
+        "validation": "validate",
+        "risk": "accept_risk",
+        "change": "accept_risk",
+    }
+    assert change.decisions.get(stage__key="risk").signature.statement["waivers"] == [str(granted.pk)]
+
+
+def test_a_waiver_ends_and_its_gate_stands_again(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    waiver = grant(ask_waiver(weak, ada, now, days=2), head, now)
+    later = now + timedelta(days=3)
+    assert services.waiver_end(waiver=waiver, now=later) is True
+    weak.refresh_from_db()
+    assert weak.gates_failed == 1
+
+
+def test_only_the_authority_the_gate_names_waives(
+    weak: ChangeRequest, ada: User, ines: User, now: datetime
+) -> None:
+    with pytest.raises(RuleViolation) as refusal:
+        grant(ask_waiver(weak, ada, now), ines, now)
+    assert codes(refusal) == ["authority"]
+
+
+def test_the_beneficiary_does_not_grant_the_waiver(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    weak.model.owner = head
+    save_as(weak.model, by=None, now=now)
+    with pytest.raises(RuleViolation) as refusal:
+        grant(ask_waiver(weak, ada, now), head, now)
+    assert codes(refusal) == ["beneficiary"]
+
+
+@pytest.mark.parametrize(
+    ("gate", "days", "code"),
+    [
+        pytest.param("ART-01", 5, "never_waived", id="the artifact digest is never waived"),
+        pytest.param("SOD-01", 5, "never_waived", id="separation of duties is never waived"),
+        pytest.param("PERF-01", 31, "too_long", id="a waiver is no longer than the tier allows"),
+    ],
+)
+def test_waivers_have_bounds(
+    weak: ChangeRequest, ada: User, gate: str, days: int, code: str, now: datetime
+) -> None:
+    with pytest.raises(RuleViolation) as refusal:
+        ask_waiver(weak, ada, now, gate=gate, days=days)
+    assert code in codes(refusal)
+
+
+def test_at_most_three_waivers_of_a_version_live_at_once(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    for gate in ("PERF-02", "FAIR-01", "DATA-03"):
+        grant(ask_waiver(weak, ada, now, gate=gate, days=5), head, now)
+    with pytest.raises(RuleViolation) as refusal:
+        ask_waiver(weak, ada, now)
+    assert codes(refusal) == ["too_many"]
+
+
+def test_a_stand_in_decides_within_their_own_rights_and_both_peoples_duties(
+    filed: ChangeRequest, olga: User, vera: User, ines: User, rolf: User, ada: User, now: datetime
+) -> None:
+    span = {"starts_at": now, "ends_at": now + timedelta(days=5), "reason": "On leave this week."}
+    make.decide(filed, olga, now=now)
+    make.decide(filed, vera, now=now)
+    with pytest.raises(RuleViolation) as refusal:
+        make.decide(filed, rolf, now=now, on_behalf_of=ines)
+    assert codes(refusal) == ["no_delegation"]
+    services.delegation_create(absentee=ines, stand_in=ada, by=ines, now=now, **span)
+    with pytest.raises(RuleViolation) as refusal:
+        make.decide(filed, ada, now=now, on_behalf_of=ines)
+    assert "no_right" in codes(refusal)
+    services.delegation_create(absentee=ines, stand_in=rolf, by=ines, now=now, **span)
+    decision = make.decide(filed, rolf, now=now, on_behalf_of=ines)
+    assert decision.signature.statement["on_behalf_of"] == str(ines.pk)
+
+
+def test_the_preview_lists_the_parts_and_what_changed_since_the_signer_read_them(
+    filed: ChangeRequest, olga: User, now: datetime
+) -> None:
+    services.dossier_read(change=filed, by=olga, now=now)
+    metric = MetricValue.objects.get(version=filed.version, segment="", name="auc")
+    metric.value = 0.83
+    save_as(metric, by=None, now=now)
+    services.change_refresh(change=filed, now=now)
+    preview = services.decision_preview(
+        stage=filed.stages.get(key="acceptance"), verdict="approve", by=olga, now=now
+    )
+    changed = {part.name: part.changes for part in preview.parts if part.is_changed}
+    assert set(changed) == {"metrics", "gates"}
+    assert any("0.82 to 0.83" in line for line in changed["metrics"])
+    assert (preview.meaning, preview.is_current, preview.blockers) == ("attest", True, ())
+
+
+def test_materiality_is_confirmed_by_the_second_line_only(
+    filed: ChangeRequest, carl: User, ines: User, now: datetime
+) -> None:
+    with pytest.raises(RuleViolation) as refusal:
+        services.materiality_confirm(change=filed, materiality="material", reason="", by=carl, now=now)
+    assert codes(refusal) == ["second_line"]
+    confirmed = services.materiality_confirm(
+        change=filed, materiality="material", reason="", by=ines, now=now
+    )
+    assert confirmed.materiality_confirmed_by == ines
