@@ -14,6 +14,7 @@ from integrations.mlflow.errors import ProtocolError, from_domain
 from integrations.mlflow.reading import read
 from integrations.mlflow.wire import to_millis
 from mlops_portal.foundation.errors import DomainError
+from mlops_portal.foundation.evidence import keep_evidence
 from mlops_portal.foundation.people.principals import principal_of
 
 logger = logging.getLogger(__name__)
@@ -57,4 +58,5 @@ def _answer(request: HttpRequest, path: str) -> dict[str, Any]:
 
 def _refusal(error: DomainError) -> HttpResponse:
     """Answer a refusal; one that must leave evidence is recorded in a transaction of its own."""
+    keep_evidence(error)
     return from_domain(error).response()
