@@ -161,7 +161,7 @@ def write(drafts: Sequence[Draft], *, act_id: UUID) -> list[UUID]:
     for draft in drafts:
         salt, entry_id = os.urandom(SALT_SIZE), uuid7()
         bound = commitment(salt, draft.payload)
-        facts = {
+        facts: dict[str, Any] = {
             "entry_id": entry_id,
             "occurred_at": draft.occurred_at,
             "recorded_at": recorded_at,

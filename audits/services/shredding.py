@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -80,7 +81,10 @@ def _entries_naming(person: User, words: Iterable[str]) -> list[UUID]:
     own = Q(entry__subject_label=User._meta.label, entry__subject_id=str(person.pk))
     for word in set(words):
         own |= Q(payload__contains=json.dumps(word, ensure_ascii=False)[1:-1])
-    return list(LedgerPayload.objects.filter(own).order_by("entry_id").values_list("entry_id", flat=True))
+    found: list[Any] = list(
+        LedgerPayload.objects.filter(own).order_by("entry_id").values_list("entry_id", flat=True)
+    )
+    return found
 
 
 def _tombstone(

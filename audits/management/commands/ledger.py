@@ -51,7 +51,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _in_memory(self) -> bool:
-        return connection.vendor == "sqlite" and connection.is_in_memory_db()
+        return connection.vendor == "sqlite" and "memory" in str(connection.settings_dict["NAME"])
 
     def _progress(self, phase: str, done: int, total: int) -> None:
         self.stderr.write(f"{phase}: {done:,} of {total:,}")

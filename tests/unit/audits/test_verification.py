@@ -158,8 +158,8 @@ class TestNamed:
         size = Checkpoint.objects.order_by("size")[1].size
         assert verify_ledger(known_checkpoint=notes[-1]).ok
         attack(
-            'DELETE FROM audits_ledgerentry WHERE entry_id IN (SELECT entry_id FROM audits_ledgerleaf WHERE "index" >= %d)'
-            % size,
+            "DELETE FROM audits_ledgerentry WHERE entry_id IN "
+            f'(SELECT entry_id FROM audits_ledgerleaf WHERE "index" >= {size})',
             "DELETE FROM audits_ledgerpayload WHERE entry_id NOT IN (SELECT entry_id FROM audits_ledgerentry)",
             f'DELETE FROM audits_ledgerleaf WHERE "index" >= {size}',
             f"DELETE FROM audits_checkpoint WHERE size > {size}",
