@@ -6,13 +6,13 @@
 
   const probe = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   const rgb = (css, alpha = 1) => {
-    const span = Object.assign(document.createElement('span'), { hidden: true }); span.style.color = css; root.append(span);
+    const span = Object.assign(document.createElement('span'), { hidden: true }); span.style.color = css; span.style.forcedColorAdjust = 'none'; root.append(span);
     probe.clearRect(0, 0, 1, 1); probe.fillStyle = getComputedStyle(span).color; probe.fillRect(0, 0, 1, 1); span.remove();
     const [r, g, b] = probe.getImageData(0, 0, 1, 1).data; return `rgba(${r},${g},${b},${alpha})`;
   };
   const specs = () => $$('script[data-chart]').map((s) => [document.getElementById(s.dataset.chart), JSON.parse(s.textContent)]);
 
-  function build(spec) {
+  function build(spec, width) {
     const tok = (name, a) => rgb(`var(--${name})`, a);
     const ink2 = tok('ink-2'), ink3 = tok('ink-3'), line = tok('line'), surface = tok('surface');
     const font = { family: getComputedStyle(document.body).fontFamily, size: 12, color: ink2 };
@@ -26,7 +26,7 @@
     });
     const axis = (a = {}) => ({ ...(a.title && { title: { text: a.title, font: { ...font, color: ink3 }, standoff: 8 } }), tickformat: a.format, range: a.range, autorange: a.reverse ? 'reversed' : undefined, gridcolor: line, linecolor: line, zeroline: false, fixedrange: true, automargin: true, tickfont: font, nticks: a.reverse ? undefined : 6, dtick: a.reverse ? 1 : undefined });
     const x = axis(spec.x), y = axis(spec.y);
-    if (spec.dates) Object.assign(x, { type: 'date', showgrid: false, ticks: 'outside', tickcolor: line, nticks: 7, tickformat: spec.dates === 'month' ? '%b<br>%Y' : '%-d %b', hoverformat: spec.dates === 'month' ? '%b %Y' : '%-d %b %Y' });
+    if (spec.dates) Object.assign(x, { type: 'date', showgrid: false, ticks: 'outside', tickcolor: line, nticks: width < 420 ? 4 : 7, tickformat: spec.dates === 'month' ? '%b<br>%Y' : '%-d %b', hoverformat: spec.dates === 'month' ? '%b %Y' : '%-d %b %Y' });
     const limits = spec.limits || [], marks = spec.marks || [], unknown = spec.unknown || [];
     // Months whose outcomes are not complete: a hatched field on a hidden unit scale, never a line
     for (const u of unknown) {
@@ -53,7 +53,7 @@
     for (const [el, spec] of specs()) {
       if (!el) continue;
       el.querySelector('.skel')?.remove();
-      const [data, layout, config] = build(spec);
+      const [data, layout, config] = build(spec, size.width || el.clientWidth);
       Plotly.react(el, data, { ...layout, ...size }, config);
     }
   }

@@ -61,7 +61,7 @@ from mlops_portal.foundation.web.access import PermittedMixin, is_fragment, reco
 from mlops_portal.foundation.web.error_views import record_evidence
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.filters import Filters, clean_query
-from mlops_portal.foundation.web.saved_views import Preset, tabs_for
+from mlops_portal.foundation.web.saved_views import Preset, tabs_for, units_to_share_with
 from mlops_portal.foundation.web.tables import Table
 from mlops_portal.foundation.web.words import number
 
@@ -257,6 +257,7 @@ class ListPage(Page):
             "sort_value": self.order.value if given.get("sort") else "",
             "tabs": tabs_for(self.request.user, self.page_name, self.get_presets(), current),
             "page_name": self.page_name,
+            "share_units": units_to_share_with(self.request.user),
             "default_columns": " ".join(usual),
             "is_filtered": bool(self.filterset.chips()),
             "export_links": [

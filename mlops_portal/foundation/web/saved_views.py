@@ -51,6 +51,11 @@ def views_for(person: User, page: str) -> QuerySet[SavedView]:
     )
 
 
+def units_to_share_with(person: User) -> QuerySet[BusinessUnit]:
+    """Units this person may share a view with."""
+    return BusinessUnit.objects.filter(pk__in=rights_of(person).units(SHARE_RIGHT)).order_by("name")
+
+
 def same_query(one: str, other: str) -> bool:
     """Tell whether two addresses filter alike, whatever the order."""
     first, second = clean_query(QueryDict(one)), clean_query(QueryDict(other))

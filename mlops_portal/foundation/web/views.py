@@ -102,12 +102,17 @@ class ViewSave(Page):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Save and return to the list."""
         given = request.POST
+        unit = given.get("unit", "")
+        shared = saved_views.units_to_share_with(request.user).filter(pk=unit) if unit.isdigit() else None
+        if shared is not None and not shared.exists():
+            raise NotFound("You belong to no such unit.")
         view = saved_views.view_save(
             by=request.user,
             page=given.get("page", "")[:80],
             name=given.get("name", ""),
             query=given.get("query", ""),
             now=self.now,
+            unit=shared.first() if shared is not None else None,
         )
         return SeeOther(safe_next(request, f"/?{view.query}"))
 

@@ -178,6 +178,18 @@ def test_a_saved_view_becomes_a_tab_and_can_be_removed(as_adam, crowd):
     assert "Twins" not in as_adam.get("/people/").content.decode()
 
 
+def test_a_view_shared_with_a_unit_is_a_tab_of_its_people_only(as_person, ines, olga, dora, retail, crowd):
+    shared = {"page": "people", "name": "Twins of retail", "query": "q=twin", "unit": retail.pk}
+    assert as_person(ines).post("/views/save/", shared).status_code == 303
+    assert "shared by Ines Halvorsen" in as_person(olga).get("/people/").content.decode()
+    assert "Twins of retail" not in as_person(dora).get("/people/").content.decode()
+
+
+def test_a_view_is_not_shared_with_somebody_elses_unit(as_person, dora, retail):
+    shared = {"page": "people", "name": "Intruder", "query": "", "unit": retail.pk}
+    assert as_person(dora).post("/views/save/", shared).status_code == 404
+
+
 def test_a_saved_view_never_sends_anybody_elsewhere(as_adam, crowd):
     saved = {"page": "people", "name": "Out", "query": "", "next": "https://elsewhere.example/"}
     assert as_adam.post("/views/save/", saved).headers["Location"].startswith("/?")
