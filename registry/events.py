@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from django.db import models
-
 from mlops_portal.foundation.events import DomainEvent, Verb, emit, register_verbs
 from mlops_portal.foundation.people.models import User
+from registry.models.columns import ScopedRecord
 
 register_verbs(
     [
@@ -81,7 +80,7 @@ register_verbs(
 )
 
 
-def tell(verb: str, subject: models.Model, *, by: User | None, now: datetime, **data: Any) -> None:
+def tell(verb: str, subject: ScopedRecord, *, by: User | None, now: datetime, **data: Any) -> None:
     """Emit ``registry.<verb>`` about a scoped row. Rows name their own unit and model."""
     scope = subject.audit_scope()
     emit(

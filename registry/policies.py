@@ -265,12 +265,8 @@ def version_change_blockers(version: ModelVersion, names: Iterable[str]) -> list
         blockers.append(Blocker("deleted", f"{version} was deleted."))
     for name in names:
         if name in ModelVersion.REGISTERED_FIELDS:
-            label = ModelVersion._meta.get_field(name).verbose_name
-            blockers.append(
-                Blocker(
-                    "registered_field", f"{str(label).capitalize()} was registered and cannot be changed."
-                )
-            )
+            label = name.replace("_", " ").capitalize()
+            blockers.append(Blocker("registered_field", f"{label} was registered and cannot be changed."))
     return blockers
 
 

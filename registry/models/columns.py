@@ -34,6 +34,7 @@ def together(*names: str, name: str) -> models.CheckConstraint:
 class ScopedRecord(AuditedModel):
     """An audited row with the `unit` its rights are checked on (and, where it has one, `model`)."""
 
+    unit_id: int
     objects = ScopedManager()
 
     class Meta:

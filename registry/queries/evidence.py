@@ -137,15 +137,13 @@ def _overlaps(dataset: Dataset, role: str, training: Iterable[Dataset]) -> list[
             sentences.append(f"{dataset} is used for training and {role}.")
         elif dataset.digest and dataset.digest == trained.digest:
             sentences.append(f"{dataset} ({role}) has the same content as {trained} (training).")
-        elif dataset.name == trained.name and _share_days(dataset, trained):
-            first, last = max(dataset.from_on, trained.from_on), min(dataset.to_on, trained.to_on)
-            sentences.append(
-                f"{dataset} ({role}) and {trained} (training) share the days {first.isoformat()} to {last.isoformat()}."
-            )
+        elif dataset.name == trained.name and (days := _shared_days(dataset, trained)):
+            sentences.append(f"{dataset} ({role}) and {trained} (training) share the days {days}.")
     return sentences
 
 
-def _share_days(first: Dataset, second: Dataset) -> bool:
-    if None in (first.from_on, first.to_on, second.from_on, second.to_on):
-        return False
-    return first.from_on <= second.to_on and second.from_on <= first.to_on
+def _shared_days(first: Dataset, second: Dataset) -> str:
+    if first.from_on is None or first.to_on is None or second.from_on is None or second.to_on is None:
+        return ""
+    begin, end = max(first.from_on, second.from_on), min(first.to_on, second.to_on)
+    return f"{begin.isoformat()} to {end.isoformat()}" if begin <= end else ""

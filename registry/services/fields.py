@@ -59,7 +59,7 @@ def _relation_problem(field: models.ForeignKey, value: Any) -> str:
     return ""
 
 
-def _plain_problem(field: models.Field, value: Any) -> str:
+def _plain_problem(field: Any, value: Any) -> str:
     if isinstance(value, str):
         problem = text_problem(value)
         if problem:
@@ -78,7 +78,7 @@ def _plain_problem(field: models.Field, value: Any) -> str:
 def checked(instance: models.Model, name: str, value: Any, errors: list[FieldError]) -> Any:
     """Return the value as the field stores it; what is wrong is added to ``errors``."""
     field = instance._meta.get_field(name)
-    if field.is_relation:
+    if isinstance(field, models.ForeignKey):
         problem = _relation_problem(field, value)
     elif isinstance(field, models.JSONField):
         problem = _json_problem(field, value)
@@ -87,7 +87,7 @@ def checked(instance: models.Model, name: str, value: Any, errors: list[FieldErr
     if problem:
         errors.append(FieldError(name, problem))
         return value
-    if field.is_relation or isinstance(field, models.JSONField):
+    if isinstance(field, models.ForeignKey | models.JSONField):
         return value
     try:
         return field.clean(value, instance)

@@ -341,7 +341,12 @@ def model_delete(*, model: RegisteredModel, reason: str, by: User | None, now: d
 
 @operation
 def model_attest(
-    *, model: RegisteredModel, by: User, now: datetime, next_review_on: date | None = None, note: str = ""
+    *,
+    model: RegisteredModel,
+    by: User | None,
+    now: datetime,
+    next_review_on: date | None = None,
+    note: str = "",
 ) -> RegisteredModel:
     """Confirm as its owner (or the accountable executive) that the record is right as it stands.
 

@@ -1,0 +1,93 @@
+"""Two people at once, on PostgreSQL: nothing is lost, nothing doubled, the second is told."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+
+from mlops_portal.foundation.errors import Conflict
+from mlops_portal.foundation.people.services.units import unit_create
+from mlops_portal.foundation.rules import RuleViolation
+from registry import services
+from registry.models import Alias, Deployment, RegisteredModel
+from registry.services.models import ModelExists
+from tests.factories.registry import EnvironmentFactory, ModelFactory, VersionFactory
+
+NOW = datetime(2026, 11, 17, 9, 40, tzinfo=UTC)
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
+]
+
+
+def at_once(*acts: Callable[[], Any]) -> list[Any]:
+    """Run the acts in threads that start together; return what each returned or raised."""
+    results: list[Any] = [None] * len(acts)
+    gate = threading.Barrier(len(acts))
+
+    def run(place: int, act: Callable[[], Any]) -> None:
+        try:
+            gate.wait()
+            results[place] = act()
+        except Exception as error:  # noqa: BLE001  (returned to the test)
+            results[place] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def refused(results: list[Any], error: type[Exception]) -> int:
+    """Count the refusals; anything else that went wrong fails the test."""
+    others = [item for item in results if isinstance(item, Exception) and not isinstance(item, error)]
+    assert others == []
+    return sum(isinstance(item, error) for item in results)
+
+
+def test_one_name_is_given_once():
+    unit = unit_create(code="race", name="Race", by=None, now=NOW)
+    register = lambda: services.model_register(name="churn", unit=unit, by=None, now=NOW)  # noqa: E731
+    assert refused(at_once(*[register] * 4), ModelExists) == 3
+    assert RegisteredModel.objects.count() == 1
+
+
+def test_of_two_editors_the_second_is_told():
+    model = ModelFactory()
+    edits = [
+        lambda title=title: services.model_update(model=model, title=title, revision=1, by=None, now=NOW)
+        for title in ("one", "two")
+    ]
+    assert refused(at_once(*edits), Conflict) == 1
+    assert RegisteredModel.objects.get().revision == 2
+
+
+def test_an_alias_points_to_one_version(no_gates):
+    model = ModelFactory()
+    versions = [VersionFactory(model=model) for _ in range(3)]
+    moves = [
+        lambda version=version: services.alias_set(
+            model=model, version=version, name="champion", by=None, now=NOW
+        )
+        for version in versions
+    ]
+    assert refused(at_once(*moves), RuleViolation) == 0
+    assert Alias.objects.count() == 1
+
+
+def test_one_deployment_is_in_progress_at_a_time(no_gates):
+    model = ModelFactory()
+    place = EnvironmentFactory(unit=model.unit)
+    version = VersionFactory(model=model)
+    start = lambda: services.deployment_start(version=version, environment=place, by=None, now=NOW)  # noqa: E731
+    assert refused(at_once(*[start] * 3), RuleViolation) == 2
+    assert Deployment.objects.count() == 1
