@@ -1,11 +1,10 @@
 """Acts of the registry that are more than a row change, and how they are told."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from mlops_portal.foundation.events import DomainEvent, Verb, emit, register_verbs
 from mlops_portal.foundation.people.models import User
-from registry.models.columns import ScopedRecord
 
 register_verbs(
     [
@@ -80,7 +79,17 @@ register_verbs(
 )
 
 
-def tell(verb: str, subject: ScopedRecord, *, by: User | None, now: datetime, **data: Any) -> None:
+class Scoped(Protocol):
+    """A saved row that names the unit and the model it belongs to."""
+
+    pk: Any
+    _meta: Any
+
+    def audit_scope(self) -> dict[str, Any]:
+        """Return unit and model id."""
+
+
+def tell(verb: str, subject: Scoped, *, by: User | None, now: datetime, **data: Any) -> None:
     """Emit ``registry.<verb>`` about a scoped row. Rows name their own unit and model."""
     scope = subject.audit_scope()
     emit(
