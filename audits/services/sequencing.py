@@ -20,6 +20,7 @@ from audits.checkpoints import Signer, VerificationKey, sign_checkpoint
 from audits.keys import load_signer
 from audits.merkle import Tile, TreeBuilder
 from audits.models import Checkpoint, LedgerLeaf, LedgerPending, LedgerTile, SigningKey
+from audits.services import recording
 from mlops_portal.foundation.db import database_now
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.events import DomainEvent, emit
@@ -213,13 +214,8 @@ def _insert_leaves(first: int, taken: Sequence[Taken]) -> None:
                 for number, entry in enumerate(taken, first):
                     copy.write_row((number, entry.entry_id, entry.row, entry.leaf))
         return
-    LedgerLeaf.objects.bulk_create(
-        [
-            LedgerLeaf(index=number, entry_id=entry.entry_id, entry_row=entry.row, leaf=entry.leaf)
-            for number, entry in enumerate(taken, first)
-        ],
-        batch_size=200,
-    )
+    rows = [(number, entry.entry_id, entry.row, entry.leaf) for number, entry in enumerate(taken, first)]
+    recording.insert("audits_ledgerleaf", ('"index"', "entry_id", "entry_row", "leaf"), rows)
 
 
 def _write_tiles(tiles: Sequence[Tile]) -> None:
