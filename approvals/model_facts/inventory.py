@@ -55,7 +55,7 @@ def _request_facts(subject: Subject, records: Records, model: RegisteredModel) -
         "kind": subject.kind,
         "tier": subject.tier,
         "is_production": environment.is_production if environment else True,
-        "is_first_deployment": (model.pk, subject.environment_id) not in records.ran_in,
+        "is_first_deployment": not records.other_ran(subject),
         "alternatives_described": None if change is None else alternatives_described(change.alternatives),
         "fallback_described": None if change is None else bool(change.rollback_plan.strip()),
         "separation_conflicts": _conflicts(subject, records, model),

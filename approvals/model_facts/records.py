@@ -45,7 +45,7 @@ class Records:
     changes: dict[int, ChangeRequest] = field(default_factory=dict)
     live: dict[tuple[int, int], Deployment] = field(default_factory=dict)  # by model and environment
     deployments: dict[int, list[Deployment]] = field(default_factory=dict)  # by model, newest first
-    ran_in: set[tuple[int, int]] = field(default_factory=set)  # model and environment
+    ran_in: set[tuple[int, int, int]] = field(default_factory=set)  # model, environment, version
     release_of: dict[int, ChangeRequest] = field(default_factory=dict)  # deployment → its change
     components: dict[int, list[Component]] = field(default_factory=dict)
     consumers: dict[int, list[Consumer]] = field(default_factory=dict)
@@ -67,6 +67,11 @@ class Records:
         """Return the person who answers for what this user did: the owner of a service account."""
         account = self.accounts.get(user_id or 0)
         return account.owner_id if account else user_id
+
+    def other_ran(self, subject: Subject) -> bool:
+        """Tell whether another version ran where the change would take effect: only then is there one to return to."""
+        place = (subject.model_id, subject.environment_id)
+        return any(row[:2] == place and row[2] != subject.version_id for row in self.ran_in)
 
     def champion(self, subject: Subject) -> ModelVersion | None:
         """Return the version that serves where the change would take effect, else the one in any production."""
@@ -142,7 +147,10 @@ def _load_deployments(records: Records, model_ids: set[int]) -> None:
         state__in=[DeploymentState.IN_PROGRESS, DeploymentState.FAILED, DeploymentState.ABORTED]
     )
     records.ran_in = set(
-        ran.filter(is_test=False).order_by().values_list("model_id", "environment_id").distinct()
+        ran.filter(is_test=False)
+        .order_by()
+        .values_list("model_id", "environment_id", "version_id")
+        .distinct()
     )
     releases = ChangeRequest.objects.filter(
         pk__in=_ids(row.change_id for row in records.live.values()),

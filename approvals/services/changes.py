@@ -21,6 +21,7 @@ from registry.models import Deployment, Environment, ModelVersion, RegisteredMod
 from registry.states import DeploymentState
 
 EDITABLE_STATES = frozenset({ChangeState.DRAFT, ChangeState.CHANGES_REQUESTED})
+KEEPS_WAY_BACK = policies.RELEASE_KINDS | {ChangeKind.CONFIGURATION, ChangeKind.RESUME}
 RELATED = (
     "model", "model__owner", "model__developer", "model__validator", "unit", "version", "version__registered_by",
     "environment", "rollback_target", "requester", "policy_revision__policy", "predecessor",
@@ -99,9 +100,8 @@ def change_draft(
         raise invalid("kind", f"There is no kind of change called {kind}.")
     _check(model, version, fields)
     live = _live(model, environment)
-    other = live is not None and (version is None or live.version_id != version.pk)
-    if kind in policies.RELEASE_KINDS and fields.get("rollback_target") is None and live and other:
-        fields["rollback_target"] = live.version
+    if fields.get("rollback_target") is None:
+        fields["rollback_target"] = _way_back(kind, version, live)
     change = ChangeRequest(
         model=model,
         unit_id=model.unit_id,
@@ -138,11 +138,22 @@ def _account_name(by: User) -> str:
     return account.name if account else ""
 
 
+def _way_back(kind: str, version: ModelVersion | None, live: Deployment | None) -> ModelVersion | None:
+    """Return where one would go back to: what serves now, or for the same version its own approved way back."""
+    if live is None or kind not in KEEPS_WAY_BACK:
+        return None
+    if kind in policies.RELEASE_KINDS and (version is None or live.version_id != version.pk):
+        return live.version
+    release = ChangeRequest.objects.filter(pk=live.change_id or 0).select_related("rollback_target").first()
+    return release.rollback_target if release else None
+
+
 def _live(model: RegisteredModel, environment: Environment | None) -> Deployment | None:
     if environment is None:
         return None
-    rows = Deployment.objects.filter(model=model, environment=environment, state=DeploymentState.LIVE)
-    return rows.select_related("version").first()
+    serving = (DeploymentState.LIVE, DeploymentState.SUSPENDED)
+    rows = Deployment.objects.filter(model=model, environment=environment, state__in=serving)
+    return rows.select_related("version").order_by("-started_at", "-pk").first()
 
 
 def _check(model: RegisteredModel, version: ModelVersion | None, fields: ChangeFields) -> None:
