@@ -40,9 +40,8 @@ class Prepared:
         sql, parameters = statement.sql, []
         for name, fixed in statement.places:
             value = fixed if name is None else values[name]
-            if isinstance(value, list):
-                sql = sql.replace("IN (%s)", f"IN ({', '.join(['%s'] * len(value))})")
-                parameters += value
+            if isinstance(value, list):  # keys are numbers: written out, they cost no conversion
+                sql = sql.replace("IN (%s)", f"IN ({', '.join(str(int(key)) for key in value)})")
             else:
                 parameters.append(value)
         with connection.cursor() as cursor:
