@@ -23,15 +23,17 @@ class Like(Lookup):
     lookup_name = "mlflow_like"
     operator = "LIKE"
 
-    def _sql(self, compiler: Any, connection: Any, operator: str, pattern: str) -> tuple[str, list[Any]]:
+    def _sql(
+        self, compiler: Any, connection: Any, operator: str, pattern: str
+    ) -> tuple[str, tuple[Any, ...]]:
         left, params = self.process_lhs(compiler, connection)
-        return f"{left} {operator} %s", [*params, pattern]
+        return f"{left} {operator} %s", (*params, pattern)
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """PostgreSQL: backslash escapes there, so it is doubled."""
         return self._sql(compiler, connection, self.operator, self.rhs.replace("\\", "\\\\"))
 
-    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """SQLite: GLOB tells cases apart."""
         return self._sql(compiler, connection, "GLOB", glob(self.rhs))
 
@@ -42,7 +44,7 @@ class ILike(Like):
     lookup_name = "mlflow_ilike"
     operator = "ILIKE"
 
-    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         """SQLite: LIKE ignores the case of ASCII letters and knows no escape."""
         return self._sql(compiler, connection, "LIKE", self.rhs)
 

@@ -1,7 +1,8 @@
-"""The protocol's stages. The portal governs environments instead; a stage here is a label of the version."""
+"""Words of the protocol. The portal governs environments; a stage is no more than a label of a version."""
 
-NONE, STAGING, PRODUCTION, ARCHIVED = "None", "Staging", "Production", "Archived"
-STAGES = (NONE, STAGING, PRODUCTION, ARCHIVED)
-ACTIVE_STAGES = (STAGING, PRODUCTION)
+from registry.states import RegistryStage
+
+STAGES = tuple(RegistryStage.values)
+ACTIVE_STAGES = (RegistryStage.STAGING.value, RegistryStage.PRODUCTION.value)
 
 PROMPT_TAG = "mlflow.prompt.is_prompt"

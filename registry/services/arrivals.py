@@ -17,8 +17,9 @@ from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.rules import refuse_if
 from registry import policies
 from registry.models import ModelVersion, RegisteredModel
-from registry.services.models import ModelFields, model_register
+from registry.services.models import model_register
 from registry.services.versions import NewVersion, VersionFields, build_version, version_enter
+from registry.states import ModelKind
 
 ARRIVED = "Registered by a pipeline"
 
@@ -74,10 +75,11 @@ def model_arrived(
     *,
     name: str,
     unit_id: int,
+    description: str = "",
+    kind: str = ModelKind.ANALYTICAL,
     tags: Mapping[str, str] | None = None,
     by: User | None,
     now: datetime,
-    **fields: Unpack[ModelFields],
 ) -> RegisteredModel:
     """Register a model of which hardly more than the name is known; registering opens the task to complete its record.
 
@@ -90,5 +92,13 @@ def model_arrived(
     unit = BusinessUnit.objects.get(pk=unit_id)
     behind = by if by is None or by.is_person else by.service_account.owner
     return model_register(
-        name=name, unit=unit, tags=tags, developer=behind, by=by, now=now, reason=ARRIVED, **fields
+        name=name,
+        unit=unit,
+        description=description,
+        kind=kind,
+        tags=tags,
+        developer=behind,
+        by=by,
+        now=now,
+        reason=ARRIVED,
     )
