@@ -9,7 +9,7 @@ from approvals.model_facts.inventory import days_since
 from approvals.model_facts.records import Records
 from mlops_portal.foundation import canonical
 from registry.models import Document, DocumentSection, MetricValue, ModelVersion, ThresholdSet, VersionDataset
-from registry.states import GRADE_ORDER, DatasetRole, SectionStatus
+from registry.states import GRADE_ORDER, DatasetRole, Grade, SectionStatus
 
 GROUP_TOLERANCE = 0.01  # without an interval, one hundredth worse than the version in production is noise
 MINIMUM, MAXIMUM = "min", "max"
@@ -47,7 +47,7 @@ def documents_of(records: Records, subject: Subject) -> list[Document]:
 
 def lowest_grade(grades: Iterable[str]) -> str:
     """Return the weakest of the grades, empty without any."""
-    return min(grades, key=GRADE_ORDER.__getitem__, default="")
+    return min(grades, key=lambda grade: GRADE_ORDER[Grade(grade)], default="")
 
 
 def metric_digest(metric: MetricValue) -> str:
@@ -68,7 +68,7 @@ def metric_name(metric: MetricValue) -> str:
 def _data_facts(links: Sequence[VersionDataset], metrics: Sequence[MetricValue]) -> dict[str, Answer]:
     training = [link.dataset for link in links if link.role == DatasetRole.TRAINING]
     tested = {link.dataset_id: link.dataset for link in links if link.role in EVALUATION_ROLES}
-    tested |= {metric.dataset_id: metric.dataset for metric in metrics if metric.dataset_id}
+    tested |= {metric.dataset.pk: metric.dataset for metric in metrics if metric.dataset}
     gaps = [] if training else ["training data"]
     gaps += [] if tested else ["test data"]
     every = {row.pk: row for row in [*training, *tested.values()]}
@@ -165,8 +165,17 @@ def _metric_facts(
         ),
         "thresholds_without_metric": tuple(missing),
         **_group_facts(subject, records, version, metrics, limits),
-        "evaluations": tuple(sorted({row.suite for row in metrics if row.suite})),
+        "evaluations": _suites(metrics),
     }
+
+
+def _suites(metrics: Sequence[MetricValue]) -> Observed:
+    evaluated = [row for row in metrics if row.suite]
+    return Observed(
+        value=tuple(sorted({row.suite for row in evaluated})),
+        grade=lowest_grade(row.grade for row in evaluated),
+        digests={f"metric:{metric_name(row)}": metric_digest(row) for row in evaluated},
+    )
 
 
 def _limit_reading(label: str, metric: MetricValue, limit: dict[str, Any], *, met: bool) -> Reading:
@@ -281,7 +290,9 @@ def _document_facts(
         "sections_approved": observed(approved),
         "sections_draft": observed(draft - approved),
         "sections_not_applicable": observed(excused),
-        "evidence_grades": tuple(sorted({row.grade for row in [*metrics, *documents]})),
+        "evidence_grades": tuple(
+            sorted({*(row.grade for row in metrics), *(row.grade for row in documents)})
+        ),
         "documents_archived": bool(documents)
         and all(row.status == SectionStatus.APPROVED for row in documents),
         **_vendor_facts(records, version, documents),
