@@ -202,6 +202,12 @@ PEOPLE: tuple[Person, ...] = (
         manager="dana",
     ),
     Person(
+        key="greta",
+        name="Greta Lindqvist",
+        title="Head of the policy office",
+        roles={"policy_publisher": EVERYWHERE},
+    ),
+    Person(
         key="jonas",
         name="Jonas Ekman",
         title="Chief risk officer, bank",

@@ -34,15 +34,16 @@ class Timeline:
         self._count += 1
         heapq.heappush(self._waiting, (max(at, self.now), self._count, life))
 
-    def run(self, on_step: Callable[[datetime], None] = lambda now: None) -> None:
-        """Live until the end."""
+    def run(self, *, before: Callable[[datetime], None], after: Callable[[], None]) -> None:
+        """Live until the end; ``before`` and ``after`` are called around every step."""
         while self._waiting and self._waiting[0][0] <= self.end:
             self.now, _, life = heapq.heappop(self._waiting)
-            on_step(self.now)
+            before(self.now)
             try:
                 self._push(next(life), life)
             except StopIteration:
-                continue
+                pass
+            after()
         self.now = self.end
         for _, _, life in self._waiting:
             life.close()
