@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.paging import bounded_count, count_text
 from registry.models import RecordTask, RegisteredModel, RiskAssessment, UnitUse
 from registry.states import ReviewState, UseState
 
@@ -16,7 +17,7 @@ def tasks(user: Any) -> Mapping[str, Any] | None:
         RecordTask.objects.visible_to(user).filter(owner=user, closed_at__isnull=True).select_related("model")
     )
     found = list(rows.order_by("due_on", "pk")[:SHOWN])
-    return {"tasks": found} if found else None
+    return {"tasks": found, "count": count_text(bounded_count(rows), "task", "tasks")} if found else None
 
 
 def proposals(user: Any) -> Mapping[str, Any] | None:

@@ -48,7 +48,10 @@ class ModelTable(Table):
         "Governance", cell=_state(tones.GOVERNANCE, "governance"), export=_label("governance")
     )
     adoption_stage = Column(
-        "Adoption", cell=lambda value, row: row.get_adoption_stage_display(), export=_label("adoption_stage")
+        "Adoption",
+        shown=False,
+        cell=lambda value, row: row.get_adoption_stage_display(),
+        export=_label("adoption_stage"),
     )
     use_case = Column(
         "Use case",
@@ -61,7 +64,7 @@ class ModelTable(Table):
     next_review = Column(
         "Next review", accessor="next_review_on", sort="review_order", cell=cells.empty_as("not set")
     )
-    updated = Column("Changed", accessor="updated_at", sort="updated_at", cell=cells.when)
+    updated = Column("Changed", shown=False, accessor="updated_at", sort="updated_at", cell=cells.when)
     vendor = Column("Vendor", shown=False)
     eu_ai_class = Column(
         "EU AI Act",

@@ -42,7 +42,7 @@ def pill(tone: str, label: Any, glyph: str = "") -> SafeString:
 def tier(number: int | None) -> SafeString:
     """Show a risk tier by weight, not by hue."""
     if number is None:
-        return mark_safe('<span class="muted">no tier</span>')
+        return mark_safe('<span class="muted nowrap">no tier</span>')
     bars = format_html_join(
         "",
         '<rect x="{}" y="{}" width="2.500" height="{}" rx=".6"{}/>',
