@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
+from django.db.models import Q
+
 from approvals import model_facts
 from approvals.dossier_content import dossier_of, subject_of
 from approvals.dossier_format import Dossier
@@ -66,7 +68,7 @@ class Evaluation:
     def groups_worse(self) -> tuple[str, ...]:
         """Groups that got worse or miss their limit."""
         found = self.observations.get("groups_worse")
-        return tuple(found.value) if found and isinstance(found.value, tuple) else ()
+        return tuple(map(str, found.value)) if found and isinstance(found.value, tuple) else ()
 
     @property
     def document_score(self) -> float | None:
@@ -115,7 +117,7 @@ def live_waivers(change: ChangeRequest, at: datetime) -> dict[str, Waiver]:
     if change.version_id is None:
         rows = rows.filter(change=change)
     else:
-        rows = rows.filter(version_id=change.version_id, change__environment_id=change.environment_id)
+        rows = rows.filter(Q(change__environment_id=change.environment_id), version_id=change.version_id)
     return {row.gate: row for row in rows.order_by("valid_until", "pk")}
 
 

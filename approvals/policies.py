@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from approvals.duties import DutyRecords, duty_of
 from approvals.evaluation import Evaluation
 from approvals.model_facts.inventory import alternatives_described
@@ -148,7 +150,7 @@ def _environment_blockers(change: ChangeRequest) -> list[Blocker]:
 
 def _deployment(change: ChangeRequest, state: DeploymentState) -> Deployment | None:
     rows = Deployment.objects.filter(
-        model_id=change.model_id, environment_id=change.environment_id, state=state
+        Q(environment_id=change.environment_id), model_id=change.model_id, state=state
     )
     return rows.select_related("version").order_by("-started_at", "-pk").first()
 
@@ -161,7 +163,7 @@ def _already_there(change: ChangeRequest, live: Deployment | None) -> list[Block
 
 def _never_ran(change: ChangeRequest) -> list[Blocker]:
     ran = Deployment.objects.filter(version_id=change.version_id).exclude(
-        environment_id=change.environment_id
+        Q(environment_id=change.environment_id)
     )
     if ran.filter(
         state__in=[DeploymentState.LIVE, DeploymentState.SUPERSEDED, DeploymentState.STOPPED]

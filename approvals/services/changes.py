@@ -21,6 +21,10 @@ from registry.models import Deployment, Environment, ModelVersion, RegisteredMod
 from registry.states import DeploymentState
 
 EDITABLE_STATES = frozenset({ChangeState.DRAFT, ChangeState.CHANGES_REQUESTED})
+MAX_TEXT, MAX_BAKE_HOURS = 50_000, 24 * 90
+TEXTS = (
+    "title", "purpose", "scope", "impact", "risk", "incident", "rollback_plan", "rollback_triggers", "what_changed",
+)  # fmt: skip
 KEEPS_WAY_BACK = policies.RELEASE_KINDS | {ChangeKind.CONFIGURATION, ChangeKind.RESUME}
 RELATED = (
     "model", "model__owner", "model__developer", "model__validator", "unit", "version", "version__registered_by",
@@ -168,13 +172,31 @@ def _check(model: RegisteredModel, version: ModelVersion | None, fields: ChangeF
     starts, ends = fields.get("window_starts_at"), fields.get("window_ends_at")
     if starts and ends and ends <= starts:
         raise invalid("window_ends_at", "The window ends before it starts.")
+    _check_shapes(fields)
     shares = [step.get("percent") for step in fields.get("traffic_plan") or []]
-    if shares and (
-        any(not isinstance(share, int) for share in shares)
-        or sorted(set(shares)) != shares
-        or shares[-1] != 100
-    ):
+    whole = [share for share in shares if isinstance(share, int) and not isinstance(share, bool)]
+    if shares and (whole != shares or sorted(set(whole)) != whole or whole[0] < 1 or whole[-1] != 100):
         raise invalid("traffic_plan", "The shares of the traffic rise and end at 100.")
+
+
+def _check_shapes(fields: ChangeFields) -> None:
+    """Refuse what is not shaped as it is read later, before anything is written."""
+    for name in ("traffic_plan", "alternatives"):
+        rows = fields.get(name)
+        if rows is not None and not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+            raise invalid(name, "Give a list of entries, each with named values.")
+    if not isinstance(fields.get("configuration", {}), dict):
+        raise invalid("configuration", "Give what changes by name.")
+    if not 0 <= fields.get("bake_hours", 0) <= MAX_BAKE_HOURS:
+        raise invalid("bake_hours", f"The bake time is 0 to {MAX_BAKE_HOURS} hours.")
+    for name in TEXTS:
+        text = fields.get(name, "")
+        if not isinstance(text, str) or len(text) > MAX_TEXT or "\x00" in text:
+            raise invalid(name, f"Give a text of at most {MAX_TEXT:,} characters.")
+    if len(fields.get("title", "")) > 200:
+        raise invalid("title", "A title has at most 200 characters.")
+    if len(fields.get("incident", "")) > 80:
+        raise invalid("incident", "The name of an incident has at most 80 characters.")
 
 
 def _write(change: ChangeRequest, fields: ChangeFields) -> None:

@@ -267,7 +267,7 @@ def _note_rollback(
     change: ChangeRequest, replaced: Deployment | None, *, by: User | None, now: datetime
 ) -> None:
     """The rollback is also a fact of the original request (RULES 5.3)."""
-    original = ChangeRequest.objects.filter(pk=replaced.change_id).first() if replaced else None
+    original = ChangeRequest.objects.filter(pk=replaced.change_id or 0).first() if replaced else None
     tell("rolled_back", original or change, by=by, now=now, by_change=change.code)
     if original is not None and original.state in (ChangeState.VERIFYING, ChangeState.EXECUTING):
         original = lock(ChangeRequest.objects.all(), original.pk)

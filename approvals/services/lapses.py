@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import Q
+
 from approvals import policies
 from approvals.evaluation import policy_for
 from approvals.events import tell
@@ -29,7 +31,7 @@ CLOSING_RIGHTS = (
 def is_running(change: ChangeRequest) -> bool:
     """Tell whether what this change put in place still serves."""
     serving = Deployment.objects.filter(version_id=change.version_id, state=DeploymentState.LIVE)
-    return serving.filter(environment_id=change.environment_id).exists() if change.version_id else False
+    return serving.filter(Q(environment_id=change.environment_id)).exists() if change.version_id else False
 
 
 @operation
@@ -83,7 +85,7 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
     ):
         blockers.append(Blocker("no_right", "Its owner, an approver or an operator closes a lapse."))
     if not _is_proved(lapse, change, outcome):
-        blockers.append(Blocker("no_record", _MISSING[outcome]))
+        blockers.append(Blocker("no_record", _MISSING[Lapse.Outcome(outcome)]))
     refuse_if(blockers)
     lapse.outcome, lapse.closed_at, lapse.closed_by = outcome, now, by
     save_as(lapse, by=by, now=now, reason=Lapse.Outcome(outcome).label)

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from approvals import policies
 from approvals.duties import duty_records
 from approvals.events import tell
@@ -34,7 +36,7 @@ def materiality_compute(change: ChangeRequest, policy: PolicyInForce) -> tuple[s
     if change.kind not in policies.RELEASE_KINDS or change.version is None:
         return "", []
     live = Deployment.objects.filter(
-        model_id=change.model_id, environment_id=change.environment_id, state=DeploymentState.LIVE
+        Q(environment_id=change.environment_id), model_id=change.model_id, state=DeploymentState.LIVE
     ).first()
     full = (
         Validation.objects.filter(
@@ -48,8 +50,8 @@ def materiality_compute(change: ChangeRequest, policy: PolicyInForce) -> tuple[s
     )
     facts = _facts_of(change, {change.version_id, live and live.version_id, full and full.version_id})
     since = ChangeRequest.objects.filter(
+        Q(environment_id=change.environment_id),
         model_id=change.model_id,
-        environment_id=change.environment_id,
         state=ChangeState.COMPLETED,
         materiality=Value.NOT_MATERIAL,
     )

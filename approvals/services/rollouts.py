@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from approvals.evaluation import Evaluation
 from approvals.models import ChangeRequest
 from approvals.states import ChangeKind
@@ -94,7 +96,7 @@ def rollout_finish(
 
 def _of(change: ChangeRequest, state: DeploymentState) -> Deployment:
     found = Deployment.objects.filter(
-        version_id=change.version_id, environment_id=change.environment_id, state=state
+        Q(environment_id=change.environment_id), version_id=change.version_id, state=state
     ).first()
     if found is None:
         refuse_if(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from approvals import policies
 from approvals.dossier_format import Dossier as DossierContent
@@ -86,9 +86,9 @@ def change_resubmit(*, change: ChangeRequest, by: User, now: datetime) -> Change
 def _rejected_before(change: ChangeRequest) -> ChangeRequest | None:
     """Find the rejected request that this one repeats, so that nobody forgets to name it."""
     rejected = ChangeRequest.objects.filter(
+        Q(environment_id=change.environment_id),
         model_id=change.model_id,
         kind=change.kind,
-        environment_id=change.environment_id,
         version_id=change.version_id,
         state=ChangeState.REJECTED,
     )

@@ -92,7 +92,7 @@ def execute(*, die: str) -> None:
 
     connectors.register(Deadly())
     change = ChangeRequest.objects.get()
-    print(services.execution_run(change_id=change.pk, clock=lambda: LATER))
+    sys.stdout.write(services.execution_run(change_id=change.pk, clock=lambda: LATER))
 
 
 def report() -> None:
@@ -106,7 +106,7 @@ def report() -> None:
         deployments=Deployment.objects.count(),
         steps=list(ExecutionStep.objects.order_by("attempt").values_list("state", flat=True)),
     )
-    print(vars(seen))
+    sys.stdout.write(str(vars(seen)))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ import pytest
 
 from approvals import services
 from approvals.models import ChangeRequest, Decision, GateResult
-from mlops_portal.foundation.people.models import User
-from registry.models import Alias, Deployment, Environment, ModelVersion
+from registry.models import Alias, Deployment
 from tests.factories import approvals as make
 
 
