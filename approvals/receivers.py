@@ -52,5 +52,12 @@ def at_end_of_act(act: Act) -> None:
     changes = ChangeRequest.objects.filter(
         model_id__in={model_id for model_id, _ in touched}, state__in=REFRESHABLE
     )
-    for pk, unit_id in changes.values_list("pk", "unit_id"):
-        jobs.start(kind=REFRESH_JOB, by=None, params={"change_id": pk}, now=now, unit_id=unit_id)
+    open_changes = dict(changes.values_list("pk", "unit_id"))
+    if not open_changes:
+        return
+    # A comparison that still waits will see this change, too.
+    queued = jobs.Job.objects.filter(kind=REFRESH_JOB, state=jobs.JobState.QUEUED)
+    waiting = set(queued.values_list("params__change_id", flat=True))
+    for pk, unit_id in open_changes.items():
+        if pk not in waiting:
+            jobs.start(kind=REFRESH_JOB, by=None, params={"change_id": pk}, now=now, unit_id=unit_id)

@@ -293,8 +293,6 @@ def _document_facts(
         "evidence_grades": tuple(
             sorted({*(row.grade for row in metrics), *(row.grade for row in documents)})
         ),
-        "documents_archived": bool(documents)
-        and all(row.status == SectionStatus.APPROVED for row in documents),
         **_vendor_facts(records, version, documents),
     }
 

@@ -17,6 +17,7 @@ def operation_facts(subject: Subject, records: Records) -> dict[str, Answer]:
     ]
     return {
         "environments_serving": tuple(sorted({row.environment.name for row in serving})),
+        "documents_archived": subject.model_id not in records.unarchived,
         "monitoring_dimensions": _monitoring(records.plans.get(subject.model_id)),
         "dependents_incompatible": _incompatible(subject, records),
         **_way_back(subject, records),

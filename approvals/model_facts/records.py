@@ -29,7 +29,7 @@ from registry.models import (
     UnitUse,
     VersionDataset,
 )
-from registry.states import DeploymentKind, DeploymentState, ReviewState, UseState
+from registry.states import DeploymentKind, DeploymentState, ReviewState, SectionStatus, UseState
 
 M = TypeVar("M", bound=Model)
 
@@ -56,6 +56,7 @@ class Records:
     plans: dict[int, MonitoringPlan] = field(default_factory=dict)
     limits: dict[int, list[ThresholdSet]] = field(default_factory=dict)  # locked ones, newest first
     documents: dict[int, list[Document]] = field(default_factory=dict)
+    unarchived: set[int] = field(default_factory=set)  # models with a document that is not approved
     sections: dict[int, list[DocumentSection]] = field(default_factory=dict)  # by document
     metrics: dict[int, list[MetricValue]] = field(default_factory=dict)
     data: dict[int, list[VersionDataset]] = field(default_factory=dict)
@@ -188,6 +189,8 @@ def _load_version_rows(records: Records, version_ids: set[int]) -> None:
         version_id__in=version_ids
     ) | Document.objects.filter(model_id__in=records.models, version__isnull=True)
     records.documents = _grouped(documents.select_related("file").order_by("kind", "title", "pk"), "model_id")
+    unfinished = Document.objects.filter(model_id__in=records.models).exclude(status=SectionStatus.APPROVED)
+    records.unarchived = set(unfinished.order_by().values_list("model_id", flat=True).distinct())
     ids = [row.pk for rows in records.documents.values() for row in rows]
     records.sections = _grouped(
         DocumentSection.objects.filter(document_id__in=ids).defer("text").order_by("key"), "document_id"

@@ -10,11 +10,14 @@ from approvals.connectors import ConnectorFailed, Outcome, Result
 from approvals.connectors.registry_alias import RegistryAlias
 from approvals.models import ChangeRequest, Execution, ExecutionStep, Lapse
 from approvals.services import executions, upkeep
+from mlops_portal.foundation.errors import NotAllowed
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
+from mlops_portal.foundation.work.models import Job
 from registry.models import Alias, Consumer, Deployment, MetricValue, ModelVersion, RegisteredModel
 from registry.services.aliases import alias_set
+from registry.services.models import model_update
 from tests.factories import approvals as make
 
 
@@ -411,3 +414,99 @@ def test_an_overdue_condition_of_what_runs_opens_one_lapse(
     assert upkeep.conditions_lapse(now=late) == 1
     assert upkeep.conditions_lapse(now=late) == 0
     assert Lapse.objects.get().owner == release_cast.owner
+
+
+def test_a_suspended_model_without_consumers_is_retired(
+    running: ChangeRequest, release_cast: make.Cast, run_jobs: Callable[[datetime], None], now: datetime
+) -> None:
+    at = now + timedelta(days=1)
+    draft = {
+        "model": running.model,
+        "kind": "retire",
+        "purpose": "Replaced by another.",
+        "by": release_cast.developer,
+    }
+    early = services.change_draft(**draft, now=at)
+    early = services.change_submit(change=early, by=release_cast.developer, now=at)
+    assert [row.gate for row in early.gate_results.filter(outcome="fail")] == ["DEP-01"]
+    services.change_withdraw(change=early, reason="It still serves", by=release_cast.developer, now=at)
+    services.suspend(
+        deployment=Deployment.objects.get(change_id=running.pk), reason="To be retired.", password=make.PASSWORD,
+        code=make.fresh_code(release_cast.operator), by=release_cast.operator, now=at,
+    )  # fmt: skip
+    run_jobs(at + timedelta(minutes=1))
+    later = at + timedelta(hours=1)
+    change = services.change_draft(**draft, now=later)
+    change = services.change_submit(change=change, by=release_cast.developer, now=later)
+    change = make.approve_by(change, [release_cast.owner, release_cast.risk_officer], now=later)
+    put_in_place(change, release_cast, run_jobs, later + timedelta(hours=1))
+    assert change.state == "completed", change.headline
+    assert RegisteredModel.objects.get(pk=change.model_id).lifecycle_state == "retired"
+    assert Deployment.objects.get(change_id=running.pk).state == "stopped"
+
+
+def test_a_changed_configuration_is_a_deployment_of_its_own_kind(
+    second: ChangeRequest, release_cast: make.Cast, run_jobs: Callable[[datetime], None], now: datetime
+) -> None:
+    at = now + timedelta(days=3)
+    change = release(
+        second.version,
+        second.environment,
+        release_cast,
+        at=at,
+        kind="configuration",
+        configuration={"cut_off": [0.5, 0.6]},
+    )
+    assert change.rollback_target == second.rollback_target
+    put_in_place(change, release_cast, run_jobs, at + timedelta(hours=1))
+    deployment = Deployment.objects.get(change_id=change.pk)
+    assert (deployment.kind, deployment.state) == ("config", "live")
+
+
+def test_a_promotion_needs_a_version_that_ran_elsewhere(
+    running: ChangeRequest,
+    retail: BusinessUnit,
+    release_cast: make.Cast,
+    run_jobs: Callable[[datetime], None],
+    now: datetime,
+) -> None:
+    other = make.production(retail, now=now, name="prod-us", connector="manual")
+    at = now + timedelta(days=1)
+    change = release(running.version, other, release_cast, at=at, kind="promote")
+    services.change_execute_now(change=change, by=release_cast.operator, now=at + timedelta(hours=1))
+    assert Execution.objects.get(change=change).state == "waiting"
+
+
+def test_only_operators_start_changes(
+    small: ModelVersion, prod: object, release_cast: make.Cast, now: datetime
+) -> None:
+    change = release(small, prod, release_cast, at=now)
+    with pytest.raises(NotAllowed):
+        services.change_execute_now(change=change, by=release_cast.developer, now=now)
+
+
+def test_a_start_whose_job_was_lost_is_queued_again(
+    small: ModelVersion,
+    prod: object,
+    release_cast: make.Cast,
+    run_jobs: Callable[[datetime], None],
+    now: datetime,
+) -> None:
+    change = release(small, prod, release_cast, at=now)
+    at = now + timedelta(hours=1)
+    services.change_execute_now(change=change, by=release_cast.operator, now=at)
+    assert upkeep.starts_catch_up(now=at + timedelta(minutes=20)) == 0  # its job waits
+    Job.objects.filter(kind=executions.EXECUTE_JOB).delete()
+    assert upkeep.starts_catch_up(now=at + timedelta(minutes=20)) == 1
+    run_jobs(at + timedelta(minutes=21))
+    assert Execution.objects.get(change=change).state == "succeeded"
+
+
+def test_two_edits_queue_one_comparison(
+    small: ModelVersion, prod: object, release_cast: make.Cast, now: datetime
+) -> None:
+    make.submitted(small, prod, by=release_cast.developer, now=now)
+    for limitations in ("Not for minors.", "Not for minors and companies."):
+        model = RegisteredModel.objects.get(pk=small.model_id)
+        model_update(model=model, limitations=limitations, by=release_cast.owner, now=now)
+    assert Job.objects.filter(kind="approvals.refresh").count() == 1

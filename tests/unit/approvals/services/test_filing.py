@@ -11,6 +11,7 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
 from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
+from registry.services.models import model_update
 from tests.factories import approvals as make
 
 
@@ -149,8 +150,6 @@ def test_what_only_ages_voids_nothing(filed: ChangeRequest, olga: User, now: dat
 def test_an_edit_through_the_registry_queues_a_comparison(
     filed: ChangeRequest, ada: User, olga: User, run_jobs: object, now: datetime
 ) -> None:
-    from registry.services.models import model_update
-
     make.decide(filed, olga, now=now)
     model_update(
         model=RegisteredModel.objects.get(pk=filed.model_id), limitations="Not for minors.", by=olga, now=now
