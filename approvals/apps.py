@@ -10,7 +10,7 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
-        from approvals import connectors, model_facts, receivers, registry_answers, tasks
+        from approvals import connectors, model_facts, panels, receivers, registry_answers, tasks
         from approvals.connectors.manual import Manual
         from approvals.connectors.portal_record import PortalRecord
         from approvals.connectors.registry_alias import RegistryAlias
@@ -25,5 +25,6 @@ class ApprovalsConfig(AppConfig):
             connectors.register(connector)
         tasks.declare()
         registry_answers.register()
+        panels.register()
         domain_event.connect(receivers.on_event, dispatch_uid="approvals.refresh")
         on_flush(receivers.at_end_of_act)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Prefetch, Q
@@ -314,6 +313,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "blocking_total": sum(row.result.is_blocking for row in rows),
         "champion": champion,
         "comparison": comparison,
+        "groups_of_changes": groups_of_changes(comparison),
         "evidence": evidence,
         "documents": documents_for(change),
         "conditions": list(
@@ -350,9 +350,23 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "log": log_of(change, stages=stages, comments=comments, dossiers=dossiers, waivers=waivers),
         "comments_count": len(comments),
         "void": [one for stage in stages for one in stage.given if one.voided_at],
-        "standing": [one for stage in stages for one in stage.given if not one.voided_at],
+        "standing_decisions": [one for stage in stages for one in stage.given if not one.voided_at],
         "reading": DossierReading.objects.filter(change=change, reader=user).first(),
     }
+
+
+def groups_of_changes(comparison: Comparison | None) -> list[tuple[str, list[Any]]]:
+    """Return what differs under the heads of one table."""
+    if comparison is None:
+        return []
+    return [
+        ("Registered facts", comparison.facts),
+        ("Parameters", comparison.parameters),
+        ("Features", comparison.features),
+        ("Data", [*comparison.datasets, *comparison.pipelines]),
+        ("Guardrails", comparison.guardrails),
+        ("Documents", comparison.documents),
+    ]
 
 
 def _fallback(change: ChangeRequest, limits: ThresholdSet | None) -> list[Mapping[str, Any]]:

@@ -73,6 +73,11 @@ def size(value: int | None) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
 
 
+def spaced(name: Any) -> str:
+    """Write a name of the code as words: `risk_officer` becomes `risk officer`."""
+    return str(name).replace("_", " ")
+
+
 def name_of(person: Any) -> str:
     """Name a person or account; nobody is the portal itself."""
     if person is None:

@@ -1,0 +1,98 @@
+"""Filters of the lists of approvals."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from approvals.models import ChangeRequest, Stage
+from approvals.states import ChangeKind, ChangeState
+from mlops_portal.foundation.people.models import BusinessUnit
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
+from registry.states import Tier
+
+TIERS = [(value, f"Tier {value}") for value in Tier.values]
+EVIDENCE = [("complete", "Complete"), ("blocked", "A gate blocks"), ("none", "Gates have not run")]
+DUE = [("overdue", "Overdue"), ("1", "Within a day"), ("7", "Within 7 days")]
+NUMBER = re.compile(r"^(?:cr-?)?(\d{1,12})$", re.IGNORECASE)
+
+
+def units_of(request: HttpRequest) -> list[tuple[int, str]]:
+    """Offer the units whose requests the reader sees."""
+    units = rights_of(request.user).units("approvals.view")
+    return list(BusinessUnit.objects.filter(pk__in=units).order_by("name").values_list("pk", "name"))
+
+
+class RequestSearch(SearchFilter):
+    """Words in model, title or person; a number finds its request."""
+
+    def __init__(self, prefix: str = "", **kwargs: Any) -> None:
+        self.prefix = prefix
+        fields = [f"{prefix}{name}" for name in ("title", "model__name", "model__title", "requester__name")]
+        super().__init__(fields, label="Model, request or person", **kwargs)
+
+    def filter(self, qs: QuerySet, value: str) -> QuerySet:
+        """Narrow by number, else by words."""
+        match = NUMBER.match((value or "").strip())
+        if match is None:
+            return super().filter(qs, value)
+        key = f"{self.prefix.removesuffix('__')}_id" if self.prefix else "pk"
+        return qs.filter(Q(**{key: int(match.group(1))}))
+
+
+def by_evidence(queryset: QuerySet, value: str, prefix: str = "") -> QuerySet:
+    """Narrow by what the gates say."""
+    if value == "none":
+        return queryset.filter(**{f"{prefix}gates_at__isnull": True})
+    queryset = queryset.filter(**{f"{prefix}gates_at__isnull": False})
+    found = {f"{prefix}gates_failed__gt": 0}
+    return queryset.filter(**found) if value == "blocked" else queryset.exclude(**found)
+
+
+class InboxFilters(Filters):
+    """Facets of the approvals queues."""
+
+    q = RequestSearch("change__")
+    tier = ChoiceFacet("Tier", choices=TIERS, field_name="change__decided_tier")
+    unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
+    kind = ChoiceFacet("Change", choices=ChangeKind.choices, field_name="change__kind")
+    evidence = OneOfFacet("Evidence", choices=EVIDENCE[:2], method="filter_evidence")
+    due = OneOfFacet("Due", choices=DUE, method="filter_due")
+
+    class Meta:
+        model = Stage
+        fields: list[str] = []
+
+    def filter_evidence(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        """Complete or blocked."""
+        return by_evidence(queryset, value, "change__")
+
+    def filter_due(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        """Overdue, or due within days."""
+        now = timezone.now()
+        if value == "overdue":
+            return queryset.filter(due_at__lt=now)
+        return queryset.filter(due_at__lt=now + timedelta(days=int(value)))
+
+
+class ChangeFilters(Filters):
+    """Facets of the list of requests."""
+
+    q = RequestSearch()
+    state = ChoiceFacet("State", choices=ChangeState.choices)
+    tier = ChoiceFacet("Tier", choices=TIERS, field_name="decided_tier")
+    unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
+    kind = ChoiceFacet("Change", choices=ChangeKind.choices)
+    evidence = OneOfFacet("Evidence", choices=EVIDENCE, method="filter_evidence")
+
+    class Meta:
+        model = ChangeRequest
+        fields: list[str] = []
+
+    def filter_evidence(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        """Complete, blocked, or not run."""
+        return by_evidence(queryset, value)

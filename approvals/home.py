@@ -1,0 +1,70 @@
+"""What approvals put on a person's home page, and what they offer to search."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.utils import timezone
+
+from approvals import tones
+from approvals.models import ChangeRequest
+from approvals.queries import inbox_page, panel_reads
+from approvals.states import ChangeState
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.search import Hit
+
+SHOWN = 8
+
+
+def decisions(user: Any) -> Mapping[str, Any] | None:
+    """Requests, waivers, conditions and lapses that wait for this person."""
+    now = timezone.now()
+    rows = (
+        inbox_page.queue_rows(inbox_page.at_my_stage(user), user, now=now)[:SHOWN] if _decides(user) else []
+    )
+    found = {
+        "rows": rows,
+        "waivers": list(inbox_page.waivers_to_decide(user).order_by("requested_at", "pk")[:SHOWN]),
+        "conditions": list(inbox_page.conditions_to_verify(user).order_by("due_on", "pk")[:SHOWN]),
+        "lapses": list(inbox_page.open_lapses_of(user).order_by("due_at", "pk")[:SHOWN]),
+        "today": now.date(),
+    }
+    waits = any(found[name] for name in ("rows", "waivers", "conditions", "lapses"))
+    return found if waits else None
+
+
+def _decides(user: Any) -> bool:
+    rights = rights_of(user)
+    return any(rights.has(right) for right in inbox_page.STAGE_RIGHTS)
+
+
+def own(user: Any) -> Mapping[str, Any] | None:
+    """Requests of this person that are on their way."""
+    rows = ChangeRequest.objects.visible_to(user).open().filter(requester=user).select_related("model")
+    found = list(rows.order_by("-updated_at", "-pk")[:SHOWN])
+    return {"changes": found, "tones": tones, "title": "Your requests", "key": "own"} if found else None
+
+
+def to_start(user: Any) -> Mapping[str, Any] | None:
+    """Approved changes that an operator starts or settles."""
+    rows = ChangeRequest.objects.visible_to(user, "approvals.execute").filter(
+        state__in=[ChangeState.APPROVED, ChangeState.SCHEDULED, ChangeState.EXECUTING]
+    )
+    found = list(rows.select_related("model", "environment").order_by("expires_at", "pk")[:SHOWN])
+    return (
+        {"changes": found, "tones": tones, "title": "Approved changes to carry out", "key": "start"}
+        if found
+        else None
+    )
+
+
+def find(user: Any, text: str, limit: int) -> Sequence[Hit]:
+    """Find requests by number or title."""
+    return [
+        Hit(
+            f"{change.code} {change.title}",
+            change.get_absolute_url(),
+            f"{change.get_state_display()}, {change.unit}",
+            "inbox",
+        )
+        for change in panel_reads.search_requests(user, text, limit)
+    ]

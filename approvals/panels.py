@@ -1,0 +1,103 @@
+"""Where approvals appear outside of their own pages: navigation, the registry's pages, home, search."""
+
+from typing import Any
+
+from approvals import home as sections
+from approvals.queries.inbox_page import STAGE_RIGHTS, waiting_count
+from mlops_portal.foundation.web import home, navigation, panels, search
+from registry.states import DeploymentState, LifecycleState
+
+MODEL, VERSION, DEPLOYMENT = "registry.RegisteredModel", "registry.ModelVersion", "registry.Deployment"
+
+
+def _is_live(deployment: Any) -> bool:
+    return deployment.state == DeploymentState.LIVE
+
+
+def _is_suspended(deployment: Any) -> bool:
+    return deployment.state == DeploymentState.SUSPENDED
+
+
+def _in_use(model: Any) -> bool:
+    return model.lifecycle_state != LifecycleState.RETIRED
+
+
+def register() -> None:
+    """Offer everything; a right hides what a person can never use."""
+    item = navigation.NavItem
+    navigation.register(
+        item("Work", "Approvals", "inbox", "approvals:inbox", STAGE_RIGHTS, 10, waiting_count)
+    )
+    navigation.register(item("Work", "My requests", "request", "approvals:mine", "approvals.request", 20))
+    navigation.register(item("Work", "All requests", "chat", "approvals:change-list", "approvals.view", 30))
+    navigation.register(item("Oversight", "Policies", "policy", "approvals:policies", "approvals.view", 30))
+    for panel in _panels():
+        panels.register(panel)
+    view = "approvals.view"
+    for section in (
+        home.Section("approvals.decisions", "approvals/home/decisions.html", sections.decisions, view, 10),
+        home.Section(
+            "approvals.to_start", "approvals/home/changes.html", sections.to_start, "approvals.execute", 15
+        ),
+        home.Section("approvals.own", "approvals/home/changes.html", sections.own, "approvals.request", 25),
+    ):
+        home.register(section)
+    search.register(search.Source("change", "Change requests", sections.find, view, 20))
+
+
+def _panels() -> list[panels.Panel]:
+    panel, see, ask, back = panels.Panel, "approvals.view", "approvals.request", "approvals.rollback"
+    return [
+        panel(MODEL, "changes", "Change requests", "approvals:model-panel", see, 10),
+        panel(VERSION, "changes", "Change requests", "approvals:version-panel", see, 10),
+        panel(MODEL, "changes-tab", "Change requests", "approvals:model-changes", see, 10, "tab"),
+        panel(MODEL, "validations-tab", "Validations", "approvals:model-validations", see, 20, "tab"),
+        panel(
+            MODEL,
+            "request",
+            "Request a change",
+            "approvals:model-request",
+            ask,
+            10,
+            "action",
+            icon="request",
+            is_primary=True,
+        ),
+        panel(MODEL, "retire", "Ask to retire", "approvals:retire", ask, 90, "action", _in_use),
+        panel(
+            VERSION,
+            "request",
+            "Request a change",
+            "approvals:version-request",
+            ask,
+            10,
+            "action",
+            icon="request",
+            is_primary=True,
+        ),
+        panel(
+            VERSION,
+            "validate",
+            "Validate",
+            "approvals:validation-open",
+            "approvals.validate",
+            20,
+            "action",
+            icon="check",
+        ),
+        panel(
+            DEPLOYMENT, "roll-back", "Roll back", "approvals:roll-back", back, 10, "action", _is_live, "undo"
+        ),
+        panel(
+            DEPLOYMENT,
+            "resume",
+            "Ask to resume",
+            "approvals:resume",
+            ask,
+            10,
+            "action",
+            _is_suspended,
+            "request",
+        ),
+        panel(DEPLOYMENT, "suspend", "Suspend", "approvals:suspend", back, 20, "action", _is_live, "lock"),
+    ]

@@ -1,0 +1,44 @@
+"""Validations of a model, and everything about one of them."""
+
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from approvals.models import Challenge, Validation
+from approvals.policy_in_force import PolicyInForce
+from mlops_portal.foundation.people.models import User
+from registry.models import RegisteredModel
+
+
+def validations_of(model: RegisteredModel, user: User) -> "QuerySet[Validation]":
+    """Return the validations of a model, newest first, with what is open in each."""
+    return (
+        Validation.objects.visible_to(user)
+        .filter(model=model)
+        .select_related("version__model", "validator", "model")
+        .annotate(
+            findings_open=Count("findings", filter=Q(findings__closed_at__isnull=True), distinct=True),
+            challenges_open=Count(
+                "challenges", filter=~Q(challenges__state=Challenge.State.ACCEPTED), distinct=True
+            ),
+        )
+        .order_by("-opened_at", "-pk")
+    )
+
+
+def read(validation: Validation, policy: PolicyInForce | None) -> dict[str, Any]:
+    """Return components with what the policy asks for, challenges, findings, baseline."""
+    tier = validation.model.tier or 1
+    required = policy.document.validation_components[tier] if policy else ()
+    covered = set(validation.components)
+    return {
+        "components": [
+            (label, name in covered, name in required) for name, label in Validation.Component.choices
+        ],
+        "challenges": list(validation.challenges.select_related("answered_by").order_by("number")),
+        "findings": list(
+            validation.findings.select_related("owner", "closed_by").order_by("closed_at", "due_on", "pk")
+        ),
+        "baseline": sorted(validation.baseline.items()),
+        "tier": tier,
+    }

@@ -1,0 +1,69 @@
+"""Signing several requests at once: tier 4 only, evidence complete, each over its own digest (RULES 4.9)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from approvals.events import event_of
+from approvals.models import ChangeRequest, Decision, Stage
+from approvals.services.decisions import WantedDecision, decision_write
+from approvals.services.signing import prove
+from approvals.states import Verdict
+from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.rules import Blocker, RuleViolation, refuse_if
+
+LOWEST_TIER = 4
+
+
+def together_blockers(change: ChangeRequest) -> list[Blocker]:
+    """Why a request is signed on its own."""
+    if change.decided_tier != LOWEST_TIER:
+        return [Blocker("tier", f"{change.code} is tier {change.decided_tier}: it is signed on its own.")]
+    if change.gates_failed or change.gates_at is None or change.gates_waived:
+        return [
+            Blocker("evidence", f"The evidence of {change.code} is not complete: it is signed on its own.")
+        ]
+    return []
+
+
+def decisions_sign_together(
+    *, stages: Sequence[tuple[Stage, str]], rationale: str, password: str, code: str, by: User, now: datetime
+) -> list[Decision]:
+    """Approve each request at its stage over the dossier digest that was read; all of them or none.
+
+    Raises:
+        DossierChanged: the content of one is not what was read.
+        RuleViolation: one of them may not be signed like this.
+    """
+    changes = {
+        change.pk: change
+        for change in ChangeRequest.objects.filter(pk__in=[stage.change_id for stage, _ in stages])
+    }
+    for change in changes.values():
+        require(by, "approvals.view", unit_id=change.unit_id, model_id=change.model_id)
+    if not changes:
+        refuse_if([Blocker("nothing", "Select at least one request.")])
+    first = changes[stages[0][0].change_id]
+    try:
+        refuse_if([blocker for change in changes.values() for blocker in together_blockers(change)])
+        prove(by, password=password, code=code, subject=first, now=now)
+        return _write_all(stages=stages, rationale=rationale, by=by, now=now)
+    except RuleViolation as refusal:
+        codes = [blocker.code for blocker in refusal.blockers]
+        refusal.evidence = event_of(
+            "decision_refused", first, by=by, now=now, data={"reasons": codes, "together": len(stages)}
+        )
+        raise
+
+
+@operation
+def _write_all(
+    *, stages: Sequence[tuple[Stage, str]], rationale: str, by: User, now: datetime
+) -> list[Decision]:
+    decisions = []
+    for stage, read_digest in sorted(stages, key=lambda pair: pair[0].change_id):
+        change = ChangeRequest.objects.select_related("unit").get(pk=stage.change_id)
+        wanted = WantedDecision(stage, Verdict.APPROVE, rationale, [], [], read_digest, by, None, now)
+        decisions.append(decision_write(change=change, wanted=wanted))
+    return decisions

@@ -1,0 +1,49 @@
+"""Tables of approvals' lists; page, CSV and XLSX read the same columns."""
+
+from typing import Any
+
+from approvals import tones
+from approvals.queries.inbox_page import evidence_of
+from mlops_portal.foundation.web import cells, marks, svg
+from mlops_portal.foundation.web.tables import Column, Table
+
+
+def _gates(value: Any, row: Any) -> Any:
+    found = evidence_of(row)
+    if row.gates_at is None:
+        return cells.absent("not run")
+    return svg.segments(found.passed, found.waived, found.warned, found.failed) + marks.NOTHING
+
+
+class ChangeTable(Table):
+    """Requests, newest first."""
+
+    default_sort = "-number"
+    number = Column("Request", header=True, link=True, sort="pk", accessor="code")
+    title = Column("What")
+    model = Column(
+        "Model", accessor="model.name", link=lambda row: row.model.get_absolute_url(), note="unit.name"
+    )
+    tier = Column("Tier", accessor="decided_tier", sort="tier_order", cell=cells.tier)
+    kind = Column(
+        "Change", cell=lambda value, row: row.get_kind_display(), export=lambda row: row.get_kind_display()
+    )
+    version = Column("Version", cell=cells.empty_as("none"), accessor="version.name")
+    environment = Column("Where", cell=cells.empty_as("wherever it runs"), accessor="environment.name")
+    state = Column(
+        "State",
+        sort="state",
+        cell=lambda value, row: marks.pill(tones.CHANGE[value], row.get_state_display()),
+        export=lambda row: row.get_state_display(),
+    )
+    headline = Column("What stands in the way", cell=cells.empty_as("nothing"))
+    gates = Column("Gates", accessor="gates_passed", cell=_gates, export=lambda row: evidence_of(row).line)
+    requester = Column("Requested by", cell=cells.person, export="requester.name", shown=False)
+    submitted = Column(
+        "Filed", accessor="submitted_at", sort="submitted_at", cell=lambda value, row: cells.when(value, row)
+    )
+    decided = Column(
+        "Decided", accessor="decided_at", cell=lambda value, row: cells.when(value, row), shown=False
+    )
+    revision = Column("Revision", accessor="dossier_number", numeric=True, shown=False)
+    digest = Column("Dossier", accessor="dossier_digest", cell=cells.digest, shown=False)

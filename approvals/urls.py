@@ -1,0 +1,85 @@
+"""Addresses of approvals."""
+
+from django.urls import path
+
+from approvals.views import (
+    duties,
+    execution,
+    filing,
+    inbox,
+    on_registry,
+    policies,
+    review,
+    signing,
+    together,
+    validations,
+)
+
+app_name = "approvals"
+urlpatterns = [
+    path("approvals/", inbox.Inbox.as_view(), name="inbox"),
+    path("approvals/mine/", filing.MyChanges.as_view(), name="mine"),
+    path("approvals/together/", together.SignTogether.as_view(), name="together"),
+    path("approvals/away/", inbox.DelegationCreate.as_view(), name="away"),
+    path("changes/", filing.ChangeList.as_view(), name="change-list"),
+    path("changes/new/", filing.NewChange.as_view(), name="new"),
+    path("changes/<int:pk>/", review.ChangeDetail.as_view(), name="change-detail"),
+    path("changes/<int:pk>/preview/", review.ChangePreview.as_view(), name="preview"),
+    path("changes/<int:pk>/edit/", filing.EditChange.as_view(), name="edit"),
+    path("changes/<int:pk>/file/", filing.FileChange.as_view(), name="file"),
+    path("changes/<int:pk>/withdraw/", filing.Withdraw.as_view(), name="withdraw"),
+    path("changes/<int:pk>/comment/", review.CommentAdd.as_view(), name="comment"),
+    path("changes/<int:pk>/read/", review.MarkRead.as_view(), name="mark-read"),
+    path("changes/<int:pk>/materiality/", review.MaterialityConfirm.as_view(), name="materiality"),
+    path("changes/<int:pk>/waiver/", duties.WaiverAsk.as_view(), name="waiver-ask"),
+    path("changes/<int:pk>/schedule/", execution.Schedule.as_view(), name="schedule"),
+    path("changes/<int:pk>/start/", execution.Start.as_view(), name="start"),
+    path("changes/<int:pk>/sign/<slug:verdict>/", signing.Sign.as_view(), name="sign"),
+    path("decisions/<int:pk>/", signing.Receipt.as_view(), name="receipt"),
+    path("decisions/<int:pk>/revoke/", signing.Revoke.as_view(), name="revoke"),
+    path("waivers/<int:pk>/", duties.WaiverDecide.as_view(), name="waiver"),
+    path("conditions/<int:pk>/verify/", duties.ConditionVerify.as_view(), name="condition"),
+    path("lapses/<int:pk>/settle/", duties.LapseClose.as_view(), name="lapse"),
+    path("executions/<int:pk>/report/", execution.ExecutionConfirm.as_view(), name="execution-confirm"),
+    path("executions/<int:pk>/abort/", execution.ExecutionAbort.as_view(), name="execution-abort"),
+    path("deployments/<int:pk>/roll-back/", execution.RollBack.as_view(), name="roll-back"),
+    path("deployments/<int:pk>/suspend/", execution.Suspend.as_view(), name="suspend"),
+    path(
+        "deployments/<int:pk>/resume/",
+        filing.RequestFor.as_view(label="deployment", kind="resume"),
+        name="resume",
+    ),
+    path("models/<int:pk>/retire/", filing.RequestFor.as_view(kind="retire"), name="retire"),
+    path("models/<int:pk>/changes/", on_registry.ModelChanges.as_view(), name="model-changes"),
+    path("models/<int:pk>/changes/panel/", on_registry.ModelPanel.as_view(), name="model-panel"),
+    path("models/<int:pk>/changes/request/", filing.RequestFor.as_view(), name="model-request"),
+    path("models/<int:pk>/validations/", validations.ModelValidations.as_view(), name="model-validations"),
+    path("versions/<int:pk>/changes/panel/", on_registry.VersionPanel.as_view(), name="version-panel"),
+    path(
+        "versions/<int:pk>/changes/request/",
+        filing.RequestFor.as_view(label="version"),
+        name="version-request",
+    ),
+    path("versions/<int:pk>/validate/", validations.ValidationOpen.as_view(), name="validation-open"),
+    path("validations/<int:pk>/", validations.ValidationDetail.as_view(), name="validation"),
+    path("validations/<int:pk>/finding/", validations.FindingRaise.as_view(), name="finding-raise"),
+    path("validations/<int:pk>/challenge/", validations.ChallengeAsk.as_view(), name="challenge-ask"),
+    path(
+        "validations/<int:pk>/conclude/", validations.ValidationConclude.as_view(), name="validation-conclude"
+    ),
+    path(
+        "validations/challenges/<int:pk>/answer/",
+        validations.ChallengeAnswer.as_view(),
+        name="challenge-answer",
+    ),
+    path(
+        "validations/challenges/<int:pk>/accept/",
+        validations.ChallengeAccept.as_view(),
+        name="challenge-accept",
+    ),
+    path("validations/findings/<int:pk>/close/", validations.FindingClose.as_view(), name="finding-close"),
+    path("policies/", policies.PolicyList.as_view(), name="policies"),
+    path("policies/draft/", policies.RevisionDraft.as_view(), name="policy-draft"),
+    path("policies/<int:pk>/", policies.RevisionDetail.as_view(), name="policy"),
+    path("policies/<int:pk>/publish/", policies.RevisionPublish.as_view(), name="policy-publish"),
+]

@@ -1,0 +1,1 @@
+"""Pages of approvals, one module for each kind of act."""

@@ -1,0 +1,250 @@
+"""The decision bar: what this person can do with a request now, and for each blocked button why not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from approvals import policies
+from approvals.duties import DutyRecords, duty_records, duty_warnings, eligible
+from approvals.evaluation import Evaluation, evaluate, policy_for
+from approvals.models import ChangeRequest, Execution, Stage
+from approvals.services.executions import signers_of
+from approvals.services.materiality import is_second_line
+from approvals.states import ChangeClass, ChangeState, Verdict
+from approvals.views.scope import gates_words
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.rules import Blocker
+
+LABELS = {
+    Verdict.APPROVE: ("Approve", ""),
+    Verdict.APPROVE_WITH_CONDITIONS: ("With conditions", "c"),
+    Verdict.REQUEST_CHANGES: ("Request changes", "r"),
+    Verdict.REJECT: ("Reject", "d"),
+    Verdict.RECUSE: ("Recuse myself", ""),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One button: a link to the page of the act, or blocked with its reasons."""
+
+    label: str
+    url: str
+    key: str = ""
+    blockers: Sequence[Blocker] = ()
+    opens_dialog: bool = False
+
+
+@dataclass(slots=True)
+class Bar:
+    """The bar at the foot of the page."""
+
+    tone: str
+    title: str
+    text: str = ""
+    choices: list[Choice] = field(default_factory=list)
+    stage: Stage | None = None
+    blocking: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a request stands for this person: gates as they say now, duties, who is eligible."""
+
+    stage: Stage | None = None
+    evaluation: Evaluation | None = None
+    records: DutyRecords | None = None
+    duties: list[Blocker] = field(default_factory=list)
+    warnings: list[Blocker] = field(default_factory=list)
+    people: list[User] = field(default_factory=list)
+
+    @property
+    def moved(self) -> bool:
+        """Tell whether the records differ from what was filed."""
+        change = self.records.change if self.records else None
+        return bool(change and self.evaluation and self.evaluation.dossier.digest != change.dossier_digest)
+
+
+def standing_of(change: ChangeRequest, *, user: User, now: datetime) -> Standing:
+    """Ask gates and duties for a request in review; nothing to ask otherwise."""
+    if change.state != ChangeState.IN_REVIEW:
+        return Standing()
+    stage = change.stages.filter(state=Stage.State.CURRENT).select_related("unit", "returns_to").first()
+    policy = policy_for(change, now)
+    if stage is None or policy is None:
+        return Standing(stage)
+    records = duty_records(change, now=now)
+    evaluation = evaluate(change, at=now, policy=policy)
+    duties = policies.decision_blockers(
+        change, stage, by=user, records=records, verdict=Verdict.REJECT, evaluation=None, now=now
+    )
+    return Standing(
+        stage, evaluation, records, duties, duty_warnings(user, records), eligible(stage, records, now=now)
+    )
+
+
+def bar_for(change: ChangeRequest, standing: Standing, *, user: User, now: datetime) -> Bar | None:
+    """Return what this person can do now; None when their role has nothing to do with the request."""
+    match change.state:
+        case ChangeState.IN_REVIEW:
+            return _review_bar(change, standing, user, now)
+        case ChangeState.DRAFT | ChangeState.CHANGES_REQUESTED:
+            return _requester_bar(change, user)
+        case ChangeState.APPROVED | ChangeState.SCHEDULED:
+            return _operator_bar(change, user, now)
+        case ChangeState.EXECUTING | ChangeState.VERIFYING:
+            return _execution_bar(change, user)
+    return None
+
+
+def _sign(change: ChangeRequest, verdict: Verdict) -> str:
+    return reverse("approvals:sign", args=[change.pk, verdict.value])
+
+
+def _review_bar(change: ChangeRequest, standing: Standing, user: User, now: datetime) -> Bar | None:
+    stage, evaluation = standing.stage, standing.evaluation
+    is_requester = not policies.requester_blockers(change, user)
+    if stage is None or evaluation is None or standing.records is None:
+        return None
+    holds = rights_of(user).has(stage.right, unit_id=change.unit_id, model_id=change.model_id)
+    if not holds:
+        return _withdraw_bar(change) if is_requester else None
+    blocking = [row.gate.id for row in evaluation.blocking]
+    bar = Bar("fail" if blocking else "ok", gates_words(blocking), stage=stage, blocking=blocking)
+    if blocking:
+        bar.title += f": {', '.join(blocking[:3])}{' and more' if len(blocking) > 3 else ''}"
+        bar.text = _way_out(evaluation)
+    if standing.duties:
+        bar.text = " ".join(blocker.message for blocker in standing.duties)
+    elif not blocking:
+        bar.text = (
+            "Every way is open."
+            if not change.gates_waived
+            else "Evidence rests on a waiver: you sign “accept risk”."
+        )
+    positive = policies.decision_blockers(
+        change,
+        stage,
+        by=user,
+        records=standing.records,
+        verdict=Verdict.APPROVE,
+        evaluation=evaluation,
+        now=now,
+    )
+    if is_second_line(user, change):
+        positive = [blocker for blocker in positive if blocker.code != "materiality"]
+    if not standing.duties and positive and not blocking:
+        bar.text = " ".join(blocker.message for blocker in positive)
+    bar.choices = [
+        _choice(change, verdict, positive) for verdict in (Verdict.APPROVE, Verdict.APPROVE_WITH_CONDITIONS)
+    ]
+    if blocking:
+        bar.choices.append(Choice("Ask for a waiver", reverse("approvals:waiver-ask", args=[change.pk]), "w"))
+    bar.choices += [
+        _choice(change, verdict, standing.duties) for verdict in (Verdict.REQUEST_CHANGES, Verdict.REJECT)
+    ]
+    return bar
+
+
+def _choice(change: ChangeRequest, verdict: Verdict, blockers: Sequence[Blocker]) -> Choice:
+    label, key = LABELS[verdict]
+    return Choice(label, _sign(change, verdict), "" if blockers else key, blockers, opens_dialog=True)
+
+
+def _way_out(evaluation: Evaluation) -> str:
+    authorities = {
+        row.gate.waiver.authority.replace("_", " ") for row in evaluation.blocking if row.gate.waiver
+    }
+    never = [row.gate.id for row in evaluation.blocking if row.gate.waiver is None]
+    parts = []
+    if authorities:
+        parts.append(
+            f"A fix or a live waiver of the {' and the '.join(sorted(authorities))} opens a gate, then you sign “accept risk”."
+        )
+    if never:
+        parts.append(
+            f"{', '.join(never)} {'has' if len(never) == 1 else 'have'} no waiver: only a fix opens it."
+        )
+    return " ".join([*parts, "A condition adds duties, it opens no gate."])
+
+
+def _withdraw_bar(change: ChangeRequest) -> Bar:
+    return Bar(
+        "info",
+        change.headline or "In review",
+        "You can withdraw the request while nobody has approved it.",
+        [
+            Choice("Ask for a waiver", reverse("approvals:waiver-ask", args=[change.pk]), "w"),
+            Choice("Withdraw", reverse("approvals:withdraw", args=[change.pk])),
+        ],
+    )
+
+
+def _requester_bar(change: ChangeRequest, user: User) -> Bar | None:
+    if policies.requester_blockers(change, user):
+        return None
+    again = change.state == ChangeState.CHANGES_REQUESTED
+    return Bar(
+        "warn" if again else "info",
+        "Changes are asked for" if again else "A draft: nobody sees it as a request yet",
+        "Edit what is asked for, then file again. Earlier decisions are void then." if again else "",
+        [
+            Choice(
+                "Edit and file" if not again else "Edit and file again",
+                reverse("approvals:edit", args=[change.pk]),
+            ),
+            Choice("Withdraw", reverse("approvals:withdraw", args=[change.pk])),
+        ],
+    )
+
+
+def _operates(change: ChangeRequest, user: User) -> bool:
+    right = "approvals.rollback" if change.change_class == ChangeClass.CONTAINMENT else "approvals.execute"
+    return rights_of(user).has(right, unit_id=change.unit_id, model_id=change.model_id)
+
+
+def _operator_bar(change: ChangeRequest, user: User, now: datetime) -> Bar | None:
+    if not _operates(change, user):
+        return None
+    is_manual = change.environment is None or change.environment.connector == "manual"
+    blockers = policies.start_blockers(
+        change, by=user, signers=signers_of(change), is_manual=is_manual, now=now
+    )
+    later = [one for one in blockers if one.code != "too_early"]
+    if is_manual:
+        later = [*later, Blocker("manual", "An operator starts this change by hand; nothing can be planned.")]
+    until = f" Valid until {change.expires_at:%d %b %Y %H:%M}." if change.expires_at else ""
+    return Bar(
+        "fail" if later and not is_manual else "ok",
+        f"{change.get_state_display()}{f' for {change.scheduled_at:%d %b %H:%M}' if change.scheduled_at else ''}",
+        (" ".join(one.message for one in blockers) or "Dossier and gates are checked again at the start.")
+        + until,
+        [
+            Choice("Plan the start", reverse("approvals:schedule", args=[change.pk]), blockers=later),
+            Choice("Start now", reverse("approvals:start", args=[change.pk]), blockers=blockers),
+        ],
+    )
+
+
+def _execution_bar(change: ChangeRequest, user: User) -> Bar | None:
+    execution = (
+        change.executions.exclude(state__in=["succeeded", "failed", "aborted"]).order_by("-number").first()
+    )
+    if not _operates(change, user) or execution is None:
+        return None
+    settle: list[Any] = []
+    if execution.state in (Execution.State.WAITING, Execution.State.UNKNOWN):
+        settle.append(
+            Choice("Report what happened", reverse("approvals:execution-confirm", args=[execution.pk]))
+        )
+    if not execution.steps.exists():
+        settle.append(Choice("Abort", reverse("approvals:execution-abort", args=[execution.pk])))
+    if not settle:
+        return None
+    return Bar(
+        "warn", execution.get_state_display(), "Carry the change out, then report what you saw.", settle
+    )

@@ -1,0 +1,297 @@
+"""From a thought to a filed request: new, edit with the gates beside it, file, withdraw; and the lists of requests."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+
+from approvals import filtersets, forms, policies, tables
+from approvals.evaluation import Evaluation, evaluate, policy_for
+from approvals.models import ChangeRequest
+from approvals.queries.review_page import champion_of
+from approvals.services import changes as services
+from approvals.services.submission import change_submit
+from approvals.states import ChangeState
+from approvals.views.scope import ChangeMixin
+from mlops_portal.foundation.errors import NotFound, invalid
+from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, ListPage, Page, Preset, SeeOther
+from registry.models import Deployment, ModelVersion, RegisteredModel
+
+NEW = Action("New request", "approvals:new", right="approvals.request", icon="plus", primary=True)
+
+
+class ChangeList(ListPage):
+    """Every change request the reader may see."""
+
+    queryset = ChangeRequest.objects.select_related("model", "unit", "version", "environment", "requester")
+    filterset_class, table_class = filtersets.ChangeFilters, tables.ChangeTable
+    title, noun, right = "Change requests", "request", "approvals.view"
+    exports = ("csv", "xlsx")
+    actions = (NEW,)
+    presets = (
+        Preset("All requests", ""),
+        Preset("In review", "state=in_review"),
+        Preset("Approved, not running", "state=approved&state=scheduled"),
+        Preset("Blocked by a gate", "evidence=blocked&state=in_review"),
+        Preset("Rejected or failed", "state=rejected&state=failed&state=rolled_back"),
+    )
+    empty_title = "No change request yet"
+    empty_text = "A model's page offers “Request a change”."
+
+    def get_queryset(self) -> QuerySet:
+        """Order what was never filed last."""
+        return super().get_queryset().annotate(tier_order=F("decided_tier"))
+
+
+class MyChanges(ChangeList):
+    """What this person asked for."""
+
+    title, right = "My requests", "approvals.request"
+    presets = (
+        Preset("All of mine", ""),
+        Preset("I owe something", "state=draft&state=changes_requested"),
+        Preset("In review", "state=in_review"),
+    )
+    empty_title = "You asked for nothing yet"
+
+    def get_queryset(self) -> QuerySet:
+        """Narrow to one's own."""
+        return super().get_queryset().filter(requester=self.request.user)
+
+
+def step_fields(content: forms.ChangeContent) -> dict[str, Any]:
+    """Return the fields of the form under the steps of the page."""
+    return {
+        "content": content,
+        **{f"{step}_fields": content.part(step) for step in ("why", "evidence", "rollback")},
+    }
+
+
+class NewChange(CreatePage):
+    """One column, four steps: the first fixes what the request is about, the next page holds the rest with its gates."""
+
+    right, title, submit = "approvals.request", "New request", "Save the draft and run the gates"
+    template_name, fragment = "approvals/new.html", "approvals/new.html#form"
+    crumbs = (("Approvals", "/approvals/"),)
+    back_url = "approvals:mine"
+
+    def prepare(self) -> None:
+        """Find the model of the address, and the version where it names one.
+
+        Raises:
+            NotFound: the person files nothing for such a model.
+        """
+        given = self.request.GET.get("model", "")
+        self.model: RegisteredModel | None = None
+        if not given:
+            return
+        found = RegisteredModel.objects.alive().visible_to(self.request.user).select_related("unit")
+        self.model = found.filter(pk=given).first() if given.isdigit() and len(given) < 18 else None
+        if self.model is None:
+            raise NotFound(f"There is no model {given} that you can see.")
+        self.check_scope(self.model)
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Ask for the model first when the address names none."""
+        self.prepare()
+        self.problem = None
+        self.form = self.make_form() if self.model else forms.ModelChoice(user=request.user)
+        return self.answer()
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Draft it."""
+        self.prepare()
+        if self.model is None:
+            raise NotFound("Choose a model first.")
+        self.content = forms.ChangeContent(data=request.POST, model=self.model)
+        return super().post(request, *args, **kwargs)
+
+    def make_form(self, data: Any = None, files: Any = None) -> Any:
+        """Build both forms of the page."""
+        assert self.model is not None  # noqa: S101  (get and post asked)
+        if data is None:
+            self.content = forms.ChangeContent(model=self.model)
+        initial = {name: self.request.GET.get(name) for name in ("kind", "environment")}
+        number = self.request.GET.get("version", "")
+        if number.isdigit() and len(number) < 10:
+            initial["version"] = (
+                ModelVersion.objects.filter(model=self.model, number=number)
+                .values_list("pk", flat=True)
+                .first()
+            )
+        return forms.NewChange(data=data, initial=initial, model=self.model, user=self.request.user)
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
+        """Save the draft."""
+        assert self.model is not None  # noqa: S101  (post asked)
+        content = {
+            name: value for name, value in self.content_data().items() if value not in ("", None, [], {})
+        }
+        return services.change_draft(model=self.model, by=by, now=now, **data, **content)
+
+    def content_data(self) -> dict[str, Any]:
+        """Return what was typed into the other steps.
+
+        Raises:
+            Invalid: a field does not read.
+        """
+        self.content.full_clean()
+        if self.content.errors:
+            name, errors = next(iter(self.content.errors.items()))
+            raise invalid(name, str(errors[0]))
+        return self.content.content()
+
+    def done(self, result: ChangeRequest) -> tuple[str, str]:
+        """Go on with the draft."""
+        return f"{result.code} is drafted.", reverse("approvals:edit", args=[result.pk])
+
+    def more(self) -> Mapping[str, Any]:
+        """Name the model."""
+        content = getattr(self, "content", None)
+        return {"model": self.model, **(step_fields(content) if content else {})}
+
+
+class RequestFor(Page):
+    """The way in from a page of the registry: leads to the new request with model and version filled in."""
+
+    right = "approvals.request"
+    label, kind = "model", ""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Redirect."""
+        new = reverse("approvals:new")
+        if self.label == "model":
+            return SeeOther(f"{new}?model={kwargs['pk']}{f'&kind={self.kind}' if self.kind else ''}")
+        if self.label == "version":
+            version = ModelVersion.objects.alive().visible_to(request.user).filter(pk=kwargs["pk"]).first()
+            if version is None:
+                raise NotFound("There is no such version that you can see.")
+            return SeeOther(f"{new}?model={version.model_id}&version={version.number}")
+        deployment = (
+            Deployment.objects.visible_to(request.user)
+            .filter(pk=kwargs["pk"])
+            .select_related("version")
+            .first()
+        )
+        if deployment is None:
+            raise NotFound("There is no such deployment that you can see.")
+        return SeeOther(
+            f"{new}?model={deployment.model_id}&version={deployment.version.number}"
+            f"&environment={deployment.environment_id}&kind={self.kind}"
+        )
+
+
+class EditChange(ChangeMixin, ActionPage):
+    """The draft with its gates in the rail; "File" is off until what is required is there."""
+
+    right, title = "approvals.request", "Edit {object}"
+    submit = "Save and run the gates"
+    template_name, fragment = "approvals/edit.html", "approvals/edit.html#form"
+
+    def make_form(self, data: Any = None, files: Any = None) -> forms.ChangeContent:
+        """Build the form from the draft."""
+        return forms.ChangeContent(data=data, initial=forms.content_of(self.object), model=self.object.model)
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
+        """Save under the revision the form was built from."""
+        revision = self.request.POST.get("row_revision", "")
+        return services.change_update(
+            change=self.object,
+            row_revision=int(revision) if revision.isdigit() else -1,
+            by=by,
+            now=now,
+            **self.form.content(),
+        )
+
+    def done(self, result: ChangeRequest) -> tuple[str, str]:
+        """Stay with the draft."""
+        return "Saved. The gates have run.", reverse("approvals:edit", args=[self.object.pk])
+
+    def blockers(self) -> list[Blocker]:
+        """Only drafts and requests sent back are edited."""
+        found = policies.requester_blockers(self.object, self.request.user)
+        if self.object.state not in services.EDITABLE_STATES:
+            found.append(Blocker("not_editable", "Only a draft, or a request sent back, is edited."))
+        return found
+
+    def more(self) -> Mapping[str, Any]:
+        """Run the gates on the draft, and list what is missing before it can be filed."""
+        change = self.object
+        evaluation, missing = filing_state(change, now=self.now)
+        order = {"fail": 0, "no_data": 0, "waived": 1, "pass": 2, "not_applicable": 3}
+        readings = [(row, evaluation.outcome_of(row)) for row in evaluation.readings] if evaluation else []
+        shown = sorted(
+            ((row, outcome) for row, outcome in readings if outcome != "not_applicable"),
+            key=lambda one: order[one[1]],
+        )
+        return {
+            **step_fields(self.form),
+            "form_revision": self.request.POST.get("row_revision") or change.row_revision,
+            "next_revision": change.dossier_number + 1,
+            "evaluation": evaluation,
+            "readings": shown,
+            "failing_count": len(evaluation.blocking) if evaluation else 0,
+            "missing": missing,
+            "champion": champion_of(change),
+            "again": change.state == ChangeState.CHANGES_REQUESTED,
+            "asked": list(
+                change.decisions.filter(verdict="request_changes").select_related("signer", "stage")
+            ),
+        }
+
+
+def filing_state(change: ChangeRequest, *, now: datetime) -> tuple[Evaluation | None, list[Blocker]]:
+    """Return what the gates say about a draft now, and what it lacks before it can be filed."""
+    policy = policy_for(change, now)
+    missing = policies.filing_blockers(change, has_policy=policy is not None)
+    if policy is None:
+        return None, missing
+    evaluation = evaluate(change, at=now, policy=policy)
+    return evaluation, missing + policies.alternatives_blockers(change, evaluation)
+
+
+class FileChange(ChangeMixin, ActionPage):
+    """File a draft, or file again what was sent back: the act is the button."""
+
+    right, title, submit = "approvals.request", "File {object}", "File {object}"
+
+    def get_back_url(self) -> str:
+        """Return to the draft."""
+        return reverse("approvals:edit", args=[self.object.pk])
+
+    def blockers(self) -> list[Blocker]:
+        """What is missing."""
+        return filing_state(self.object, now=self.now)[1]
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
+        """Freeze the dossier, run the gates, open the first stage."""
+        return change_submit(change=self.object, by=by, now=now)
+
+    def done(self, result: ChangeRequest) -> tuple[str, str]:
+        """Show the request."""
+        return f"{result.code} is filed as revision {result.dossier_number}.", result.get_absolute_url()
+
+
+class Withdraw(ChangeMixin, ActionPage):
+    """Take a request back."""
+
+    right, form_class, danger = "approvals.request", forms.Reason, True
+    title, submit = "Withdraw {object}", "Withdraw the request"
+
+    def blockers(self) -> list[Blocker]:
+        """Approved requests expire or are revoked instead."""
+        return policies.move_blockers(self.object, ChangeState.WITHDRAWN) + policies.requester_blockers(
+            self.object, self.request.user
+        )
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
+        """Withdraw it."""
+        return services.change_withdraw(change=self.object, by=by, now=now, **data)
+
+    def done(self, result: ChangeRequest) -> tuple[str, str]:
+        """Show it."""
+        return f"{self.object.code} is withdrawn.", self.object.get_absolute_url()

@@ -1,0 +1,170 @@
+"""The approvals inbox: what waits for this person, by who owes, then by time left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+
+from approvals import forms, tones
+from approvals.filtersets import InboxFilters
+from approvals.models import ChangeRequest
+from approvals.queries import inbox_page
+from approvals.services.conversation import delegation_create
+from approvals.views.review import preview_of
+from approvals.views.scope import CHANGES
+from mlops_portal.foundation.web.filters import clean_query
+from mlops_portal.foundation.web.pages import CreatePage, Page
+from mlops_portal.foundation.web.words import plural
+
+RULE = "One rule: only tier 4 requests whose evidence is complete can be signed together."
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows that one side owes."""
+
+    title: str
+    tone: str
+    rows: Sequence[inbox_page.QueueRow]
+
+
+class Inbox(Page):
+    """Four queues as tabs; the first two are requests, then conditions, then what was decided."""
+
+    title, right = "Approvals", None
+    template_name, fragment = "approvals/inbox.html", "approvals/inbox.html#swap"
+    queues = ("mine", "others", "conditions", "decided")
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Show one queue."""
+        asked = request.GET.get("queue", "mine")
+        self.queue = asked if asked in self.queues else "mine"
+        return self.answer(fragment=self.fragment)
+
+    def more(self) -> Mapping[str, Any]:
+        """Read the queue of the address and the totals of all."""
+        user, now = self.request.user, self.now
+        mine, others = inbox_page.at_my_stage(user), inbox_page.waiting_for_others(user)
+        totals = inbox_page.totals_of(mine, now)
+        found = {
+            "totals": totals,
+            "sentence": self._sentence(totals),
+            "queue": self.queue,
+            "tabs": self._tabs(totals, others),
+            "waivers": list(inbox_page.waivers_to_decide(user)[:20]),
+            "lapses": list(inbox_page.open_lapses_of(user).order_by("due_at", "pk")[:20]),
+            "rule": RULE,
+            "tones": tones,
+            "sort": self.request.GET.get("sort", ""),
+            "today": now.date(),
+        }
+        if self.queue == "conditions":
+            return found | {
+                "conditions": list(
+                    inbox_page.conditions_to_verify(user).order_by("due_on", "pk")[: inbox_page.SHOWN]
+                )
+            }
+        if self.queue == "decided":
+            decided = inbox_page.decided_lately(user, now).order_by("-decided_at", "-pk")
+            return found | {"decisions": list(decided[: inbox_page.SHOWN])}
+        return found | self._queue(mine if self.queue == "mine" else others)
+
+    def _queue(self, stages: Any) -> dict[str, Any]:
+        user, given = self.request.user, self.request.GET
+        filterset = InboxFilters(given, queryset=stages, request=self.request)
+        rows = inbox_page.queue_rows(filterset.qs, user, now=self.now, order=given.get("sort", ""))
+        groups = self._groups(rows)
+        ordered = [row for group in groups for row in group.rows]
+        current = self._current(ordered)
+        return {
+            "filterset": filterset,
+            "facets": filterset.facets(),
+            "chips": filterset.chips(),
+            "is_filtered": bool(filterset.chips()),
+            "groups": groups,
+            "rows": ordered,
+            "count_text": plural(len(ordered), "request"),
+            "is_capped": len(ordered) >= inbox_page.SHOWN,
+            "current": current,
+            "query": clean_query(given).urlencode(),
+            "preview": preview_of(current, user=user, now=self.now) if current else None,
+        }
+
+    def _groups(self, rows: Sequence[inbox_page.QueueRow]) -> list[Group]:
+        if self.queue == "others":
+            asked = [row for row in rows if row.change.state == "changes_requested"]
+            later = [row for row in rows if row.change.state != "changes_requested"]
+            named = [Group("The requester owes changes", "", asked), Group("Others decide first", "", later)]
+        else:
+            owe = [row for row in rows if row.clock.runs and not row.blockers]
+            overdue = any(row.clock.tone == "fail" for row in owe)
+            rest = [row for row in rows if row not in owe]
+            named = [
+                Group("You owe the decision", "fail" if overdue else "", owe),
+                Group("Clock stopped, others owe", "", rest),
+            ]
+        return [group for group in named if group.rows]
+
+    def _current(self, rows: Sequence[inbox_page.QueueRow]) -> ChangeRequest | None:
+        """Return the request that the preview shows: the one of the address, else the first."""
+        asked = self.request.GET.get("preview", "")
+        keys = [row.change.pk for row in rows]
+        chosen = int(asked) if asked.isdigit() and int(asked) in keys else (keys[0] if keys else None)
+        return CHANGES.filter(pk=chosen).first() if chosen else None
+
+    @staticmethod
+    def _sentence(totals: inbox_page.Totals) -> str:
+        if not totals.waiting:
+            return "Nothing waits for your decision."
+        owe = totals.waiting - totals.stopped
+        parts = [f"{plural(totals.waiting, 'request is,requests are')} at your stage.".replace("  ", " ")]
+        late = f", {totals.overdue} of them overdue" if totals.overdue else ""
+        parts.append(f"{owe} {'is' if owe == 1 else 'are'} yours to decide{late}.")
+        if totals.stopped:
+            parts.append(f"On {totals.stopped} the clock is stopped: others owe something.")
+        return " ".join(parts)
+
+    def _tabs(self, totals: inbox_page.Totals, others: Any) -> list[tuple[str, str, int, str, bool]]:
+        user, here = self.request.user, reverse("approvals:inbox")
+        conditions = inbox_page.conditions_to_verify(user).count()
+        counts = {
+            "mine": ("Needs my decision", totals.waiting, ""),
+            "others": ("Waiting for others", others.values("change_id").distinct().count(), ""),
+            "conditions": ("Conditions to verify", conditions, "warn" if conditions else ""),
+            "decided": (
+                f"Decided, last {inbox_page.DECIDED_DAYS} days",
+                inbox_page.decided_lately(user, self.now).count(),
+                "",
+            ),
+        }
+        return [
+            (label, f"{here}?queue={name}" if name != "mine" else here, count, tone, name == self.queue)
+            for name, (label, count, tone) in counts.items()
+        ]
+
+
+class DelegationCreate(CreatePage):
+    """Name who decides while somebody is away."""
+
+    form_class, title, submit, back_url = (
+        forms.StandIn,
+        "Out of office",
+        "Name the stand-in",
+        "approvals:inbox",
+    )
+    crumbs = (("Approvals", "/approvals/"),)
+    lede = "A stand-in gains no right by it: rights and duties of both people hold at every decision."
+
+    def initial(self) -> dict[str, Any]:
+        """Start with one's own absence."""
+        return {"absentee": self.request.user.pk}
+
+    def act(self, *, by: Any, now: Any, **data: Any) -> Any:
+        """Name them."""
+        return delegation_create(by=by, now=now, **data)
+
+    def done(self, result: Any) -> tuple[str, str]:
+        """Return to the inbox."""
+        return f"{result.stand_in} stands in for {result.absentee}.", reverse("approvals:inbox")

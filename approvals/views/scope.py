@@ -1,0 +1,57 @@
+"""How pages find a change request, and the ways that lead to it."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from approvals.models import ChangeRequest
+from mlops_portal.foundation.web.words import plural
+
+CHANGES = ChangeRequest.objects.select_related(
+    "model__unit",
+    "model__owner",
+    "model__developer",
+    "model__validator",
+    "unit",
+    "version__model",
+    "version__registered_by",
+    "environment",
+    "rollback_target",
+    "rollback_owner",
+    "requester",
+    "policy_revision__policy",
+    "predecessor",
+    "materiality_confirmed_by",
+    "revoked_by",
+)
+
+
+class ChangeMixin:
+    """Finds a change request among those the person may see."""
+
+    queryset = CHANGES
+    object_name = "change"
+    right: str | tuple[str, ...] | None = "approvals.view"
+    object: Any
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the inbox and the request."""
+        return [*change_crumbs(self.object), (self.get_title(), "")]  # type: ignore[attr-defined]
+
+
+def change_crumbs(change: ChangeRequest) -> list[tuple[str, str]]:
+    """Lead over the inbox, the model and the request."""
+    return [
+        ("Approvals", reverse("approvals:inbox")),
+        (change.model.name, change.model.get_absolute_url()),
+        (change.code, change.get_absolute_url()),
+    ]
+
+
+def gates_words(names: list[str]) -> str:
+    """Say which blocking gates fail: the fact, not the way round it."""
+    if not names:
+        return "No blocking gate fails"
+    if len(names) == 1:
+        return "One blocking gate fails"
+    return f"{plural(len(names), 'blocking gate')} fail"

@@ -1,0 +1,62 @@
+"""Signing together: one rule, said for each selected request before anything is signed."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from approvals import forms
+from approvals.models import Decision
+from approvals.queries import inbox_page
+from approvals.services.together import decisions_sign_together, together_blockers
+from approvals.views.inbox import RULE
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.web.pages import CreatePage
+from mlops_portal.foundation.web.signing import aids_for
+from mlops_portal.foundation.web.words import plural
+
+MOST = 50
+
+
+class SignTogether(CreatePage):
+    """Approve several tier 4 requests, each over its own digest."""
+
+    title, form_class, right = "Sign together", forms.JointApproval, inbox_page.STAGE_RIGHTS
+    template_name, fragment, back_url = "approvals/together.html", "", "approvals:inbox"
+    crumbs = (("Approvals", "/approvals/"),)
+
+    def prepare(self) -> None:
+        """Read the selected requests that stand at a stage of this person."""
+        given = self.request.POST if self.request.method == "POST" else self.request.GET
+        keys = [int(one) for one in given.getlist("change") if one.isdigit() and len(one) < 18][:MOST]
+        user = self.request.user
+        rows = inbox_page.queue_rows(
+            inbox_page.at_my_stage(user).filter(change_id__in=keys), user, now=self.now
+        )
+        self.chosen = [
+            (row, " ".join(blocker.message for blocker in [*together_blockers(row.change), *row.blockers]))
+            for row in rows
+        ]
+        self.allowed = [row for row, why in self.chosen if not why]
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> list[Decision]:
+        """Sign each over the digest that the page showed."""
+        if not self.allowed:
+            raise invalid("rationale", "Nothing here can be signed together.")
+        given = self.request.POST
+        stages = [(row.stage, given.get(f"read-{row.change.pk}", "")) for row in self.allowed]
+        return decisions_sign_together(stages=stages, by=by, now=now, **data)
+
+    def done(self, result: list[Decision]) -> tuple[str, str]:
+        """Show the receipts."""
+        return f"Signed {plural(len(result), 'request')}.", f"{reverse('approvals:inbox')}?queue=decided"
+
+    def more(self) -> Mapping[str, Any]:
+        """Show what can be signed and what not."""
+        return {
+            "chosen": self.chosen,
+            "allowed": len(self.allowed),
+            "rule": RULE,
+            "aids": aids_for(self.request),
+        }

@@ -1,0 +1,230 @@
+"""Independent validations: the list of a model, one validation, its challenges and findings, its signed conclusion."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from approvals import forms, tones
+from approvals.models import Challenge, Validation, ValidationFinding
+from approvals.policy_in_force import policy_in_force
+from approvals.queries import validation_page
+from approvals.services import validations as services
+from approvals.views.signing import SignedMixin
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.pages import ActionPage, DetailPage
+from registry.models import ModelVersion, RegisteredModel
+
+VALIDATIONS = Validation.objects.select_related(
+    "model__unit",
+    "model__owner",
+    "version__model",
+    "version__registered_by",
+    "unit",
+    "validator",
+    "report",
+    "signature",
+)
+
+
+def crumbs_of(model: RegisteredModel) -> list[tuple[str, str]]:
+    """Lead over the model and its validations."""
+    return [
+        ("Models", reverse("registry:model-list")),
+        (model.name, model.get_absolute_url()),
+        ("Validations", reverse("approvals:model-validations", args=[model.pk])),
+    ]
+
+
+class ModelValidations(DetailPage):
+    """All validations of one model."""
+
+    queryset = RegisteredModel.objects.alive().select_related("unit", "counter")
+    template_name, right, object_name = "approvals/validations.html", "approvals.view", "model"
+
+    def get_title(self) -> str:
+        """Name the model."""
+        return f"Validations of {self.object.name}"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the model."""
+        return [*crumbs_of(self.object)[:2], ("Validations", "")]
+
+    def more(self) -> Mapping[str, Any]:
+        """Read the newest 100, and the newest versions to open one for."""
+        user = self.request.user
+        may = rights_of(user).has("approvals.validate", unit_id=self.object.unit_id, model_id=self.object.pk)
+        versions = ModelVersion.objects.alive().filter(model=self.object).order_by("-number")[:5]
+        return {
+            "validations": list(validation_page.validations_of(self.object, user)[:100]),
+            "versions": list(versions) if may else [],
+            "tones": tones,
+        }
+
+
+class ValidationOpen(ActionPage):
+    """Begin a validation; whoever opens it is its validator."""
+
+    queryset = ModelVersion.objects.alive().select_related("model__unit", "unit", "registered_by")
+    right, object_name, form_class = "approvals.validate", "version", forms.ValidationStart
+    title, submit = "Validate {object}", "Open the validation"
+
+    def blockers(self) -> list[Blocker]:
+        """Who built, owns or asked for it does not validate it."""
+        return services.validation_open_blockers(self.object, by=self.request.user)
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Validation:
+        """Open it."""
+        return services.validation_open(version=self.object, by=by, now=now, **data)
+
+    def done(self, result: Validation) -> tuple[str, str]:
+        """Show it."""
+        return "The validation is open.", reverse("approvals:validation", args=[result.pk])
+
+
+class ValidationDetail(DetailPage):
+    """Scope, components, challenges, findings, conclusion."""
+
+    queryset = VALIDATIONS
+    template_name, right, object_name = "approvals/validation.html", "approvals.view", "validation"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the model."""
+        return [*crumbs_of(self.object.model), (self.object.version.name, "")]
+
+    def more(self) -> Mapping[str, Any]:
+        """Read the page."""
+        validation, user = self.object, self.request.user
+        is_open = validation.state == Validation.State.OPEN
+        rights = rights_of(user)
+        scope = {"unit_id": validation.unit_id, "model_id": validation.model_id}
+        return {
+            **validation_page.read(validation, policy_in_force(self.now)),
+            "is_open": is_open,
+            "is_validator": is_open and user.pk == validation.validator_id,
+            "may_answer": is_open
+            and user.pk != validation.validator_id
+            and rights.has("approvals.comment", **scope),
+            "may_close": rights.has("approvals.validate", **scope),
+            "tones": tones,
+            "today": self.now.date(),
+        }
+
+
+class OfValidation:
+    """An act on a validation."""
+
+    queryset = VALIDATIONS
+    right: Any = "approvals.validate"
+    object_name = "validation"
+    object: Any
+
+    @property
+    def validation(self) -> Validation:
+        """The validation this is about."""
+        return self.object if isinstance(self.object, Validation) else self.object.validation
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the validation."""
+        found = self.validation
+        url = reverse("approvals:validation", args=[found.pk])
+        return [*crumbs_of(found.model), (found.version.name, url), (self.get_title(), "")]  # type: ignore[attr-defined]
+
+    def done(self, result: Any) -> tuple[str, str]:
+        """Return to the validation."""
+        return f"{self.get_title()}: done.", reverse("approvals:validation", args=[self.validation.pk])  # type: ignore[attr-defined]
+
+
+class FindingRaise(OfValidation, ActionPage):
+    """Record what was found."""
+
+    form_class, title, submit = forms.Finding, "Raise a finding", "Raise the finding"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> ValidationFinding:
+        """Raise it."""
+        return services.finding_raise(validation=self.object, by=by, now=now, **data)
+
+
+class ChallengeAsk(OfValidation, ActionPage):
+    """Ask the developers."""
+
+    form_class, title, submit = forms.Question, "Ask a challenge", "Ask"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Challenge:
+        """Ask it."""
+        return services.challenge_ask(validation=self.object, by=by, now=now, **data)
+
+
+CHALLENGES = Challenge.objects.select_related("validation__model__unit", "validation__version__model", "unit")
+
+
+class ChallengeAnswer(OfValidation, ActionPage):
+    """Answer a challenge."""
+
+    queryset, right, object_name = CHALLENGES, "approvals.comment", "challenge"
+    form_class, title, submit, template_name = (
+        forms.Answer,
+        "Answer a challenge",
+        "Answer",
+        "approvals/challenge.html",
+    )
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Challenge:
+        """Answer it."""
+        return services.challenge_answer(challenge=self.object, by=by, now=now, **data)
+
+
+class ChallengeAccept(OfValidation, ActionPage):
+    """Accept an answer: the act is the button."""
+
+    queryset, object_name, title, submit = CHALLENGES, "challenge", "Accept the answer", "Accept the answer"
+    template_name = "approvals/challenge.html"
+
+    def get_back_url(self) -> str:
+        """Return to the validation."""
+        return reverse("approvals:validation", args=[self.validation.pk])
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Challenge:
+        """Accept it."""
+        return services.challenge_accept(challenge=self.object, by=by, now=now)
+
+
+class FindingClose(OfValidation, ActionPage):
+    """Close a finding on evidence."""
+
+    queryset = ValidationFinding.objects.select_related(
+        "validation__model__unit", "validation__version__model", "unit", "owner"
+    )
+    object_name, form_class = "finding", forms.FindingClosure
+    title, submit = "Close a finding", "Close the finding"
+    template_name = "approvals/finding.html"
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> ValidationFinding:
+        """Close it."""
+        return services.finding_close(finding=self.object, by=by, now=now, **data)
+
+
+class ValidationConclude(OfValidation, SignedMixin, ActionPage):
+    """Conclude, signed over scope, components, challenges, findings and baseline."""
+
+    form_class, title, submit = forms.Conclusion, "Conclude the validation", "Sign and conclude"
+
+    def blockers(self) -> list[Blocker]:
+        """Only its validator concludes it."""
+        if self.request.user.pk == self.object.validator_id:
+            return []
+        return [Blocker("not_validator", "Only its validator concludes a validation.")]
+
+    def initial(self) -> dict[str, Any]:
+        """Start with what was covered so far."""
+        return {"components": self.object.components}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Validation:
+        """Conclude it."""
+        return services.validation_conclude(validation=self.object, by=by, now=now, **data)
+
+    def done(self, result: Validation) -> tuple[str, str]:
+        """Show it."""
+        return "Concluded and signed.", reverse("approvals:validation", args=[self.object.pk])

@@ -1,0 +1,34 @@
+/* The signature: the dialog opens when its content has arrived, closing empties it, a counter says how long the reason is.
+   Without this file every step is a page. */
+(() => {
+  const dialog = () => document.querySelector('dialog.sign');
+
+  document.body.addEventListener('htmx:afterSwap', (e) => {
+    const sign = dialog();
+    if (!sign || e.detail.target !== sign || sign.open) return;
+    sign.showModal();
+    sign.querySelector('[autofocus]')?.focus();
+  });
+  // A refused step comes back without its password; the focus goes to what is wrong
+  document.body.addEventListener('htmx:afterSettle', (e) => {
+    if (e.target.id !== 'sign-form' && !e.target.querySelector?.('#sign-form')) return;
+    document.querySelector('#sign-form [aria-invalid="true"], #sign-form [role="alert"], #sign-form [name="password"], #sign-form h2')?.focus?.();
+    count();
+  });
+
+  document.addEventListener('click', (e) => {
+    const close = e.target.closest('[data-close]');
+    if (close && close.closest('dialog.sign')) e.preventDefault();
+  }, true);
+  document.addEventListener('close', (e) => { if (e.target === dialog()) e.target.replaceChildren(); }, true);
+
+  function count() {
+    const field = document.querySelector('[data-count]');
+    const out = field && document.getElementById(field.dataset.count);
+    if (!out) return;
+    const have = field.value.trim().length, least = Number(field.dataset.least);
+    out.textContent = have < least ? `This has ${have} of ${least} characters.` : `This has ${have} characters.`;
+  }
+  document.addEventListener('input', (e) => { if (e.target.dataset?.count) count(); });
+  count();
+})();
