@@ -1,7 +1,7 @@
 """Acts of the registry that are more than a row change, and how they are told."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from mlops_portal.foundation.events import DomainEvent, Verb, emit, register_verbs
 from mlops_portal.foundation.people.models import User
@@ -83,7 +83,7 @@ class Scoped(Protocol):
     """A saved row that names the unit and the model it belongs to."""
 
     pk: Any
-    _meta: Any
+    _meta: ClassVar[Any]
 
     def audit_scope(self) -> dict[str, Any]:
         """Return unit and model id."""

@@ -22,5 +22,5 @@ def lock(rows: QuerySet[M], pk: object) -> M:
         rows = rows.select_for_update(of=("self",))
     found = rows.filter(pk=pk).first()
     if found is None:
-        raise NotFound(f"{rows.model._meta.verbose_name.capitalize()} {pk} does not exist.")
+        raise NotFound(f"{str(rows.model._meta.verbose_name).capitalize()} {pk} does not exist.")
     return found

@@ -121,7 +121,7 @@ TEMPLATES = [
 
 def database(url: str) -> dict:
     """Turn DATABASE_URL into Django's settings for the engine it names."""
-    parsed = dj_database_url.parse(url)
+    parsed: dict = dict(dj_database_url.parse(url))
     if "sqlite" in parsed["ENGINE"]:
         parsed["ENGINE"] = "mlops_portal.foundation.db_backends.sqlite3"
         parsed["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
@@ -222,18 +222,18 @@ CSRF_FAILURE_VIEW = "mlops_portal.foundation.web.error_views.csrf_failure"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "mlops_portal.foundation.api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "mlops_portal.foundation.api.authentication.PageSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
+        "mlops_portal.foundation.api.parsers.JsonParser",
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_PAGINATION_CLASS": "mlops_portal.foundation.api.pagination.KeysetPagination",
     "EXCEPTION_HANDLER": "mlops_portal.foundation.api.problems.exception_handler",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["mlops_portal.foundation.api.filtering.StrictFilterBackend"],
     "PAGE_SIZE": 50,
     "UNAUTHENTICATED_USER": None,
 }

@@ -110,7 +110,7 @@ def text_difference(was: str, now: str) -> list[DiffLine]:
 
 
 def _named(rows: Sequence[dict[str, Any]], value: str) -> dict[str, Any]:
-    return {str(row.get("name", "")): row.get(value) for row in rows if isinstance(row, dict)}
+    return {str(row.get("name", "")): row.get(value) for row in rows}
 
 
 def _prompts(was: ModelVersion, now: ModelVersion) -> list[TextDifference]:
@@ -143,7 +143,7 @@ def _links(rows: Iterable[Any], name: str, was: ModelVersion, now: ModelVersion)
 
 
 def _documents(was: ModelVersion, now: ModelVersion) -> list[Difference]:
-    sides: dict[int, dict[str, Any]] = {was.pk: {}, now.pk: {}}
+    sides: dict[int | None, dict[str, Any]] = {was.pk: {}, now.pk: {}}
     documents = Document.objects.filter(version__in=[was, now]).order_by("pk")
     titles = {document.pk: document for document in documents}
     for section in DocumentSection.objects.filter(document__in=titles).order_by("pk"):

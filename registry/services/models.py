@@ -120,7 +120,7 @@ def build_model(new: NewModel, *, by: User | None, now: datetime) -> RegisteredM
         lifecycle_state=LifecycleState.DRAFT if new.is_draft else LifecycleState.REGISTERED,
     )
     errors = []
-    problem = policies.name_problem(new.name) if isinstance(new.name, str) else "A text is expected."
+    problem = policies.name_problem(new.name)
     if problem:
         errors.append(FieldError("name", problem))
     for key, value in new.tags.items():
@@ -458,7 +458,7 @@ def model_transfer_unit(
     _bump(model, ["unit"], by=by, now=now, reason=reason)
     for _, rows in children_of(model):
         for row in rows:
-            row.unit = unit
+            row.unit_id = unit.pk
         if rows:
             bulk_save_as(rows, by=by, now=now, reason=reason, fields=["unit"])
     for move in gates.unit_transfers:

@@ -249,7 +249,8 @@ class ImportPreview(CreatePage):
         if self.is_look:
             return None
         if data.get("save_as") and not self.is_document:
-            service.mapping_save(name=data["save_as"], document=self.document, unit=self.unit, by=by, now=now)
+            named = {**self.document, "name": data["save_as"]}
+            service.mapping_save(document=named, unit=self.unit, by=by, now=now)
         return service.import_start(
             content=self.content,
             name=self.stored.name,

@@ -1,6 +1,7 @@
 """`AuditedModel`: a row whose every change is kept, and query sets that refuse silent writes."""
 
 import functools
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -22,7 +23,7 @@ class UnauditedWriteError(RuntimeError):
 
 
 @contextmanager
-def audited_write():
+def audited_write() -> Iterator[None]:
     """Allow bulk statements whose history is written by the caller."""
     token = _audited_write.set(True)
     try:

@@ -78,10 +78,9 @@ def bulk_save_as(
 
 def _bulk_chunk(rows: list[M], *, by: Any, now: datetime, reason: str, fields: Sequence[str] | None) -> None:
     model = type(rows[0])
-    created = fields is None
     with transaction.atomic(savepoint=False), audited_write():
         dates = {}
-        if created:
+        if fields is None:
             model._base_manager.bulk_create(rows)
         else:
             dates = _last_dates(model, rows)
@@ -93,7 +92,7 @@ def _bulk_chunk(rows: list[M], *, by: Any, now: datetime, reason: str, fields: S
             last = dates.get(row.pk)
             record = records(
                 history_date=now if last is None or now > last else last + timedelta(microseconds=1),
-                history_type="+" if created else "~",
+                history_type="+" if fields is None else "~",
                 history_change_reason=reason,
                 **{name: getattr(row, name) for name in tracked},
             )

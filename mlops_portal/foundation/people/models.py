@@ -1,5 +1,7 @@
 """Users, the tree of business units, role grants, service accounts and tokens."""
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser, Group, UserManager
 from django.db import models
 from django.db.models import F, Q
@@ -44,6 +46,8 @@ class User(AuditedModel, AbstractUser):
     )
     deactivated_at = models.DateTimeField(null=True, blank=True)
 
+    _rights: Any  # what `people.rights` read for this object, once a request
+
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["name"]
     objects = PersonManager()
@@ -55,7 +59,7 @@ class User(AuditedModel, AbstractUser):
     def __str__(self) -> str:
         return self.name or self.email
 
-    def save(self, *args: object, **kwargs: object) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Let Django note the last sign-in, which is no governed fact; everything else needs `save_as`."""
         if kwargs.get("update_fields") == ["last_login"]:
             self.skip_history_when_saving = True

@@ -145,8 +145,9 @@ def _load(user: User) -> Rights:
         Q(user=user) | Q(group__user=user), model_id__isnull=False, is_effective=True
     )
     for role, model_id in exceptions.values_list("role", "model_id"):
-        for name in ROLES[role].rights:
-            by_model[name].add(model_id)
+        if model_id is not None:
+            for name in ROLES[role].rights:
+                by_model[name].add(model_id)
     return Rights(
         by_unit={name: frozenset(units) for name, units in by_unit.items()},
         by_model={name: frozenset(models) for name, models in by_model.items()},

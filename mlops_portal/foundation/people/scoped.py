@@ -25,7 +25,7 @@ class ScopedMixin:
         exceptions = rights.models(right)
         if exceptions and self.model_column:
             where |= Q(**{f"{self.model_column}__in": exceptions})
-        return self.filter(where)
+        return self.filter(where)  # type: ignore[attr-defined]  # mixed into query sets
 
 
 class ScopedQuerySet(ScopedMixin, AuditedQuerySet):

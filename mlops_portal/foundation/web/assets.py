@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +40,6 @@ class PackageAssetFinder(BaseFinder):
         for path in PACKAGE_ASSETS:
             yield path, self.storage
 
-    def check(self, **kwargs: Any) -> list[Any]:
+    def check(self, **kwargs: Any) -> builtins.list[Any]:
         """Report nothing: the list is code."""
         return []
