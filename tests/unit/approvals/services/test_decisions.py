@@ -12,6 +12,7 @@ from approvals.services import DossierChanged
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.services.grants import grant_revoke
 from mlops_portal.foundation.rules import RuleViolation
 from registry.models import Environment, MetricValue, ModelVersion
 from tests.factories import approvals as make
@@ -415,3 +416,42 @@ def test_materiality_is_confirmed_by_the_second_line_only(
         change=filed, materiality="material", reason="", by=ines, now=now
     )
     assert confirmed.materiality_confirmed_by == ines
+
+
+def test_a_revoked_approval_opens_its_stage_again(
+    filed: ChangeRequest, olga: User, vera: User, now: datetime
+) -> None:
+    make.approve_by(filed, [olga, vera], now=now)
+    decision = filed.decisions.get(signer=vera)
+    services.signature_revoke(
+        decision=decision, reason="The sample was not the one agreed.", password=make.PASSWORD,
+        code=make.fresh_code(vera), by=vera, now=now + timedelta(hours=1),
+    )  # fmt: skip
+    states = dict(filed.stages.values_list("key", "state"))
+    assert states == {"acceptance": "done", "validation": "current", "risk": "pending", "change": "pending"}
+    decision.refresh_from_db()
+    assert decision.voided_at is not None
+    make.decide(filed, vera, now=now + timedelta(hours=2))
+
+
+def test_a_decision_of_somebody_deactivated_since_stays(
+    filed: ChangeRequest, olga: User, now: datetime
+) -> None:
+    decision = make.decide(filed, olga, now=now)
+    olga.is_active = False
+    save_as(olga, by=None, now=now + timedelta(hours=1))
+    decision.refresh_from_db()
+    assert (decision.voided_at, decision.signature.printed_name) == (None, "Olga Moller")
+
+
+def test_a_departure_blocks_the_stage_until_somebody_else_is_granted(
+    filed: ChangeRequest, olga: User, vera: User, adam: User, now: datetime
+) -> None:
+    make.decide(filed, olga, now=now)
+    grant_revoke(grant=vera.grants.get(), reason="Left the second line", by=adam, now=now)
+    services.change_refresh(change=filed, now=now + timedelta(hours=1))
+    filed.refresh_from_db()
+    stage = filed.stages.get(state="current")
+    assert stage.key == "validation"
+    assert (stage.clock_started_at, filed.state) == (None, "in_review")
+    assert "Nobody can fill" in stage.blocked_reason
