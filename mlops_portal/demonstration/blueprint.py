@@ -65,6 +65,9 @@ class Blueprint:
     upstream: tuple[str, ...] = ()
     agent: Mapping[str, Any] = field(default_factory=dict)
     story: str = "usual"
+    waits: str = ""  # the stage at which its newest request waits today, or `start`, `requester`, `draft`
+    hours: float = 6  # since when it waits there
+    worse: str = ""  # the segment that the newest version treats worse
     experiment: str = ""  # proof_of_concept or exploratory
 
     @property

@@ -13,8 +13,8 @@ from mlops_portal.foundation.people import credentials
 from registry.services.governance import governance_evaluate_all
 
 MONTHS = 18
-NIGHT = timedelta(days=1)
-EVALUATE_EVERY = 30  # nights: between them every deployment evaluates its own model
+NIGHTS = timedelta(days=3)  # between two looks at what ended
+EVALUATE_EVERY = 15  # looks: between them every deployment evaluates its own model
 
 
 def build(*, models: int, seed: int, now: datetime, say: Callable[[str], None]) -> World:
@@ -51,7 +51,7 @@ def _play(world: World, plans: Sequence[Blueprint]) -> None:
 def _nights(world: World) -> Life[None]:
     count = 0
     while True:
-        yield (world.now + NIGHT).replace(hour=1, minute=30, second=0, microsecond=0)
+        yield (world.now + NIGHTS).replace(hour=1, minute=30, second=0, microsecond=0)
         count += 1
         upkeep.approvals_expire(now=world.now)
         upkeep.waivers_end(now=world.now)

@@ -156,7 +156,7 @@ def metric_rows(
         rows.append(_row(measure, value, "", n=chance.randint(60, 400) * 100, dataset=dataset))
     for place, segment in enumerate(plan.segments):
         first = plan.primary
-        offset = (0.004, -0.011, -0.006, 0.008, -0.014)[place % 5] * (1 if first.start < 2 else first.start)  # noqa: PLR2004  (a ratio, or a unit of its own)
+        offset = (0.004, -0.011, -0.006, 0.008, -0.014)[place % 5] * (1 if first.start < 2 else first.start)
         value = round(rows[0]["value"] + offset, 4)
         if segment == worse:
             value = round(first.limit - 0.021 if first.higher_is_better else first.limit * 1.04, 4)

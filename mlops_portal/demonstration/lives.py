@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from approvals.models import ChangeRequest
+from approvals.services import change_submit
+from approvals.states import Verdict
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint
 from mlops_portal.demonstration.evidence import (
@@ -14,7 +17,7 @@ from mlops_portal.demonstration.evidence import (
     write_documents,
 )
 from mlops_portal.demonstration.ratings import answers_for
-from mlops_portal.demonstration.release import live, release
+from mlops_portal.demonstration.release import confirm_materiality, decide, draft_change, live, release
 from mlops_portal.demonstration.timeline import Life, office_hours
 from mlops_portal.demonstration.world import World
 from registry.models import ModelVersion, RegisteredModel
@@ -32,6 +35,9 @@ ATTESTED_FOR = {1: 170, 2: 350, 3: 350, 4: 700}
 RATED_FOR = {1: 350, 2: 350, 3: 720, 4: 1080}
 DOCUMENTS_FOR = {1: 1.0, 2: 1.0, 3: 0.93, 4: 0.8}
 RESEARCH = timedelta(days=5)
+PREPARATION_DAYS = 17  # before today the newest version of a plan that waits is registered
+RELEASE_DAYS = 14
+STAGE_HOURS = 5
 
 
 def intake(world: World, plan: Blueprint, **more: Any) -> Life[RegisteredModel]:
@@ -69,7 +75,7 @@ def _record(world: World, plan: Blueprint) -> dict[str, Any]:
         "is_model_rationale": "A quantitative method turns inputs into estimates that decisions rest on.",
         "owner": owner,
         "developer": world.person(developer_of(plan)),
-        "validator": world.person("samuel" if plan.tier <= 2 else "ivo"),  # noqa: PLR2004  (tiers)
+        "validator": world.person("samuel" if plan.tier <= 2 else "ivo"),
         "accountable_executive": executive,
         "sponsor": executive,
         "intake_submitted_at": world.now,
@@ -185,7 +191,7 @@ def set_limits(world: World, plan: Blueprint, model: RegisteredModel) -> None:
         rows.append(
             _limit(f"L-{place:02d}", measure.name, "", measure.limit, measure.suite, measure.higher_is_better)
         )
-    if plan.tier <= 2:  # noqa: PLR2004  (tiers)
+    if plan.tier <= 2:
         first = plan.primary
         floor = first.limit - 0.015 if first.higher_is_better else first.limit * 1.03
         for place, segment in enumerate(plan.segments, start=1):
@@ -200,11 +206,11 @@ def set_limits(world: World, plan: Blueprint, model: RegisteredModel) -> None:
         by=world.person(developer_of(plan)),
         now=world.now,
     )
-    locker = world.person("samuel" if plan.tier <= 2 else "ivo")  # noqa: PLR2004  (tiers)
+    locker = world.person("samuel" if plan.tier <= 2 else "ivo")
     threshold_set_lock(limits=proposed, by=locker, now=world.now)
 
 
-def _limit(code: str, metric: str, segment: str, release: float, suite: str, higher: bool) -> dict[str, Any]:  # noqa: FBT001
+def _limit(code: str, metric: str, segment: str, release: float, suite: str, higher: bool) -> dict[str, Any]:
     step = abs(release) * 0.01
     sign = -1 if higher else 1
     return {
@@ -333,7 +339,7 @@ def release_everywhere(
     for number, name in enumerate(plan.places):
         place = world.places[name]
         serving = live(model, place)
-        if (model.tier or 4) <= 2 and serving is not None and number == 0:  # noqa: PLR2004  (tiers)
+        if (model.tier or 4) <= 2 and serving is not None and number == 0:
             rehearse(world, plan, model, serving.version)
         kind = "promote" if number else "deploy"
         yield from release(world, plan, model, version, place, kind=kind, step=step, **fields)
@@ -343,16 +349,88 @@ def release_everywhere(
 def usual(world: World, plan: Blueprint) -> Life[None]:
     """Live an uneventful life: a version every so often, released wherever the model runs."""
     model = yield from intake(world, plan)
-    yield from versions_from(world, plan, model, 0, plan.versions)
+    done = yield from versions_from(world, plan, model, 0, plan.versions)
+    yield from wait_today(world, plan, model, done)
 
 
-def versions_from(world: World, plan: Blueprint, model: RegisteredModel, first: int, last: int) -> Life[None]:
-    """Make and release versions number ``first`` to ``last``, in the rhythm of the plan."""
+def versions_from(world: World, plan: Blueprint, model: RegisteredModel, first: int, last: int) -> Life[int]:
+    """Make and release versions from number ``first`` on, in the rhythm of the plan; return the number of the next.
+
+    A plan whose newest request waits today stops in time.
+    """
     for step in range(first, last):
+        if plan.waits and world.now > world.timeline.ago(
+            days=PREPARATION_DAYS + plan.rhythm * 1.2 + RELEASE_DAYS
+        ):
+            return step
         yield world.after(days=RESEARCH.days if step == 0 else plan.rhythm * world.chance.uniform(0.85, 1.15))
         finding = ("", "medium", "", "low")[(step + len(plan.name)) % 4]
         version = yield from make_version(world, plan, model, step, finding=finding)
         yield from release_everywhere(world, plan, model, version, step)
+    return last
+
+
+def wait_today(
+    world: World, plan: Blueprint, model: RegisteredModel, step: int, *, place: str = "", **fields: Any
+) -> Life[ChangeRequest | None]:
+    """Prepare one more version and take its request as far as the plan says; there it waits today."""
+    if not plan.waits:
+        return None
+    yield world.timeline.ago(days=PREPARATION_DAYS)
+    finding = "high" if plan.worse else ""
+    outcome = "approved_with_conditions" if plan.worse else "approved"
+    version = yield from make_version(
+        world, plan, model, step, worse=plan.worse, finding=finding, outcome=outcome
+    )
+    yield world.timeline.ago(hours=plan.hours + 3 * STAGE_HOURS + 20)
+    target = world.places[place or plan.places[0]]
+    if plan.worse:
+        fields["alternatives"] = alternatives(plan, step)
+    change = draft_change(world, plan, model, version, target, step=step, **fields)
+    if plan.waits == "draft":
+        return change
+    change = change_submit(change=change, by=change.requester, now=world.now)
+    yield from advance(world, plan, change)
+    return change
+
+
+def advance(world: World, plan: Blueprint, change: ChangeRequest) -> Life[None]:
+    """Decide the stages before the one at which the request waits today, the last of them ``plan.hours`` ago."""
+    keys = list(change.stages.exclude(state="closed").order_by("position").values_list("key", flat=True))
+    before = keys[: keys.index(plan.waits)] if plan.waits in keys else keys
+    for left, key in reversed(list(enumerate(reversed(before)))):
+        yield world.timeline.ago(hours=plan.hours + left * STAGE_HOURS)
+        if plan.waits == "requester" and not left:
+            items = [
+                "Show the impact for the smallest segment",
+                "Describe the fallback so that a stranger can follow it",
+            ]
+            decide(world, plan, change, verdict=Verdict.REQUEST_CHANGES, items=items)
+            return
+        if key in ("change", "independent"):
+            confirm_materiality(world, change)
+        decide(world, plan, change)
+    if plan.waits in ("change", "independent"):
+        confirm_materiality(world, change)
+
+
+def alternatives(plan: Blueprint, step: int) -> list[dict[str, Any]]:
+    """Return the alternatives that a request with a failing gate describes."""
+    first = plan.primary
+    return [
+        {
+            "title": "Refit without the newest feature",
+            "metrics": {first.name: first.at(step - 1), "worst segment": first.limit},
+            "gates": "no gate fails",
+            "why_not": "Costs most of the gain and is not validated yet; planned for the next release.",
+        },
+        {
+            "title": "Stay on the version in production",
+            "metrics": {first.name: first.at(max(step - 2, 0))},
+            "gates": "close to its limits",
+            "why_not": "Its calibration drifts towards the act limit.",
+        },
+    ]
 
 
 def experiment(world: World, plan: Blueprint) -> Life[None]:

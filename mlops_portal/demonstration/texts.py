@@ -28,18 +28,28 @@ SECTIONS: Mapping[str, str] = {
 }
 
 RATIONALES = (
-    "The locked limits are met on data the model has not seen, no group is worse off, and the way back was tried; "
-    "remaining drift is watched daily and has an owner.",
-    "I read the validation and the comparison with the version in production. The gain is stable over the test months, "
-    "the traffic plan is careful and the fallback is tested.",
-    "Evidence is complete and reproduced. The change stays inside what was validated, consumers were told, and the "
-    "monitoring plan covers the segments where the margin is thin.",
-    "The request says plainly what gets better and what gets worse. Limits hold with room, reasons stay explainable, and "
-    "operations confirmed the window and the way back.",
+    (
+        "The locked limits are met on data the model has not seen, no group is worse off, and the way back was tried; "
+        "remaining drift is watched daily and has an owner."
+    ),
+    (
+        "I read the validation and the comparison with the version in production. The gain is stable over the test months, "
+        "the traffic plan is careful and the fallback is tested."
+    ),
+    (
+        "Evidence is complete and reproduced. The change stays inside what was validated, consumers were told, and the "
+        "monitoring plan covers the segments where the margin is thin."
+    ),
+    (
+        "The request says plainly what gets better and what gets worse. Limits hold with room, reasons stay explainable, and "
+        "operations confirmed the window and the way back."
+    ),
 )
 REJECTIONS = (
-    "The gain rests on the last two test months; over the whole period it is within noise. The fallback is not described "
-    "well enough to be used at night by somebody who does not know the model.",
+    (
+        "The gain rests on the last two test months; over the whole period it is within noise. The fallback is not described "
+        "well enough to be used at night by somebody who does not know the model."
+    ),
 )
 PURPOSES = (
     "Retrained on newer data: the population moved and the version in production slowly loses sharpness.",
@@ -66,8 +76,10 @@ def challenge_about(plan: Blueprint) -> tuple[str, str]:
     feature = plan.features[0] if plan.features else "the prompt"
     return (
         f"How does {plan.primary.name} move when {feature} is missing for a tenth of the cases?",
-        f"It moves by less than a third of its margin. The run is repeatable; missing values of {feature} are flagged "
-        "and the share is watched with an act limit.",
+        (
+            f"It moves by less than a third of its margin. The run is repeatable; missing values of {feature} are flagged "
+            "and the share is watched with an act limit."
+        ),
     )
 
 

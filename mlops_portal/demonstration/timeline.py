@@ -39,10 +39,9 @@ class Timeline:
         while self._waiting and self._waiting[0][0] <= self.end:
             self.now, _, life = heapq.heappop(self._waiting)
             before(self.now)
-            try:
-                self._push(next(life), life)
-            except StopIteration:
-                pass
+            until = next(life, None)
+            if until is not None:
+                self._push(until, life)
             after()
         self.now = self.end
         for _, _, life in self._waiting:

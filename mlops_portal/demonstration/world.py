@@ -36,7 +36,6 @@ class World:
         self.places: dict[str, Environment] = {}
         self.accounts: dict[str, ServiceAccount] = {}
         self.models: dict[str, RegisteredModel] = {}
-        self._proved: set[int] = set()
         self._worker = Worker(holder="demonstration", clock=lambda: self.now)
 
     @property
@@ -69,15 +68,13 @@ class World:
         return {"password": cast.PASSWORD, "code": credentials.code_at(person, self.now)}
 
     def check_identity(self, person: User, password: str, code: str) -> None:
-        """Judge a signature of the past: the password once a person, the code of that half minute each time.
+        """Judge a signature of the past: the password that this build gave everybody, the code of that half minute.
 
         Raises:
             Invalid: as at a signature of today.
         """
-        if person.pk not in self._proved:
-            if not person.check_password(password):
-                raise Invalid([FieldError("password", "The password is not right.")])
-            self._proved.add(person.pk)
+        if password != cast.PASSWORD or person.pk not in {one.pk for one in self.people.values()}:
+            raise Invalid([FieldError("password", "The password is not right.")])
         if not code or code != credentials.code_at(person, self.now):
             raise Invalid([FieldError("code", "The code is not right.")])
 
