@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from approvals.services import upkeep
 from mlops_portal.demonstration.blueprint import Blueprint
+from mlops_portal.demonstration.bulk import fill
 from mlops_portal.demonstration.catalogue import blueprints
 from mlops_portal.demonstration.stories import life_of
 from mlops_portal.demonstration.timeline import Life, Timeline
@@ -13,6 +14,8 @@ from mlops_portal.foundation.people import credentials
 from registry.services.governance import governance_evaluate_all
 
 MONTHS = 18
+PLAYED = 200  # up to here every model lives its life; a larger portfolio has a story and the rest in batches
+STORY = 12
 NIGHTS = timedelta(days=3)  # between two looks at what ended
 EVALUATE_EVERY = 15  # looks: between them every deployment evaluates its own model
 
@@ -23,8 +26,9 @@ def build(*, models: int, seed: int, now: datetime, say: Callable[[str], None]) 
     world = World(timeline, seed=seed, say=say)
     say("People, units, environments and the policy …")
     settle(world)
-    plans = blueprints(models)
-    _play(world, plans)
+    _play(world, blueprints(min(models, STORY if models > PLAYED else models)))
+    if models > PLAYED:
+        fill(world, first=STORY, last=models)
     return world
 
 

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from mlops_portal.demonstration.build import build
+from mlops_portal.demonstration.build import PLAYED, build
 from mlops_portal.foundation.people.models import User
 from registry.models import Deployment, ModelVersion, RegisteredModel
 
@@ -41,6 +41,8 @@ class Command(BaseCommand):
             f"{RegisteredModel.objects.count():,} models, {ModelVersion.objects.count():,} versions and "
             f"{Deployment.objects.count():,} deployments in {time.monotonic() - began:.0f} s."
         )
+        if options["models"] > PLAYED:
+            call_command("ledger", "verify", stdout=self.stdout, stderr=self.stderr)
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
