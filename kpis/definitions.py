@@ -159,7 +159,11 @@ DOCUMENTATION_COMPLETENESS = register(
         direction=HIGHER,
         sentence="Share of production deployments whose documents were complete for their tier when they started.",
         formula="deployments with score ≥ threshold of the tier at start ÷ production deployments in the window",
-        exclusions=("sections not applicable with reason and approver", "sandboxes and tests"),
+        exclusions=(
+            "sections not applicable with reason and approver",
+            "rollbacks (they release nothing new)",
+            "sandboxes and tests",
+        ),
         source="sections follow Annex IV of the EU AI Act; weights and limits are the house's",
         version=completeness.COMPLETENESS_VERSION,
         scales={None: green_amber(0.95, 0.85, lower_is_better=False)},

@@ -3,7 +3,9 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 
+from kpis import definitions
 from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.people.scoped import ScopedPlainQuerySet, ScopedQuerySet
 
@@ -52,6 +54,8 @@ class KpiTarget(AuditedModel):
     proposed_at = models.DateTimeField()
     approved_by = _person(null=True)
     approved_at = models.DateTimeField(null=True, blank=True)
+    declined_by = _person(null=True)
+    declined_at = models.DateTimeField(null=True, blank=True)
 
     objects = models.Manager.from_queryset(TargetQuerySet)()
 
@@ -73,6 +77,11 @@ class KpiTarget(AuditedModel):
                 name="kpi_target_approved_at_and_by_together",
             ),
             models.CheckConstraint(
+                condition=Q(declined_at__isnull=True, declined_by__isnull=True)
+                | Q(declined_at__isnull=False, declined_by__isnull=False, approved_at__isnull=True),
+                name="kpi_target_declined_at_and_by_together",
+            ),
+            models.CheckConstraint(
                 condition=Q(tier__isnull=True) | Q(tier__gte=1, tier__lte=4),
                 name="kpi_target_tier_one_to_four",
             ),
@@ -80,7 +89,29 @@ class KpiTarget(AuditedModel):
         indexes = [models.Index(fields=["kpi", "unit", "tier", "-valid_from", "-id"])]
 
     def __str__(self) -> str:
-        return f"{self.kpi} from {self.valid_from}"
+        return f"{self.label}, from {self.valid_from:%Y-%m-%d}"
+
+    def get_absolute_url(self) -> str:
+        """Return the target's page."""
+        return reverse("kpis:target-detail", args=[self.pk])
+
+    @property
+    def label(self) -> str:
+        """The KPI's name as people read it."""
+        return definitions.get(self.kpi).label
+
+    @property
+    def scope_text(self) -> str:
+        """Where it holds."""
+        place = self.unit.name if self.unit_id else "All units"
+        return f"{place}, tier {self.tier}" if self.tier else place
+
+    @property
+    def state(self) -> str:
+        """How far it is."""
+        if self.declined_at:
+            return "declined"
+        return "approved" if self.approved_at else "proposed"
 
 
 class KpiSnapshot(models.Model):
@@ -102,6 +133,9 @@ class KpiSnapshot(models.Model):
     value = models.FloatField(null=True, blank=True)
     reason = models.CharField(max_length=40, blank=True)
     source_digest = models.CharField(max_length=64, blank=True)  # over the rows that were counted
+    detail = models.JSONField(
+        default=dict, blank=True
+    )  # what else a page shows: percentiles, parts, cells, errors
     computed_at = models.DateTimeField()
     frozen = models.BooleanField(default=False)
 

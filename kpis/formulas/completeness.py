@@ -41,12 +41,17 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentedDeployment:
-    """One logical production deployment and the score frozen when it started; None when none was kept."""
+    """One logical production deployment and the score frozen when it started; None when none was kept.
+
+    ``threshold`` is the one frozen with the score; without it the house's for the tier holds, the strictest for a
+    model without a tier.
+    """
 
     id: str
     finished_at: datetime
-    tier: int
+    tier: int | None
     score: float | None
+    threshold: float | None = None
     is_test: bool = False
 
 
@@ -105,7 +110,7 @@ def documentation_gate(
         counted.append(row.id)
         if row.score is None:
             errors.append(Note(row.id, "no score was kept at deployment"))
-        elif row.score >= thresholds[row.tier]:
+        elif row.score >= _threshold(row, thresholds):
             hits.append(row.id)
     return ratio(
         kpi=COMPLETENESS,
@@ -117,6 +122,13 @@ def documentation_gate(
         data_errors=tuple(errors),
         excluded=tuple(excluded),
     )
+
+
+def _threshold(row: DocumentedDeployment, thresholds: Mapping[int, float]) -> float:
+    if row.threshold is not None:
+        return row.threshold
+    strictest = max(thresholds.values())
+    return strictest if row.tier is None else thresholds.get(row.tier, strictest)
 
 
 def documentation_stock(

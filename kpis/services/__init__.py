@@ -1,0 +1,1 @@
+"""What may be written here: targets, by two people, and the numbers of each night."""

@@ -1,0 +1,78 @@
+"""How the numbers are written: values with their unit, changes against the period before, periods."""
+
+from datetime import timedelta
+
+from kpis.definitions import LOWER, NEITHER, Kpi
+from kpis.windows import Window, local_day
+from mlops_portal.foundation.web.words import MINUS, MONTHS, day_text, number
+
+HOURS_IN_DAY = 24
+LONG = 72  # hours from which days read better
+
+
+def measure(kpi: Kpi, value: float | None) -> tuple[str, str]:
+    """Return a value and its unit apart: ``("9.7", "days")``."""
+    if value is None:
+        return "–", ""
+    if kpi.unit == "ratio":
+        return number(100 * value, 1), "%"
+    if kpi.unit == "hours":
+        return (number(value / HOURS_IN_DAY, 1), "days") if abs(value) >= LONG else (number(value, 1), "h")
+    return number(value, 1), "a week"
+
+
+def value_text(kpi: Kpi, value: float | None) -> str:
+    """Return a value with its unit; nothing measured is said."""
+    if value is None:
+        return "no data"
+    amount, unit = measure(kpi, value)
+    return f"{amount.removesuffix('.0')} {unit}"
+
+
+def change_of(kpi: Kpi, value: float | None, before: float | None) -> tuple[str, str, str] | None:
+    """Return direction, words and tone of a change against the period before; None when either is not known."""
+    if value is None or before is None:
+        return None
+    step = value - before
+    if kpi.unit == "ratio":
+        text = f"{number(abs(100 * step), 1)} pt"
+        step = round(100 * step, 1)
+    elif kpi.unit == "hours" and abs(value) >= LONG:
+        text = f"{number(abs(step) / HOURS_IN_DAY, 1)} d"
+        step = round(step / HOURS_IN_DAY, 1)
+    else:
+        text = number(abs(step), 1) + (" h" if kpi.unit == "hours" else "")
+        step = round(step, 1)
+    if not step:
+        return "flat", text, "mute"
+    if kpi.direction == NEITHER:
+        return ("up" if step > 0 else "down"), text, "mute"
+    better = (step < 0) == (kpi.direction == LOWER)
+    return ("up" if step > 0 else "down"), text, "ok" if better else "fail"
+
+
+def period_text(window: Window) -> str:
+    """Name a period: a month by its name, anything else by its first and last day."""
+    first = local_day(window.start, window.zone)
+    if window.end <= window.start:
+        return "no complete day yet"
+    last = local_day(window.end - timedelta.resolution, window.zone)
+    after = local_day(window.end, window.zone)
+    if first.day == 1 and after.day == 1:
+        begin, end = f"{MONTHS[first.month - 1]} {first.year}", f"{MONTHS[last.month - 1]} {last.year}"
+        return begin if begin == end else f"{begin} to {end}"
+    return f"{day_text(first)} to {day_text(last)}"
+
+
+def month_label(window: Window) -> str:
+    """Return the place of a month on an axis: ``2026-10``."""
+    first = local_day(window.start, window.zone)
+    return f"{first:%Y-%m}"
+
+
+def interval_text(interval: tuple[float, float] | None) -> str:
+    """Write a 95 % interval of a share."""
+    if interval is None:
+        return ""
+    low, high = interval
+    return f"95 %: {number(100 * low, 1)} to {number(100 * high, 1)} %".replace("-", MINUS)
