@@ -14,5 +14,7 @@ docs = csp_update({"style-src": ["'unsafe-inline'"]})(
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", docs, name="api-docs"),
+    path("", include("mlops_portal.foundation.api.urls")),
     path("", include("registry.api.urls")),
+    path("", include("approvals.api.urls")),
 ]

@@ -24,6 +24,7 @@ PORTAL_FILES = env("PORTAL_FILES", "db:")
 PORTAL_LEDGER_KEY_FILE = env("PORTAL_LEDGER_KEY_FILE", str(VAR_DIR / "ledger.key"))
 PORTAL_LEDGER_ORIGIN = env("PORTAL_LEDGER_ORIGIN", "mlops-portal.local/ledger")
 PORTAL_METRICS_TOKEN = env("PORTAL_METRICS_TOKEN")  # without it /metrics answers this machine only
+PORTAL_WEB_THREADS = int(env("PORTAL_WEB_THREADS", "8"))  # of each web process; `manage.py up` sets it
 PORTAL_SECRETS_KEYS = [key for key in env("PORTAL_SECRETS_KEYS").split(",") if key]
 PORTAL_CLOCK_TOLERANCE_SECONDS: float | None = None  # prod sets 5: a `now` further off is refused
 
@@ -244,6 +245,39 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "ModelKind": "registry.states.ModelKind",
+        "InventoryKind": "registry.api.models.KINDS",
+        "DocumentKind": "registry.states.DocumentKind",
+        "DeploymentKind": "registry.states.DeploymentKind",
+        "TaskKind": "registry.states.TaskKind",
+        "ChangeKind": "approvals.states.ChangeKind",
+        "ValidationKind": "approvals.models.Validation.Kind",
+        "LifecycleState": "registry.states.LifecycleState",
+        "DeploymentState": "registry.states.DeploymentState",
+        "ReviewState": "registry.states.ReviewState",
+        "UseState": "registry.states.UseState",
+        "ImportState": "registry.states.ImportState",
+        "ChangeState": "approvals.states.ChangeState",
+        "StageState": "approvals.models.Stage.State",
+        "ValidationState": "approvals.models.Validation.State",
+        "ChallengeState": "approvals.models.Challenge.State",
+        "ExecutionState": "approvals.models.Execution.State",
+        "StepState": "approvals.models.ExecutionStep.State",
+        "PolicyState": "approvals.models.PolicyRevision.State",
+        "SectionStatus": "registry.states.SectionStatus",
+        "RegistryStatus": "registry.states.RegistryStatus",
+        "Grade": "registry.states.Grade",
+        "Governance": "registry.states.Governance",
+        "Tier": "registry.states.Tier",
+        "EuAiClass": "registry.states.EuAiClass",
+        "GateResult": "approvals.models.GateResult.Outcome",
+        "ValidationOutcome": "approvals.models.Validation.Outcome",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "mlops_portal.foundation.api.schema.tell_problems",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -1,8 +1,9 @@
-"""Bearer tokens (or Basic with the token as password) for the REST API."""
+"""Who calls the REST API: a service account by token (Bearer, or Basic with it as password), or a person by session."""
 
+from django.contrib.auth import get_user
 from django.http import HttpRequest
 from django.utils import timezone
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -26,3 +27,12 @@ class TokenAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Say how to authenticate, so that 401 is answered instead of 403."""
         return 'Bearer realm="MLOps Portal"'
+
+
+class PageSession(SessionAuthentication):
+    """The session of somebody who is signed in to the pages; writes need the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        """Return the person, not Django's lazy stand-in: services save it."""
+        found = super().authenticate(request)
+        return None if found is None else (get_user(request._request), None)

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -67,10 +67,14 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         body = problem(404, "not_found", "Not found", "It does not exist, or not for you.")
     elif isinstance(exc, PermissionDenied):
         body = problem(403, "not_allowed", "Not allowed", str(exc))
+    elif isinstance(exc, RequestDataTooBig):
+        body = problem(413, "too_large", "Too large", "The body is larger than this installation accepts.")
+    elif isinstance(exc, SuspiciousOperation):
+        body = problem(400, "malformed", "The request is malformed", str(exc)[:300])
     elif isinstance(exc, exceptions.APIException):
         code = exc.default_code
         body = problem(
-            exc.status_code, code, exc.default_detail and str(exc.default_detail) or code, str(exc.detail)
+            exc.status_code, code, (exc.default_detail and str(exc.default_detail)) or code, str(exc.detail)
         )
         if header := getattr(exc, "auth_header", None):
             headers["WWW-Authenticate"] = header

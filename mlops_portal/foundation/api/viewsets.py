@@ -5,7 +5,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
@@ -13,10 +15,12 @@ from rest_framework.response import Response
 
 from mlops_portal.foundation.api.models import IdempotencyKey
 from mlops_portal.foundation.canonical import sha256
-from mlops_portal.foundation.errors import Conflict, invalid
+from mlops_portal.foundation.errors import Conflict, NotFound, invalid
 from mlops_portal.foundation.operations import act
+from mlops_portal.foundation.people.rights import require, rights_of
 
 KEPT = timedelta(days=1)
+SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 class StrictSerializer(serializers.Serializer):
@@ -28,9 +32,49 @@ class StrictSerializer(serializers.Serializer):
             unknown = sorted(set(data) - set(self.fields))
             if unknown:
                 raise serializers.ValidationError(
-                    {name: "This field does not exist." for name in unknown[:20]}
+                    {str(name)[:80]: "This field does not exist." for name in unknown[:20]}
                 )
         return super().to_internal_value(data)
+
+
+def find(rows: QuerySet, **where: Any) -> Any:
+    """Return the one row that the address or the body names.
+
+    Raises:
+        NotFound: there is none among ``rows``.
+    """
+    found = rows.filter(**where).first()
+    if found is None:
+        named = ", ".join(str(value)[:80] for value in where.values())
+        raise NotFound(f"There is no {rows.model._meta.verbose_name} {named} that you can see.")
+    return found
+
+
+def visible(rows: QuerySet, caller: Any, field: str, **where: Any) -> Any:
+    """Return the one row that a field of the body names, among those the caller may see.
+
+    Raises:
+        Invalid: naming the field.
+    """
+    found = rows.visible_to(caller).filter(**where).first()
+    if found is None:
+        named = ", ".join(str(value)[:80] for value in where.values())
+        raise invalid(field, f"There is no {rows.model._meta.verbose_name} {named} that you can see.")
+    return found
+
+
+def body_digest(request: Request) -> str:
+    """Digest what was sent, the content of files included."""
+    sent = dict(request.data) if isinstance(request.data, dict) else {"body": request.data}
+    for name, upload in request.FILES.items():
+        sent[name] = _file_digest(upload)
+    return sha256(json.dumps(sent, sort_keys=True, default=str).encode())
+
+
+def _file_digest(upload: UploadedFile) -> str:
+    content = sha256(upload.read())
+    upload.seek(0)
+    return content
 
 
 class ScopedViewSet(viewsets.GenericViewSet):
@@ -38,11 +82,31 @@ class ScopedViewSet(viewsets.GenericViewSet):
 
     view_right: str | None = None
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuse to read for callers who hold the right nowhere, naming it."""
+        super().initial(request, *args, **kwargs)
+        right = self.right_to_read()
+        if right and request.method in SAFE and not rights_of(request.user).has(right):
+            require(request.user, right)
+
+    def right_to_read(self) -> str | None:
+        """Name the right that reading these rows needs."""
+        return self.view_right or getattr(self.queryset, "view_right", None)
+
     def get_queryset(self) -> Any:
         """Narrow to what is visible."""
         if getattr(self, "swagger_fake_view", False):
             return self.queryset.none()
         return self.queryset.all().visible_to(self.request.user, self.view_right)
+
+    def get_object(self) -> Any:
+        """Return the row of the address among those that are visible."""
+        name = self.lookup_url_kwarg or self.lookup_field
+        return find(self.get_queryset(), **{self.lookup_field: self.kwargs[name]})
+
+    def acting(self) -> dict[str, Any]:
+        """Who acts, and when: what every service is told."""
+        return {"by": self.request.user, "now": timezone.now()}
 
     def parsed(self, serializer: type[serializers.Serializer]) -> dict[str, Any]:
         """Parse the body or raise with every error."""
@@ -50,27 +114,43 @@ class ScopedViewSet(viewsets.GenericViewSet):
         form.is_valid(raise_exception=True)
         return form.validated_data
 
+    def render_one(self, row: Model) -> Any:
+        """Return a row as it is now; whoever just wrote it is told what became of it."""
+        fresh = self.queryset.all().get(pk=row.pk)
+        return self.get_serializer_class()(fresh, context=self.get_serializer_context()).data
+
+    def told(self, row: Model) -> Response:
+        """Answer with a row as it is now."""
+        return Response(self.render_one(row))
+
+    def made(self, create: Callable[[], Any]) -> Response:
+        """Create a row of this viewset once and answer it."""
+        return self.answer_once(self.request, create, self.render_one)
+
     def answer_once(
         self, request: Request, create: Callable[[], Any], render: Callable[[Any], Any]
     ) -> Response:
         """Create and answer 201; the same ``Idempotency-Key`` and body answer the first result again.
 
         Raises:
-            Invalid: the key is too long.
+            Invalid: the key is too long or holds what no key holds.
             Conflict: the key was used with another body.
         """
         key = request.headers.get("Idempotency-Key", "")
         if not key:
             return Response(render(create()), status=201)
-        if len(key) > 200:
-            raise invalid("Idempotency-Key", "At most 200 characters.")
-        body = sha256(json.dumps(request.data, sort_keys=True, default=str).encode())
+        if len(key) > 200 or not key.isprintable():
+            raise invalid("Idempotency-Key", "At most 200 printable characters.")
+        body = body_digest(request)
         known = self._known(request, key, body)
         if known is not None:
             return known
         try:
             with act():
                 answer = render(create())
+                IdempotencyKey.objects.filter(
+                    user=request.user, key=key, created_at__lte=timezone.now() - KEPT
+                ).delete()
                 IdempotencyKey.objects.create(
                     user=request.user,
                     key=key,

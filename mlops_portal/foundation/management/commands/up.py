@@ -56,7 +56,11 @@ class Command(BaseCommand):
         self._collect_static()
         connections.close_all()
         supervisor = Supervisor(self._say)
-        environment = {**os.environ, "PORT": str(options["port"])}
+        environment = {
+            **os.environ,
+            "PORT": str(options["port"]),
+            "PORTAL_WEB_THREADS": str(options["threads"]),
+        }
         if options["web_processes"] > 1:
             environment["PROMETHEUS_MULTIPROC_DIR"] = self._fresh_metrics_folder()
         supervisor.add("web", self._web_command(options), environment)
