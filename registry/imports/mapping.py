@@ -308,7 +308,9 @@ def _one_of(
 def _file_options(document: Mapping[str, Any], errors: _Errors) -> dict[str, Any]:
     options = {name: document[name] for name in FILE_KEYS if name in document}
     for name, value in options.items():
-        wanted = int if name == "header_row" else str
-        if not isinstance(value, wanted) or isinstance(value, bool) or (wanted is int and value < 1):
-            errors.add(name, "a row number from 1 is needed" if wanted is int else "a text is needed")
+        if name != "header_row":
+            if not isinstance(value, str):
+                errors.add(name, "a text is needed")
+        elif not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            errors.add(name, "a row number from 1 is needed")
     return options

@@ -1,7 +1,8 @@
 """Whether governance is mandatory, how far a model is adopted, which duties follow: evaluated, never declared."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
@@ -15,12 +16,19 @@ from registry.events import tell
 from registry.models import GovernanceOverride, RecordTask, RegisteredModel
 from registry.queries.facts import RecordFacts, facts_of, gaps_from, governance_facts
 from registry.services.living import lock_living
-from registry.services.record_tasks import settle_task
+from registry.services.record_tasks import task_close, task_open
 from registry.states import INVENTORY_KINDS, Governance, LifecycleState, TaskKind
 
 OVERRIDE_DAYS = 180
 CHUNK = 500
 RATING_MISSING = "The model has no approved risk rating."
+SETTLED = (
+    TaskKind.COMPLETE_RECORD,
+    TaskKind.FACTS_CONTRADICTED,
+    TaskKind.BECAME_MANDATORY,
+    TaskKind.RATING_MISSING,
+    TaskKind.REVIEW_OVERDUE,
+)
 FINISHED = (LifecycleState.RETIRED, LifecycleState.REJECTED)
 
 
@@ -113,64 +121,93 @@ def _missing(gaps: Sequence[str]) -> str:
     return f"Missing: {', '.join(gaps)}."
 
 
+@dataclass(frozen=True, slots=True)
+class DueTask:
+    """A duty that should be open now."""
+
+    text: str
+    due_on: date | None = None
+
+
+def _due_tasks(
+    model: RegisteredModel,
+    facts: RecordFacts,
+    contradictions: Sequence[str],
+    *,
+    became_mandatory: bool,
+    now: datetime,
+) -> dict[str, DueTask]:
+    """Return the duties that should be open, by kind; every other kind of this service should be closed."""
+    due: dict[str, DueTask] = {}
+    if contradictions:
+        due[TaskKind.FACTS_CONTRADICTED] = DueTask(" ".join(contradictions))
+    if not _is_governed(model):
+        return due
+    if gaps := gaps_from(model, facts, now=now):
+        due[TaskKind.COMPLETE_RECORD] = DueTask(_missing(gaps))
+        if became_mandatory:
+            due[TaskKind.BECAME_MANDATORY] = DueTask(f"Governance became mandatory. {_missing(gaps)}")
+    if model.tier is None:
+        due[TaskKind.RATING_MISSING] = DueTask(RATING_MISSING)
+    review_on = model.next_review_on
+    if review_on is not None and review_on < now.date():
+        due[TaskKind.REVIEW_OVERDUE] = DueTask(f"The review was due on {review_on:%-d %B %Y}.", review_on)
+    return due
+
+
+def _open_tasks(models: Sequence[RegisteredModel]) -> dict[int, dict[str, RecordTask]]:
+    found: dict[int, dict[str, RecordTask]] = {model.pk: {} for model in models}
+    for task in RecordTask.objects.filter(model__in=models, kind__in=SETTLED, closed_at__isnull=True):
+        found[task.model_id][task.kind] = task
+    return found
+
+
 def _settle_tasks(
     model: RegisteredModel,
     facts: RecordFacts,
-    contradictions: list[str],
+    contradictions: Sequence[str],
     *,
     became_mandatory: bool,
     now: datetime,
 ) -> None:
-    is_governed = _is_governed(model)
-    gaps = gaps_from(model, facts, now=now)
-    missing = _missing(gaps)
-    settle_task(
-        model=model, kind=TaskKind.COMPLETE_RECORD, text=missing, is_due=is_governed and bool(gaps), now=now
-    )
-    settle_task(
-        model=model,
-        kind=TaskKind.FACTS_CONTRADICTED,
-        text=" ".join(contradictions),
-        is_due=bool(contradictions),
-        now=now,
-    )
-    was_open = model.tasks.filter(kind=TaskKind.BECAME_MANDATORY, closed_at__isnull=True).exists()
-    settle_task(
-        model=model,
-        kind=TaskKind.BECAME_MANDATORY,
-        text=f"Governance became mandatory. {missing}",
-        is_due=is_governed and bool(gaps) and (became_mandatory or was_open),
-        now=now,
-    )
-    settle_task(
-        model=model,
-        kind=TaskKind.RATING_MISSING,
-        text=RATING_MISSING,
-        is_due=is_governed and model.tier is None,
-        now=now,
-    )
-    review_on = model.next_review_on
-    settle_task(
-        model=model,
-        kind=TaskKind.REVIEW_OVERDUE,
-        text=f"The review was due on {review_on:%-d %B %Y}." if review_on else "",
-        is_due=is_governed and review_on is not None and review_on < now.date(),
-        due_on=review_on,
-        now=now,
-    )
+    is_open = _open_tasks([model])[model.pk]
+    stays = became_mandatory or TaskKind.BECAME_MANDATORY in is_open
+    due = _due_tasks(model, facts, contradictions, became_mandatory=stays, now=now)
+    for kind, wanted in due.items():
+        task_open(model=model, kind=kind, text=wanted.text, due_on=wanted.due_on, now=now)
+    for kind, task in is_open.items():
+        if kind not in due:
+            task_close(task=task, by=None, now=now, reason="Done")
+
+
+def _is_settled(
+    model: RegisteredModel, facts: RecordFacts, is_open: Mapping[str, RecordTask], now: datetime
+) -> bool:
+    """Tell whether an evaluation would write nothing. Changes the object in memory, not the row."""
+    if model.governance_evaluated_at is None:
+        return False
+    changed, contradictions = apply_facts(model, facts, now=now)
+    stays = TaskKind.BECAME_MANDATORY in is_open
+    due = _due_tasks(model, facts, contradictions, became_mandatory=stays, now=now)
+    known = {kind: (task.text, task.owner_id) for kind, task in is_open.items()}
+    return not changed and known == {kind: (one.text, model.owner_id) for kind, one in due.items()}
 
 
 def governance_evaluate_all(*, now: datetime) -> int:
-    """Evaluate every living model, each in a transaction of its own; return how many. Run by the scheduler."""
+    """Evaluate every living model; return how many. Run by the scheduler.
+
+    Facts are gathered for many models at once; only a model about which something changed is locked and written.
+    """
     rows = RegisteredModel.objects.inventory().exclude(lifecycle_state__in=FINISHED)
     pks = list(rows.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(pks), CHUNK):
         models = list(
             RegisteredModel.objects.alive().filter(pk__in=pks[start : start + CHUNK]).order_by("pk")
         )
-        facts = facts_of(models, now=now)
+        facts, is_open = facts_of(models, now=now), _open_tasks(models)
         for model in models:
-            governance_evaluate(model=model, facts=facts[model.pk], now=now)
+            if not _is_settled(model, facts[model.pk], is_open[model.pk], now):
+                governance_evaluate(model=model, facts=facts[model.pk], now=now)
     return len(pks)
 
 

@@ -58,15 +58,3 @@ def task_close(*, task: RecordTask, by: User | None, now: datetime, reason: str 
     save_as(task, by=by, now=now, reason=reason or "Task closed", fields=["closed_at"])
     tell("task_closed", task, by=by, now=now, kind=task.kind, reason=reason)
     return task
-
-
-def settle_task(
-    *, model: RegisteredModel, kind: str, text: str, is_due: bool, now: datetime, due_on: date | None = None
-) -> None:
-    """Keep one task open exactly while it is due; called inside an operation."""
-    if is_due:
-        task_open(model=model, kind=kind, text=text, now=now, due_on=due_on)
-        return
-    task = RecordTask.objects.filter(model=model, kind=kind, closed_at__isnull=True).first()
-    if task is not None:
-        task_close(task=task, by=None, now=now, reason="Done")
