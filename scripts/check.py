@@ -46,6 +46,7 @@ def judgements() -> list[tuple[str, list[str], dict[str, str], str]]:
         ("layers", [str(BIN / "lint-imports"), "--no-cache"], TESTING, "see docs/explanation on layers"),
         ("types", [str(BIN / "mypy"), *PACKAGES], TESTING, ""),
         ("migrations", manage("makemigrations", "--check", "--dry-run"), TESTING, "manage.py makemigrations"),
+        ("api", manage("spectacular", "--validate", "--fail-on-warn", "--file", os.devnull), TESTING, ""),
         ("documents", manage("docs", "--check"), TESTING, "make docs"),
         ("settings", manage("check", "--deploy", "--fail-level", "WARNING"), PRODUCTION, ""),
     ]

@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "audits",
     "kpis",
     "integrations",
+    "mlops_portal.reference",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -1,0 +1,1 @@
+"""The generated reference under docs/reference/. It sees every app, so it stands at the roof."""
