@@ -84,7 +84,7 @@ class DeploymentFilters(Filters):
     production = OneOfFacet(
         "Environment",
         choices=[("true", "Production"), ("false", "Not production")],
-        field_name="environment__is_production",
+        method="by_production",
     )
     provider = ChoiceFacet("Runs on", choices=Provider.choices, field_name="environment__provider")
     model = django_filters.NumberFilter(field_name="model_id")
@@ -92,6 +92,10 @@ class DeploymentFilters(Filters):
     class Meta:
         model = Deployment
         fields: list[str] = []
+
+    def by_production(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """Narrow by where it runs."""
+        return rows.filter(environment__is_production=value == "true") if value else rows
 
 
 class EnvironmentFilters(Filters):

@@ -15,7 +15,7 @@ from audits.envelope import SALT_SIZE, commitment, envelope_text, is_late
 from audits.merkle import leaf_hash
 from audits.models import FORMAT_VERSION
 from audits.row_formats import row_payload, row_verb, scope
-from mlops_portal.foundation.canonical import canonical_bytes
+from mlops_portal.foundation.canonical import bytes_of_plain, canonical_bytes
 from mlops_portal.foundation.db import database_now
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.ids import uuid7
@@ -92,7 +92,7 @@ def row_draft(model: type[models.Model], row: Any) -> Draft:
         model_id=model_id,
         actor_id=row.history_user_id or "",
         occurred_at=row.history_date,
-        payload=canonical_bytes(row_payload(model, row)),
+        payload=bytes_of_plain(row_payload(model, row)),  # its values are JSON types already
     )
 
 

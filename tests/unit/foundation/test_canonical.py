@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +58,8 @@ json_values = st.recursive(
 @given(json_values)
 def test_it_never_fails_and_never_varies(value):
     assert canonical_bytes(value) == canonical_bytes(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_fractions_are_written_as_the_standard_says_however_they_are_encoded(value):
+    assert canonical_bytes({"x": [value]}) == rfc8785.dumps({"x": [value]})
