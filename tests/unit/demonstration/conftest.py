@@ -1,0 +1,28 @@
+"""A small portfolio, played once for all tests of a module and rolled back after them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from mlops_portal.demonstration.build import build
+from mlops_portal.demonstration.world import World
+from mlops_portal.foundation.people import rights
+
+SMALL = 12
+
+
+def played(blocker: Any, models: int) -> Iterator[World]:
+    """Play a portfolio and forget it afterwards."""
+    with blocker.unblock(), transaction.atomic():
+        rights._tree.revision = -1
+        yield build(models=models, seed=7, now=timezone.now(), say=lambda text: None)
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    """Return a world of the first models of the catalogue."""
+    yield from played(django_db_blocker, SMALL)

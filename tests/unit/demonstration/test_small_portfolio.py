@@ -1,0 +1,146 @@
+"""A portfolio of twelve models holds a story of every kind, and its ledger verifies."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from approvals.models import ChangeRequest, Decision, GateResult, Signature, Stage
+from approvals.queries.inbox_page import at_my_stage
+from approvals.states import ChangeKind, ChangeState
+from audits import keys
+from audits.models import LedgerEntry
+from audits.services.sequencing import key_admit, sequence_all, signer_from_settings
+from audits.verification import verify_ledger
+from mlops_portal.foundation.people import credentials
+from registry.models import Component, Deployment, MetricValue, ModelVersion, RegisteredModel, UnitUse
+from registry.states import DeploymentState, ModelKind
+
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+
+
+def test_kinds_and_use_cases(world):
+    assert set(RegisteredModel.objects.values_list("kind", flat=True)) == {
+        "analytical",
+        "generative",
+        "agent",
+    }
+    cases = set(RegisteredModel.objects.values_list("use_case", flat=True))
+    assert {"fraud_detection", "personalisation", "content_generation", "credit_risk", "forecasting"} <= cases
+
+
+def test_the_agent_has_limits_and_a_stop_switch(world):
+    agent = Component.objects.get(kind=ModelKind.AGENT)
+    assert all([agent.stop_switch, agent.spending_limit, agent.rate_limit, agent.tool_allow_list])
+
+
+def test_every_production_deployment_has_an_approved_change(world):
+    rows = Deployment.objects.filter(environment__is_production=True)
+    changes = ChangeRequest.objects.in_bulk(list(rows.values_list("change_id", flat=True)))
+    assert rows.count() > 10
+    assert all(row.change_id in changes for row in rows)
+    assert all(
+        changes[row.change_id].decisions.filter(verdict__startswith="approve").exists() for row in rows
+    )
+
+
+def test_nothing_happens_after_today(world):
+    assert LedgerEntry.objects.filter(occurred_at__gt=timezone.now()).count() == 0
+    assert Decision.objects.order_by("decided_at").first().decided_at > world.end - timedelta(days=560)
+
+
+def test_signatures_are_of_people_with_an_authenticator(world):
+    signers = {row.signer for row in Signature.objects.select_related("signer")}
+    assert signers
+    assert all(credentials.has_authenticator(person) for person in signers)
+
+
+def test_rejected_filed_again_withdrawn_and_rolled_back(world):
+    states = set(ChangeRequest.objects.values_list("state", flat=True))
+    assert {
+        ChangeState.REJECTED,
+        ChangeState.WITHDRAWN,
+        ChangeState.COMPLETED,
+        ChangeState.IN_REVIEW,
+    } <= states
+    assert ChangeRequest.objects.filter(
+        predecessor__state=ChangeState.REJECTED, state=ChangeState.COMPLETED
+    ).exists()
+    assert ChangeRequest.objects.filter(kind=ChangeKind.ROLLBACK, state=ChangeState.COMPLETED).exists()
+    assert Deployment.objects.filter(state=DeploymentState.ROLLED_BACK).exists()
+
+
+def test_a_decision_fell_when_content_changed(world):
+    assert Decision.objects.filter(
+        voided_at__isnull=False, void_reason__startswith="The content changed"
+    ).exists()
+
+
+def test_the_tier_of_the_flagship_was_raised(world):
+    model = RegisteredModel.objects.get(name="retail-credit-pd")
+    tiers = list(model.risk_assessments.order_by("proposed_at").values_list("tier", flat=True))
+    assert (tiers[0], tiers[-1], model.tier) == (2, 1, 1)
+
+
+def test_one_model_is_used_by_three_units(world):
+    used = UnitUse.objects.filter(model__name="demand-sensing", state="accepted")
+    assert used.count() == 3
+
+
+def test_a_retirement_is_held_by_a_consumer(world):
+    change = ChangeRequest.objects.get(kind=ChangeKind.RETIRE, state=ChangeState.IN_REVIEW)
+    assert GateResult.objects.filter(change=change, gate="DEP-01", outcome="fail", is_current=True).exists()
+
+
+def test_the_head_of_risk_finds_work_of_every_kind(world):
+    stages = at_my_stage(world.person("ines")).select_related("change")
+    changes = [stage.change for stage in stages]
+    ready = [row for row in changes if row.decided_tier == 1 and not row.gates_failed]
+    blocked = [row for row in changes if row.gates_failed and row.alternatives]
+    assert ready
+    assert blocked
+    assert any(row.decided_tier == 4 for row in changes)
+    assert GateResult.objects.filter(
+        change=blocked[0], gate="FAIR-01", outcome="fail", is_current=True
+    ).exists()
+
+
+def test_versions_have_segments_data_and_prompts_that_differ(world):
+    assert MetricValue.objects.exclude(segment="").exists()
+    first, second = ModelVersion.objects.filter(model__name="letter-assistant").order_by("number")[:2]
+    assert first.prompts != second.prompts
+    assert first.dataset_links.count() == 2
+
+
+def test_something_waits_at_the_stages_of_several_jobs(world):
+    keys = set(Stage.objects.filter(state=Stage.State.CURRENT).values_list("key", flat=True))
+    assert {"acceptance", "validation", "risk", "change", "independent"} <= keys
+    assert ChangeRequest.objects.filter(state=ChangeState.APPROVED, environment__connector="manual").exists()
+
+
+def test_the_ledger_verifies_with_its_rows(world, tmp_path, settings):
+    path = tmp_path / "ledger.key"
+    keys.create_key_file(path)
+    settings.PORTAL_LEDGER_KEY_FILE = str(path)
+    signer = signer_from_settings()
+    sequence_all(signer=signer, key=key_admit(signer=signer, now=timezone.now()))
+    report = verify_ledger(with_rows=True)
+    assert report.ok, report
+
+
+def test_personas_sign_in_with_one_click_and_see_their_hints(world, client):
+    page = client.get(reverse("account_login")).content.decode()
+    assert "Sign in as Ines Halvorsen" in page
+    answer = client.post(reverse("demonstration:become", args=["ines"]), {"next": "/models/"})
+    assert (answer.status_code, answer.url) == (302, "/models/")
+    home = client.get("/").content.decode()
+    assert "What to try" in home
+    assert "CR-" in home
+
+
+def test_a_persona_is_not_entered_by_a_link_and_leads_nowhere_else(world, client):
+    address = reverse("demonstration:become", args=["ines"])
+    assert client.get(address).status_code == 405
+    assert client.post(address, {"next": "https://elsewhere.example/"}).url == "/"
+    assert client.post(reverse("demonstration:become", args=["nobody"])).status_code == 404
