@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.html import format_html
+
 from approvals import tones
 from approvals.queries.inbox_page import evidence_of
 from mlops_portal.foundation.web import cells, marks, svg
@@ -12,7 +14,12 @@ def _gates(value: Any, row: Any) -> Any:
     found = evidence_of(row)
     if row.gates_at is None:
         return cells.absent("not run")
-    return svg.segments(found.passed, found.waived, found.warned, found.failed) + marks.NOTHING
+    drawn = svg.segments(found.passed, found.waived, found.warned, found.failed)
+    return format_html("{}<small>{}</small>", drawn, found.line)
+
+
+def _tier(value: Any, row: Any) -> Any:
+    return marks.tier(value) if value else cells.absent("not filed")
 
 
 class ChangeTable(Table):
@@ -24,12 +31,14 @@ class ChangeTable(Table):
     model = Column(
         "Model", accessor="model.name", link=lambda row: row.model.get_absolute_url(), note="unit.name"
     )
-    tier = Column("Tier", accessor="decided_tier", sort="tier_order", cell=cells.tier)
+    tier = Column("Tier", accessor="decided_tier", sort="tier_order", cell=_tier)
     kind = Column(
         "Change", cell=lambda value, row: row.get_kind_display(), export=lambda row: row.get_kind_display()
     )
-    version = Column("Version", cell=cells.empty_as("none"), accessor="version.name")
-    environment = Column("Where", cell=cells.empty_as("wherever it runs"), accessor="environment.name")
+    version = Column("Version", cell=cells.empty_as("none"), accessor="version.name", shown=False)
+    environment = Column(
+        "Where", cell=cells.empty_as("wherever it runs"), accessor="environment.name", shown=False
+    )
     state = Column(
         "State",
         sort="state",

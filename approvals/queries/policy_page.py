@@ -1,5 +1,6 @@
 """Policies as people read them: rules as sentences, differences between two revisions as lines and as rules."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from approvals.states import ChangeKind, Severity
 from registry.queries.comparison import DiffLine, text_difference
 
 KINDS = dict(ChangeKind.choices)
+PLACE = re.compile(r"\{([a-z_]+)[^}]*\}")
 LONG = 400
 
 
@@ -17,6 +19,7 @@ class Rule:
     """One gate as a sentence."""
 
     gate: Gate
+    message: str
     concerns: str
     opens: str
 
@@ -72,9 +75,9 @@ def gate_rule(gate: Gate) -> Rule:
         )
     if gate.severity == Severity.WARN:
         opens = "Advisory: it warns and stops nothing."
-    return Rule(
-        gate, f"{_kinds(gate.scope.kinds).capitalize()}; {_tiers(gate.scope.tiers)}; {where}{governed}", opens
-    )
+    message = PLACE.sub(lambda found: f"[{found.group(1).replace('_', ' ')}]", gate.message)
+    concerns = f"{_kinds(gate.scope.kinds).capitalize()}; {_tiers(gate.scope.tiers)}; {where}{governed}"
+    return Rule(gate, message, concerns, opens)
 
 
 def stage_line(stage: StageRule) -> StageLine:

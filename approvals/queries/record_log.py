@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from approvals.models import ChangeRequest, Comment, Dossier, Stage, Waiver
 from mlops_portal.foundation.web.ledger_numbers import numbers_of
+from mlops_portal.foundation.web.words import time_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ def _waiver_lines(waiver: Waiver) -> list[LogItem]:
                 "signature" if granted else "record",
                 waiver.decided_by,
                 "granted the waiver of" if granted else "declined the waiver of",
-                what=f"{waiver.gate}, until {waiver.valid_until:%d %b %Y}" if granted else waiver.gate,
+                what=f"{waiver.gate}, until {time_text(waiver.valid_until)}" if granted else waiver.gate,
                 quote=waiver.note,
                 tone="waived" if granted else "fail",
             )

@@ -18,6 +18,7 @@ from approvals.views.scope import gates_words
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.words import time_text
 
 LABELS = {
     Verdict.APPROVE: ("Approve", ""),
@@ -117,15 +118,12 @@ def _review_bar(change: ChangeRequest, standing: Standing, user: User, now: date
     bar = Bar("fail" if blocking else "ok", gates_words(blocking), stage=stage, blocking=blocking)
     if blocking:
         bar.title += f": {', '.join(blocking[:3])}{' and more' if len(blocking) > 3 else ''}"
-        bar.text = _way_out(evaluation)
+        bar.text = _way_out(evaluation) if policies.lets_through(stage) else _later(stage)
     if standing.duties:
         bar.text = " ".join(blocker.message for blocker in standing.duties)
     elif not blocking:
-        bar.text = (
-            "Every way is open."
-            if not change.gates_waived
-            else "Evidence rests on a waiver: you sign “accept risk”."
-        )
+        relies = bool(evaluation.relied_on) and policies.lets_through(stage)
+        bar.text = "Evidence rests on a waiver: you sign “accept risk”." if relies else "Every way is open."
     positive = policies.decision_blockers(
         change,
         stage,
@@ -170,6 +168,14 @@ def _way_out(evaluation: Evaluation) -> str:
             f"{', '.join(never)} {'has' if len(never) == 1 else 'have'} no waiver: only a fix opens it."
         )
     return " ".join([*parts, "A condition adds duties, it opens no gate."])
+
+
+def _later(stage: Stage) -> str:
+    """Say that this stage judges what is there, and that the gates stop the request at a later one."""
+    meaning = stage.get_meaning_display().lower()
+    return (
+        f"You {meaning} what is there, failing gates included. They stop the request at a stage after yours."
+    )
 
 
 def _withdraw_bar(change: ChangeRequest) -> Bar:
@@ -217,10 +223,10 @@ def _operator_bar(change: ChangeRequest, user: User, now: datetime) -> Bar | Non
     later = [one for one in blockers if one.code != "too_early"]
     if is_manual:
         later = [*later, Blocker("manual", "An operator starts this change by hand; nothing can be planned.")]
-    until = f" Valid until {change.expires_at:%d %b %Y %H:%M}." if change.expires_at else ""
+    until = f" Valid until {time_text(change.expires_at)}." if change.expires_at else ""
     return Bar(
         "fail" if later and not is_manual else "ok",
-        f"{change.get_state_display()}{f' for {change.scheduled_at:%d %b %H:%M}' if change.scheduled_at else ''}",
+        f"{change.get_state_display()}{f' for {time_text(change.scheduled_at)}' if change.scheduled_at else ''}",
         (" ".join(one.message for one in blockers) or "Dossier and gates are checked again at the start.")
         + until,
         [

@@ -1,0 +1,189 @@
+"""Signing through the pages: write, review the digest, prove, receipt; rejections and refusals."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from approvals.models import ChangeRequest, Decision
+from mlops_portal.foundation.people.models import User
+from tests.factories import approvals as make
+
+SignIn = Callable[[User], Client]
+
+
+def sign_url(change: ChangeRequest, verdict: str) -> str:
+    return f"/changes/{change.pk}/sign/{verdict}/"
+
+
+def review(client: Client, change: ChangeRequest, verdict: str, **typed: str) -> str:
+    """Go through the first step and return the digest that the second one shows."""
+    page = client.post(
+        sign_url(change, verdict),
+        {"step": "review", "read": change.dossier_digest, "rationale": make.RATIONALE, **typed},
+    )
+    assert page.status_code == 200, page.content.decode()[:2000]
+    found = re.search(r'name="digest" value="([0-9a-f]{64})"', page.content.decode())
+    assert found, "the second step shows no digest"
+    return found.group(1)
+
+
+def prove(
+    client: Client, person: User, change: ChangeRequest, verdict: str, digest: str, **typed: str
+) -> object:
+    """Send the second step."""
+    form = {
+        "step": "sign",
+        "read": change.dossier_digest,
+        "rationale": make.RATIONALE,
+        "digest": digest,
+        "acknowledged": "1",
+        "password": make.PASSWORD,
+        "code": make.fresh_code(person),
+        **typed,
+    }
+    return client.post(sign_url(change, verdict), form)
+
+
+def test_an_approval_is_signed_over_the_digest_that_was_shown(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    first = client.get(sign_url(at_risk, "approve")).content.decode()
+    assert "Nothing is signed on this step." in first
+    assert 'name="password"' not in first
+    digest = review(client, at_risk, "approve")
+    answer = prove(client, ines, at_risk, "approve", digest)
+    decision = Decision.objects.get(signer=ines)
+    assert (answer.status_code, answer["Location"]) == (303, f"/decisions/{decision.pk}/")
+    assert decision.decision_digest == digest
+    receipt = client.get(answer["Location"]).content.decode()
+    assert digest in receipt
+    assert "recorded by the portal" in receipt.lower()
+    at_risk.refresh_from_db()
+    assert at_risk.stages.get(key="risk").state == "done"
+    assert at_risk.readings.get(reader=ines).dossier_number == at_risk.dossier_number
+
+
+def test_conditions_are_part_of_the_digest(
+    at_risk: ChangeRequest, ines: User, olga: User, vera: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    condition = {
+        "text_1": "Watch the young group every day.",
+        "evidence_1": "Monitor 7",
+        "owner_1": str(olga.pk),
+        "verifier_1": str(vera.pk),
+        "due_on_1": "2099-01-31",
+    }
+    plain = review(client, at_risk, "approve")
+    digest = review(client, at_risk, "approve_with_conditions", **condition)
+    assert digest != plain
+    prove(client, ines, at_risk, "approve_with_conditions", digest, **condition)
+    decision = Decision.objects.get(signer=ines)
+    assert decision.decision_digest == digest
+    assert decision.condition_rows.get().verifier == vera
+
+
+def test_words_changed_after_the_review_are_not_signed(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    digest = review(client, at_risk, "approve")
+    answer = prove(client, ines, at_risk, "approve", digest, rationale=f"{make.RATIONALE} And more.")
+    assert answer.status_code == 409
+    assert "Nothing was signed" in answer.content.decode()
+    assert not Decision.objects.filter(signer=ines).exists()
+
+
+def test_a_wrong_code_keeps_the_words_and_clears_the_password(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    digest = review(client, at_risk, "approve")
+    answer = prove(client, ines, at_risk, "approve", digest, code="41820")
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "The code has 6 digits. You entered 5." in page
+    assert make.PASSWORD not in page
+    assert digest in page
+    assert not Decision.objects.filter(signer=ines).exists()
+
+
+def test_what_is_new_to_the_signer_must_be_acknowledged(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    digest = review(client, at_risk, "approve")
+    answer = prove(client, ines, at_risk, "approve", digest, acknowledged="")
+    assert answer.status_code == 400
+    assert not Decision.objects.filter(signer=ines).exists()
+
+
+def test_a_short_reason_is_refused_before_the_review(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    answer = as_person(ines).post(sign_url(at_risk, "approve"), {"step": "review", "rationale": "Fine."})
+    assert answer.status_code == 400
+    assert "at least" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "typed", "state"),
+    [
+        pytest.param("reject", {}, "rejected", id="a rejection ends the round"),
+        pytest.param(
+            "request_changes", {"items": "Show the fallback"}, "changes_requested", id="changes go back"
+        ),
+    ],
+)
+def test_other_verdicts_are_signed_alike(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn, verdict: str, typed: dict[str, str], state: str
+) -> None:
+    client = as_person(ines)
+    digest = review(client, at_risk, verdict, **typed)
+    answer = prove(client, ines, at_risk, verdict, digest, **typed)
+    at_risk.refresh_from_db()
+    assert (answer.status_code, at_risk.state) == (303, state)
+    assert Decision.objects.get(signer=ines).decision_digest == digest
+
+
+def test_a_revision_that_moved_is_not_signed(at_risk: ChangeRequest, ines: User, as_person: SignIn) -> None:
+    client = as_person(ines)
+    digest = review(client, at_risk, "reject")
+    answer = prove(client, ines, at_risk, "reject", digest, read="0" * 64)
+    assert answer.status_code == 409
+    assert "Changed while you were reading" in answer.content.decode()
+    assert not Decision.objects.filter(signer=ines).exists()
+
+
+def test_a_failing_gate_blocks_approval_and_says_why(
+    blocked: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    page = client.get(blocked.get_absolute_url()).content.decode()
+    bar = page[page.index('class="decide') :]
+    approve = re.search(
+        r'<button[^>]*aria-disabled="true"[^>]*aria-describedby="why-1"[^>]*>.*?</button>', bar, re.DOTALL
+    )
+    assert approve
+    assert "Approve" in approve.group(0)
+    assert blocked.gate_results.filter(is_current=True, outcome="fail").first().gate in bar
+    assert f"/changes/{blocked.pk}/sign/reject/" in bar
+    form = client.get(sign_url(blocked, "approve")).content.decode()
+    assert "Not possible now" in form
+    assert 'value="review" aria-disabled="true"' in form
+
+
+def test_the_requester_sees_no_way_to_sign(at_risk: ChangeRequest, ada: User, as_person: SignIn) -> None:
+    page = as_person(ada).get(at_risk.get_absolute_url()).content.decode()
+    assert "/sign/approve/" not in page
+    assert "Withdraw" in page
+
+
+def test_a_stranger_finds_no_request(at_risk: ChangeRequest, dora: User, as_person: SignIn) -> None:
+    client = as_person(dora)
+    assert client.get(at_risk.get_absolute_url()).status_code == 404
+    assert client.get(sign_url(at_risk, "approve")).status_code == 404
+    assert client.post(sign_url(at_risk, "approve"), {"step": "sign"}).status_code == 404
