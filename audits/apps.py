@@ -12,7 +12,7 @@ class AuditsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
-        from audits import operating, receivers, triggers
+        from audits import operating, panels, receivers, tasks, triggers  # noqa: F401  (tasks declare their kinds)
         from audits.rights import RIGHTS
         from audits.services import recording
         from mlops_portal.foundation.events import accessed, domain_event
@@ -22,6 +22,7 @@ class AuditsConfig(AppConfig):
 
         rights.declare(RIGHTS)
         operating.declare()
+        panels.register()
         history_row_written.connect(receivers.record_row, dispatch_uid="audits.record_row")
         history_rows_written.connect(receivers.record_rows, dispatch_uid="audits.record_rows")
         domain_event.connect(receivers.record_event, dispatch_uid="audits.record_event")

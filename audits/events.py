@@ -7,6 +7,10 @@ ACCESSES = "audits.accesses_recorded"
 PURGED = "audits.payloads_purged"
 KEY_ADDED = "audits.signing_key_added"
 KEY_ROTATED = "audits.signing_key_rotated"
+VERIFIED = "audits.ledger_verified"
+EXPORT_STARTED = "audits.export_started"
+EXPORT_MADE = "audits.export_made"
+EXPORT_TAKEN = "audits.export_downloaded"
 
 register_verbs(
     [
@@ -15,5 +19,9 @@ register_verbs(
         Verb(PURGED, "removed personal data"),
         Verb(KEY_ADDED, "added a signing key"),
         Verb(KEY_ROTATED, "replaced the signing key"),
+        Verb(VERIFIED, "verified the ledger"),
+        Verb(EXPORT_STARTED, "started an export"),
+        Verb(EXPORT_MADE, "made an export"),
+        Verb(EXPORT_TAKEN, "downloaded an export"),
     ]
 )

@@ -1,0 +1,1 @@
+"""What auditors take with them: evidence packs, change logs, inventories of a past day."""

@@ -1,0 +1,152 @@
+"""Forms of exports: they parse; the service decides."""
+
+import re
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from approvals.models import ChangeRequest
+from audits.exports.scopes import FORMATS, RIGHT, Scope, What
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.forms import DateText
+from registry.models import RegisteredModel
+
+FORMAT_LABELS = {
+    "zip": "Evidence ZIP, files and digests",
+    "csv": "CSV, flat table",
+    "xlsx": "XLSX, workbook",
+    "csv.gz": "CSV, compressed, for millions of entries",
+}
+
+
+def _formats(what: What) -> list[tuple[str, str]]:
+    return [(name, FORMAT_LABELS[name]) for name in FORMATS[what]]
+
+
+def _units(user: User) -> Any:
+    return BusinessUnit.objects.filter(pk__in=rights_of(user).units(RIGHT)).order_by("name")
+
+
+class ExportForm(forms.Form):
+    """Base: turns what was chosen into a scope."""
+
+    what: What
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        if "unit" in self.fields:
+            self.fields["unit"].queryset = _units(user)
+
+    def clean(self) -> dict[str, Any]:
+        """Return the scope alone: it is all that the service takes."""
+        data = super().clean() or {}
+        return {} if self.errors else {"scope": self.scope(data)}
+
+    def scope(self, data: dict[str, Any]) -> Scope:
+        """Build the scope."""
+        raise NotImplementedError
+
+
+class PackForm(ExportForm):
+    """One release."""
+
+    what = What.PACK
+    change = forms.CharField(
+        label="Change request",
+        max_length=20,
+        help_text="Its number, such as CR-12. It stands on the request's page.",
+    )
+
+    def clean_change(self) -> ChangeRequest:
+        """Find the change request among those the person may export."""
+        match = re.fullmatch(r"(?:CR-)?(\d{1,12})", self.cleaned_data["change"].strip(), re.IGNORECASE)
+        rows = ChangeRequest.objects.visible_to(self.user, RIGHT)
+        found = rows.filter(pk=int(match[1])).first() if match else None
+        if found is None:
+            raise forms.ValidationError("There is no such change request that you may export.")
+        return found
+
+    def scope(self, data: dict[str, Any]) -> Scope:
+        """Name the change."""
+        return Scope(What.PACK, "zip", change_id=data["change"].pk)
+
+
+class ChangeLogForm(ExportForm):
+    """Entries of a unit, a model, a period."""
+
+    what = What.CHANGE_LOG
+    unit = forms.ModelChoiceField(
+        queryset=BusinessUnit.objects.none(), required=False, empty_label="Every unit you may export"
+    )
+    model = forms.CharField(
+        max_length=256, required=False, help_text="Its registered name, such as retail-credit-pd."
+    )
+    since = forms.DateField(label="From", required=False, widget=DateText)
+    until = forms.DateField(
+        label="To", required=False, widget=DateText, help_text="The day counts as a whole."
+    )
+    with_content = forms.BooleanField(
+        label="Add the whole content of each entry, as recorded", required=False
+    )
+    format = forms.ChoiceField(choices=_formats(What.CHANGE_LOG), widget=forms.RadioSelect, initial="csv")
+
+    def clean_model(self) -> RegisteredModel | None:
+        """Find the model among those the person may export."""
+        name = self.cleaned_data["model"].strip()
+        if not name:
+            return None
+        found = RegisteredModel.objects.visible_to(self.user, RIGHT).filter(name=name).order_by("-pk").first()
+        if found is None:
+            raise forms.ValidationError("There is no model of this name that you may export.")
+        return found
+
+    def scope(self, data: dict[str, Any]) -> Scope:
+        """Name unit, model and period."""
+        until = data["until"] + timedelta(days=1) if data["until"] else None
+        return Scope(
+            What.CHANGE_LOG,
+            data["format"],
+            unit_id=data["unit"].pk if data["unit"] else None,
+            model_id=data["model"].pk if data["model"] else None,
+            since=_midnight(data["since"]),
+            until=_midnight(until),
+            with_content=data["with_content"],
+        )
+
+
+class InventoryForm(ExportForm):
+    """Models as they were."""
+
+    what = What.INVENTORY
+    unit = forms.ModelChoiceField(
+        queryset=BusinessUnit.objects.none(), required=False, empty_label="Every unit you may export"
+    )
+    at = forms.DateTimeField(
+        label="State as of",
+        help_text="A day, or a day and a time. Rights are those of today, on the unit each model had then.",
+        input_formats=["%Y-%m-%d %H:%M", "%Y-%m-%d"],
+    )
+    format = forms.ChoiceField(choices=_formats(What.INVENTORY), widget=forms.RadioSelect, initial="csv")
+
+    def scope(self, data: dict[str, Any]) -> Scope:
+        """Name unit and moment; a day without a time means its end, today means now."""
+        at = data["at"]
+        if len(self.data.get("at", "").strip()) <= len("2026-11-17"):
+            at = min(at + timedelta(days=1) - timedelta(seconds=1), timezone.now())
+        return Scope(
+            What.INVENTORY,
+            data["format"],
+            unit_id=data["unit"].pk if data["unit"] else None,
+            at=at.isoformat(),
+        )
+
+
+def _midnight(day: Any) -> str:
+    return timezone.make_aware(datetime.combine(day, time.min)).isoformat() if day else ""
+
+
+FORMS: dict[What, type[ExportForm]] = {form.what: form for form in (PackForm, ChangeLogForm, InventoryForm)}

@@ -1,0 +1,79 @@
+"""Where audits appear outside of their own pages: navigation, tabs, actions, home, search, ledger numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+
+from audits.exports.scopes import RIGHT as EXPORT
+from audits.queries import entries_visible_to
+from audits.reading import entries as reading
+from audits.reading import workspace
+from mlops_portal.foundation.web import home, ledger_numbers, navigation, panels, search
+from mlops_portal.foundation.web.marks import short_hash
+from mlops_portal.foundation.web.words import number, time_text
+
+VIEW = "audits.view_ledger"
+
+
+def _has_change(deployment: Any) -> bool:
+    return deployment.change_id is not None
+
+
+def register() -> None:
+    """Offer everything; a right hides what a person can never use."""
+    item = navigation.NavItem
+    navigation.register(item("Oversight", "Audit", "audit", "audits:workspace", VIEW, 20))
+    navigation.register(item("Oversight", "Ledger", "ledger", "audits:ledger", VIEW, 40))
+    navigation.register(item("Oversight", "Exports", "download", "audits:exports", EXPORT, 50))
+    navigation.register_ledger_box(ledger_box)
+    panel = panels.Panel
+    for one in (
+        panel("registry.RegisteredModel", "history", "History", "audits:model-history", "registry.view", 90, "tab"),
+        panel("registry.ModelVersion", "history", "History", "audits:version-history", "registry.view", 90, "tab"),
+        panel("approvals.ChangeRequest", "history", "History", "audits:change-history", "approvals.view", 80, "action", icon="clock"),
+        panel("approvals.ChangeRequest", "pack", "Evidence pack", "audits:change-pack", EXPORT, 90, "action", icon="download"),
+        panel("registry.Deployment", "pack", "Evidence pack", "audits:deployment-pack", EXPORT, 90, "action", _has_change, "download"),
+    ):  # fmt: skip
+        panels.register(one)
+    home.register(
+        home.Section("audits.integrity", "audits/home.html", workspace.home_section, "audits.verify", 5)
+    )
+    search.register(search.Source("ledger", "Ledger entries", find, VIEW, 40))
+    ledger_numbers.register(reading.first_numbers)
+
+
+def ledger_box(request: HttpRequest) -> navigation.LedgerBox | None:
+    """Say in the navigation's foot how far the ledger is signed and when it was verified last."""
+    if not request.user.is_authenticated:
+        return None
+    found = workspace.integrity()
+    may_read = navigation.may(request.user, VIEW)
+    titles = {"ok": "Ledger verified", "fail": "Ledger does not verify", "warn": "Ledger not signed yet"}
+    verified = f", verified {time_text(found.last.at)}" if found.last else ""
+    return navigation.LedgerBox(
+        found.tone,
+        titles.get(found.tone, "Ledger signed"),
+        f"to {number(found.state.size)}{verified}, not witnessed",
+        short_hash(found.state.root) or "no checkpoint",
+        reverse("audits:workspace") if may_read else "",
+    )
+
+
+def find(user: Any, text: str, limit: int) -> Sequence[search.Hit]:
+    """Find entries by number, short id or full id."""
+    text = text.strip().lower()
+    if not (reading.SHORT_ID.fullmatch(text) or text.startswith("#") or len(text) == 36):
+        return []
+    found = list(reading.find(entries_visible_to(user), text)[:limit])
+    reading.tell(found)
+    return [
+        search.Hit(
+            f"Entry #{one.number}" if one.number is not None else f"Entry {one.short_id}",
+            reverse("audits:entry", args=[one.pk]),
+            f"{one.actor} {one.what} {one.subject}",
+            "ledger",
+        )
+        for one in found
+    ]

@@ -1,0 +1,181 @@
+"""Ledger entries as pages show them: numbers, names and words are read once for a whole page."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.db.models import Min, Q
+from django.urls import NoReverseMatch
+
+from audits.models import EntryQuerySet, LedgerEntry, LedgerLeaf
+from audits.queries import FieldChange, names_of, numbers_of, payloads_of
+from audits.reading.records import ToldChange, changes_in_words
+from audits.row_formats import PAST_TENSE
+from mlops_portal.foundation.events import verb_label, verbs
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from registry.models import RegisteredModel
+
+SYSTEM = "The portal"
+SHORT_ID = re.compile(r"[0-9a-f]{12}")
+NUMBER = re.compile(r"#?(\d{1,18})")
+
+
+def told_verb(entry: LedgerEntry) -> str:
+    """Say what happened; row changes name the kind of record."""
+    word = entry.verb.rpartition("_")[2]
+    if entry.verb in {verb.name for verb in verbs()} or word not in PAST_TENSE.values():
+        return verb_label(entry.verb)
+    return f"{kind_of(entry.subject_label)} {word}"
+
+
+def kind_of(label: str) -> str:
+    """Name a kind of record in words."""
+    try:
+        return str(apps.get_model(label)._meta.verbose_name)
+    except (LookupError, ValueError):
+        return label
+
+
+def tell(entries: Sequence[LedgerEntry]) -> None:
+    """Put number, names and words on the entries of one page, and mark those of the same act as the one above."""
+    numbers, payloads = numbers_of(entries), payloads_of(entries)
+    people = names_of(entry.actor_id for entry in entries)
+    units = dict(
+        BusinessUnit.objects.filter(pk__in={entry.unit_id for entry in entries}).values_list("pk", "name")
+    )
+    models = dict(
+        RegisteredModel.objects.filter(pk__in={entry.model_id for entry in entries}).values_list("pk", "name")
+    )
+    above = None
+    for entry in entries:
+        payload = payloads.get(entry.entry_id)
+        entry.number = numbers.get(entry.entry_id)
+        entry.is_removed = payload is None
+        entry.actor = people.get(entry.actor_id, "") or (
+            f"no. {entry.actor_id}" if entry.actor_id else SYSTEM
+        )
+        entry.unit_name = units.get(entry.unit_id, "")
+        entry.model_name = models.get(entry.model_id, "")
+        entry.what = told_verb(entry)
+        entry.subject = subject_of(entry, payload or {})
+        entry.reason = reason_of(payload or {})
+        entry.is_same_act = above is not None and entry.act_id == above
+        above = entry.act_id
+
+
+def subject_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> str:
+    """Name the record an entry is about."""
+    called = payload.get("subject") or ""
+    if called:
+        return str(called)
+    codes = {"approvals.ChangeRequest": f"CR-{entry.subject_id}"}
+    return codes.get(entry.subject_label) or f"{kind_of(entry.subject_label)} {entry.subject_id}".strip()
+
+
+def reason_of(payload: Mapping[str, Any]) -> str:
+    """Return the reason that was given."""
+    return (payload.get("history") or {}).get("history_change_reason") or ""
+
+
+def find(entries: EntryQuerySet, text: str) -> EntryQuerySet:
+    """Narrow to what a person typed: a number, an id, CR-12, a person's name, or the id of a record."""
+    text = text.strip()
+    if not text:
+        return entries
+    lowered = text.lower()
+    if match := NUMBER.fullmatch(text):
+        return entries.filter(entry_id__in=LedgerLeaf.objects.filter(index=int(match[1])).values("entry_id"))
+    if lowered.startswith("cr-") and lowered[3:].isdigit():
+        return entries.filter(subject_label="approvals.ChangeRequest", subject_id=lowered[3:])
+    if SHORT_ID.fullmatch(lowered):
+        return entries.filter(entry_id__endswith=lowered)
+    try:
+        return entries.filter(entry_id=UUID(lowered))
+    except ValueError:
+        pass
+    people = User.objects.filter(name__icontains=text).values_list("pk", flat=True)[:100]
+    models = RegisteredModel.objects.filter(name__icontains=text).values_list("pk", flat=True)[:100]
+    return entries.filter(Q(actor_id__in=[str(pk) for pk in people]) | Q(model_id__in=list(models)))
+
+
+def record_url(entry: LedgerEntry, user: Any) -> str:
+    """Return the address of the record, when it still exists and ``user`` may see it."""
+    try:
+        model = apps.get_model(entry.subject_label)
+    except (LookupError, ValueError):
+        return ""
+    rows = model._default_manager.all()
+    if not hasattr(model, "get_absolute_url") or not hasattr(rows, "visible_to"):
+        return ""
+    try:
+        found = rows.visible_to(user).filter(pk=entry.subject_id).first()
+        return found.get_absolute_url() if found else ""
+    except (ValueError, NoReverseMatch):
+        return ""
+
+
+def content_of(entry: LedgerEntry) -> dict[str, Any] | None:
+    """Return the payload, or None when it was removed."""
+    payload = getattr(entry, "payload", None)
+    return None if payload is None else json.loads(payload.payload)
+
+
+def row_changes(entry: LedgerEntry, content: Mapping[str, Any], *, user: Any) -> list[ToldChange]:
+    """Compare the row in an entry with the row in the entry before it about the same record."""
+    row = content.get("row")
+    if row is None:
+        return []
+    label, key = entry.subject_label, entry.subject_id
+    earlier = LedgerEntry.objects.visible_to(user).filter(
+        subject_label=label, subject_id=key, id__lt=entry.pk, verb__startswith=entry.verb.rpartition("_")[0]
+    )
+    older = earlier.filter(payload__isnull=False).select_related("payload").order_by("-id").first()
+    before = (content_of(older) or {}).get("row") or {} if older else {}
+    return _differences(label, before, row)
+
+
+def _differences(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[ToldChange]:
+    try:
+        model = apps.get_model(label)
+        columns = {column.attname: column for column in model._meta.concrete_fields}
+    except (LookupError, ValueError):
+        return []
+    changed = [
+        (columns[name], before.get(name), value)
+        for name, value in after.items()
+        if name in columns and before.get(name) != value and not (not before and value in (None, "", [], {}))
+    ]
+    steps = [FieldChange(column.name, str(column.verbose_name), old, new) for column, old, new in changed]
+    return changes_in_words(model, [_parsed(model, step) for step in steps])
+
+
+def _parsed(model: Any, step: FieldChange) -> FieldChange:
+    """Turn JSON back into what the column holds, so that times and people read as everywhere."""
+    column = model._meta.get_field(step.name)
+
+    def parse(value: Any) -> Any:
+        return value if value is None or isinstance(value, dict | list) else column.to_python(value)
+
+    return FieldChange(step.name, step.label, parse(step.before), parse(step.after))
+
+
+def first_numbers(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Return the number of the first entry about each record, in two statements."""
+    wanted = {subject for subject in subjects if all(subject)}
+    about = Q(pk__in=[])
+    for label in {label for label, _ in wanted}:
+        about |= Q(subject_label=label, subject_id__in=[key for one, key in wanted if one == label])
+    first = (
+        LedgerEntry.objects.filter(about)
+        .order_by()
+        .values("subject_label", "subject_id")
+        .annotate(row=Min("id"))
+    )
+    rows = {found["row"]: (found["subject_label"], found["subject_id"]) for found in first}
+    leaves = LedgerLeaf.objects.filter(
+        entry_id__in=LedgerEntry.objects.filter(pk__in=rows).values("entry_id")
+    )
+    return {rows[row]: index for row, index in leaves.values_list("entry_row", "index") if row in rows}

@@ -1,0 +1,152 @@
+"""The history of one record in words: field by field before and after, with the number of each ledger entry."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.db import models
+
+from audits.models import LedgerEntry
+from audits.queries import FieldChange, HistoryStep, history_of, numbers_of
+from mlops_portal.foundation.web.words import day_text, name_of, number, time_text
+
+SIZE = 50
+LONGEST = 400
+NOTHING = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ToldChange:
+    """A field, what it was and what it became, as a reader knows it."""
+
+    label: str
+    before: str
+    after: str
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ToldStep:
+    """One step of a record's history with its ledger entry (none when nobody entered it)."""
+
+    step: HistoryStep
+    changes: list[ToldChange]
+    entry_pk: int | None
+    short_id: str
+    number: int | None
+
+
+def steps_of(
+    subject: models.Model, *, before: tuple[datetime, int] | None = None, size: int = SIZE
+) -> tuple[list[ToldStep], tuple[datetime, int] | None]:
+    """Return one page of a record's history, newest first, and where the next page begins."""
+    found = history_of(subject, before=before, size=size + 1)
+    steps, has_more = found[:size], len(found) > size
+    names = _names(type(subject), steps)
+    entries = _entries(subject, steps)
+    numbers = numbers_of(entries.values())
+    told = [_told(type(subject), step, names, entries.get(step.at), numbers) for step in steps]
+    return told, (steps[-1].at, steps[-1].history_id) if has_more else None
+
+
+def changes_in_words(
+    model: type[models.Model], changes: Sequence[FieldChange], names: dict[tuple[str, Any], str] | None = None
+) -> list[ToldChange]:
+    """Put raw values into words: choices by label, people and records by name, times in the reader's zone."""
+    known = names if names is not None else _names_of_changes(model, changes)
+    return [
+        ToldChange(
+            one.label,
+            text_of(model, one.name, one.before, known),
+            text_of(model, one.name, one.after, known),
+            is_first=one.before is None,
+        )
+        for one in changes
+    ]
+
+
+def text_of(model: type[models.Model], field_name: str, value: Any, names: dict[tuple[str, Any], str]) -> str:
+    """Write one value."""
+    if value is None or value in ("", [], {}):
+        return NOTHING
+    column = model._meta.get_field(field_name)
+    if column.is_relation:
+        return names.get((field_name, value), f"no. {value}")
+    if column.choices:
+        return str(dict(column.flatchoices).get(value, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, date):
+        return day_text(value)
+    if isinstance(value, int | float):
+        return number(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def _told(
+    model: type[models.Model],
+    step: HistoryStep,
+    names: dict[tuple[str, Any], str],
+    entry: LedgerEntry | None,
+    numbers: dict[Any, int],
+) -> ToldStep:
+    return ToldStep(
+        step,
+        changes_in_words(model, step.changes, names),
+        entry.pk if entry else None,
+        entry.short_id if entry else "",
+        numbers.get(entry.entry_id) if entry else None,
+    )
+
+
+def _entries(subject: models.Model, steps: Iterable[HistoryStep]) -> dict[datetime, LedgerEntry]:
+    """Find the entries of history rows: of one record no two rows have the same time."""
+    label = type(subject)._meta
+    verbs = [f"{label.app_label}.{label.model_name}_{word}" for word in ("created", "changed", "deleted")]
+    entries = LedgerEntry.objects.filter(
+        subject_label=label.label,
+        subject_id=str(subject.pk),
+        verb__in=verbs,
+        occurred_at__in=[step.at for step in steps],
+    )
+    return {entry.occurred_at: entry for entry in entries}
+
+
+def _names(model: type[models.Model], steps: Iterable[HistoryStep]) -> dict[tuple[str, Any], str]:
+    return _names_of_changes(model, [change for step in steps for change in step.changes])
+
+
+def _names_of_changes(
+    model: type[models.Model], changes: Iterable[FieldChange]
+) -> dict[tuple[str, Any], str]:
+    """Read the names of everything that changes refer to, one statement per table."""
+    wanted: dict[type[models.Model], set[Any]] = defaultdict(set)
+    fields: dict[str, type[models.Model]] = {}
+    for change in changes:
+        column = model._meta.get_field(change.name)
+        if column.is_relation and column.related_model:
+            fields[change.name] = column.related_model
+            wanted[column.related_model] |= {
+                value for value in (change.before, change.after) if value is not None
+            }
+    found = {
+        target: {row.pk: name_of(row) for row in _named(target).filter(pk__in=keys)}
+        for target, keys in wanted.items()
+    }
+    return {
+        (name, key): text for name, target in fields.items() for key, text in found.get(target, {}).items()
+    }
+
+
+def _named(target: type[models.Model]) -> models.QuerySet:
+    """Follow one step, because the name of a version contains that of its model."""
+    rows = target._base_manager.all()
+    parents = {"registry.ModelVersion": "model", "approvals.PolicyRevision": "policy"}
+    parent = parents.get(target._meta.label)
+    return rows.select_related(parent) if parent else rows

@@ -1,0 +1,90 @@
+"""Tables of this app."""
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from audits.models import LedgerEntry
+from mlops_portal.foundation.web import cells, marks, words
+from mlops_portal.foundation.web.tables import Column, Table
+
+
+def _number(value: Any, row: Any) -> SafeString | str:
+    shown = f"#{words.number(row.number)}" if row.number is not None else "no number yet"
+    url = reverse("audits:entry", args=[row.pk])
+    return format_html('<a href="{}">{}</a> <small class="mono">{}</small>', url, shown, row.short_id)
+
+
+def _what(value: Any, row: Any) -> SafeString | str:
+    late = marks.pill("warn", "recorded late", "clock") if row.is_flagged else ""
+    removed = marks.pill("mute", "payload removed", "cross") if row.is_removed else ""
+    same = format_html('<span class="muted">same act</span> ') if row.is_same_act else ""
+    return format_html("{}{} {} {}", same, row.what, late, removed)
+
+
+def _subject(value: Any, row: Any) -> SafeString:
+    url = f"{reverse('audits:ledger')}?record={row.subject_label}&subject={row.subject_id}"
+    return format_html('<a href="{}">{}</a>', url, row.subject)
+
+
+def _actor(value: Any, row: Any) -> SafeString:
+    url = f"{reverse('audits:ledger')}?actor={row.actor_id}"
+    named = (
+        format_html('<a href="{}">{}</a>', url, row.actor) if row.actor_id else format_html("{}", row.actor)
+    )
+    return format_html(
+        '<span class="person">{}{}</span>',
+        marks.avatar(
+            words.initials_of(row.actor) if row.actor_id else "mo", "" if row.actor_id else "machine"
+        ),
+        named,
+    )
+
+
+class LedgerTable(Table):
+    """Entries, newest first; rows of one act stand together."""
+
+    default_sort = "-number"
+    number = Column("Entry", header=True, sort="id", accessor="pk", cell=_number)
+    at = Column("Occurred", accessor="occurred_at", cell=cells.when)
+    actor = Column("By", accessor="actor_id", cell=_actor)
+    what = Column("What", accessor="verb", cell=_what)
+    subject = Column("Record", accessor="subject_id", cell=_subject)
+    reason = Column("Reason", accessor="reason", cell=cells.empty_as("none given"))
+    unit = Column("Unit", accessor="unit_name", cell=cells.empty_as("no unit"))
+    model = Column("Model", accessor="model_name", cell=cells.empty_as("none"), shown=False)
+    recorded = Column("Recorded", accessor="recorded_at", cell=cells.when, shown=False)
+    act = Column("Act", accessor="act_id", cell=lambda value, row: format_html("<code>{}</code>", str(value)[-12:]), shown=False)  # fmt: skip
+
+    def row_class(self, row: LedgerEntry) -> str:
+        """Join rows of the same act to the one above."""
+        return "same-act" if row.is_same_act else ""
+
+
+def _model_then(row: Any) -> str:
+    return f"{reverse('registry:model-detail', args=[row.id])}?as_of={row.as_of_text}"
+
+
+def _shown(field: str, tone: str = "") -> Any:
+    return lambda value, row: getattr(row, f"get_{field}_display")() or cells.absent()
+
+
+def _exported(field: str) -> Any:
+    return lambda row: getattr(row, f"get_{field}_display")()
+
+
+class PastModelTable(Table):
+    """Models as they were."""
+
+    default_sort = "name"
+    name = Column("Model", header=True, sort="name", note="title", link=_model_then)
+    tier = Column("Tier", cell=cells.tier)
+    kind = Column("Kind", cell=_shown("kind"), export=_exported("kind"))
+    unit = Column("Unit then", accessor="unit.name")
+    state = Column("State", accessor="lifecycle_state", cell=_shown("lifecycle_state"), export=_exported("lifecycle_state"))  # fmt: skip
+    governance = Column("Governance", cell=_shown("governance"), export=_exported("governance"))
+    owner = Column("Owner", accessor="owner", cell=cells.person, export="owner.name")
+    review = Column("Next review", accessor="next_review_on", cell=cells.empty_as("not set"))
+    changed = Column("Last change then", accessor="history_date", cell=cells.when)

@@ -1,0 +1,104 @@
+"""The ledger explorer and the page of one entry."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from audits.exports.scopes import RIGHT as EXPORT
+from audits.filtersets import LedgerFilters
+from audits.models import LedgerEntry
+from audits.queries import entries_of_act
+from audits.reading import entries as reading
+from audits.reading.proof import prove
+from audits.tables import LedgerTable
+from mlops_portal.foundation.web.pages import Action, DetailPage, ListPage, Preset
+
+VIEW = "audits.view_ledger"
+BY_ADDRESS = {
+    "verb": "only this verb",
+    "actor": "only this person",
+    "subject": "only this record",
+    "model": "only this model",
+    "act": "only this act",
+    "since": "from",
+    "until": "to",
+}
+
+
+class Explorer(ListPage):
+    """Entries the reader may see, newest first, by key and never by offset."""
+
+    queryset = LedgerEntry.objects.all()
+    filterset_class, table_class, template_name = LedgerFilters, LedgerTable, "audits/ledger.html"
+    fragment = "components/list.html#swap"
+    title, noun, nouns, right = "Ledger", "entry", "entries", VIEW
+    exports = ()
+    presets = (
+        Preset("All entries", ""),
+        Preset("Signatures", "nature=signature"),
+        Preset("Acts", "nature=act"),
+        Preset("Exports and reads", "nature=access"),
+        Preset("Recorded late", "nature=late"),
+    )
+    actions = (Action("Export a change log", "audits:exports", right=EXPORT, icon="download"),)
+    empty_title = "No entry yet"
+    empty_text = "Every governed write leaves one."
+
+    def more(self) -> Mapping[str, Any]:
+        """Read one page and put it into words."""
+        found = dict(super().more())
+        reading.tell(found["rows_page"].rows)
+        given = self.request.GET
+        narrowed = [(name, label, given[name]) for name, label in BY_ADDRESS.items() if given.get(name)]
+        rest = {name: given.get(name, "") for name in BY_ADDRESS}
+        chips = [
+            (label, value if name in ("since", "until", "verb") else "", urlencode({k: v for k, v in rest.items() if v and k != name}))
+            for name, label, value in narrowed
+            if name not in ("since", "until")
+        ]  # fmt: skip
+        hidden = [(name, value) for name, _, value in narrowed if name not in ("since", "until")]
+        is_filtered = found["is_filtered"] or bool(narrowed)
+        return {**found, "narrowed": chips, "hidden": hidden, "is_filtered": is_filtered, "given": given}
+
+
+class EntryDetail(DetailPage):
+    """One entry: what it says, what changed, and the proof that it stands where it stands."""
+
+    queryset = LedgerEntry.objects.select_related("payload")
+    template_name, right, object_name = "audits/entry.html", VIEW, "entry"
+    crumbs = (("Ledger", "/ledger/"),)
+
+    def get_title(self) -> str:
+        """Name it by its number, or by its short id while it has none."""
+        number = getattr(self.object, "number", None)
+        return f"Entry #{number}" if number is not None else f"Entry {self.object.short_id}"
+
+    def context(self) -> dict[str, Any]:
+        """Put the entry into words before the page is titled."""
+        reading.tell([self.object])
+        return super().context()
+
+    def more(self) -> Mapping[str, Any]:
+        """Read content, differences, neighbours in the act, and the proof."""
+        entry, user = self.object, self.request.user
+        content = reading.content_of(entry)
+        siblings = list(entries_of_act(entry.act_id, user=user).exclude(pk=entry.pk)[:20])
+        reading.tell(siblings)
+        return {
+            "proof": prove(entry),
+            "content": content,
+            "changes": reading.row_changes(entry, content, user=user) if content else [],
+            "payload_text": _indented(entry.payload.payload) if content is not None else "",
+            "envelope_text": _indented(entry.envelope),
+            "siblings": siblings,
+            "record_url": reading.record_url(entry, user),
+            "of_record": f"{reverse('audits:ledger')}?{urlencode({'record': entry.subject_label, 'subject': entry.subject_id})}",
+            "lateness": entry.recorded_at - entry.occurred_at,
+        }
+
+
+def _indented(text: str) -> str:
+    return json.dumps(json.loads(text), indent=2, ensure_ascii=False)

@@ -1,0 +1,257 @@
+"""Exports: who may, what they hold, and that a stranger can verify a pack."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.utils import timezone
+
+from audits import events
+from audits.checkpoints import Signer
+from audits.models import LedgerEntry
+from mlops_portal.foundation.files import services as files
+from mlops_portal.foundation.files.models import StoredFile
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.work.models import Job
+from registry.services.models import model_register
+
+pytestmark = pytest.mark.django_db
+
+
+def content_of(job: Job) -> bytes:
+    return files.read(StoredFile.objects.get(pk=job.result["file_id"]))
+
+
+def start(client, what: str, **fields) -> Job:
+    done = client.post(f"/exports/?what={what}", fields)
+    assert done.status_code == 303, done.content.decode()[:3000]
+    return Job.objects.latest("pk")
+
+
+def run_verifier(directory: Path, data: bytes, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the verifier that is inside the pack, in another process, as a stranger would."""
+    path = directory / "pack.zip"
+    path.write_bytes(data)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        (directory / "verify.py").write_bytes(archive.read("verify.py"))
+    return subprocess.run(
+        [sys.executable, "-I", "verify.py", "pack.zip", *arguments],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def pack(released, cleo, as_person, run_jobs) -> bytes:
+    done = as_person(cleo).post(f"/changes/{released.pk}/evidence-pack/")
+    assert done.status_code == 303
+    run_jobs()
+    job = Job.objects.latest("pk")
+    assert job.state == "succeeded", job.error
+    return content_of(job)
+
+
+class TestPack:
+    def test_a_stranger_verifies_it_with_the_right_key(self, pack, signer, tmp_path):
+        done = run_verifier(tmp_path, pack, "--key", signer.key.fingerprint)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "VERIFIED" in done.stdout
+        assert "5 have the digest of their content" in done.stdout  # four decisions and one validation
+
+    def test_without_a_key_the_first_line_warns(self, pack, tmp_path):
+        done = run_verifier(tmp_path, pack)
+        assert done.returncode == 3
+        assert "proves nothing yet" in done.stdout.splitlines()[0]
+
+    def test_a_wrong_key_fails(self, pack, tmp_path):
+        other = Signer("mlops-portal.local/ledger", Ed25519PrivateKey.generate())
+        assert run_verifier(tmp_path, pack, "--key", other.key.fingerprint).returncode == 1
+
+    @pytest.mark.parametrize(
+        "name", ["release.pdf", "dossier.json", "decisions.json", "gates.csv", "entries.jsonl"]
+    )
+    def test_after_mutation_of_any_file_it_fails(self, pack, signer, tmp_path, name):
+        source, target = zipfile.ZipFile(io.BytesIO(pack)), io.BytesIO()
+        with zipfile.ZipFile(target, "w") as archive:
+            for one in source.namelist():
+                data = source.read(one)
+                archive.writestr(one, data[:-9] + b"x" + data[-8:] if one == name else data)
+        done = run_verifier(tmp_path, target.getvalue(), "--key", signer.key.fingerprint)
+        assert done.returncode == 1
+        assert name in done.stdout
+
+    def test_it_holds_dossier_decisions_gates_and_entries(self, pack, released):
+        archive = zipfile.ZipFile(io.BytesIO(pack))
+        assert archive.read("dossier.json").decode() == released.dossiers.get().content
+        decisions = json.loads(archive.read("decisions.json"))
+        assert released.decisions.first().decision_digest in {one["digest"] for one in decisions}
+        parts = json.loads(archive.read("dossier_parts.json"))
+        assert parts[-1]["digest"] == released.dossier_digest
+        gates = list(csv.DictReader(io.StringIO(archive.read("gates.csv").decode())))
+        assert len(gates) == released.gate_results.filter(is_current=True).count()
+        history = list(csv.DictReader(io.StringIO(archive.read("history.csv").decode())))
+        assert all(row["Entry number"] for row in history)
+        record = json.loads(archive.read("record.json"))
+        assert [one["meaning"] for one in record["signatures"]] == [
+            "validate",
+            "attest",
+            "validate",
+            "approve",
+            "approve",
+        ]
+        assert record["executions"][0]["state"] == "Succeeded"
+        assert "not witnessed" in json.loads(archive.read("manifest.json"))["witnessed"]
+
+    def test_the_report_is_pdf_a_with_names_and_digests(self, pack, tmp_path):
+        archive = zipfile.ZipFile(io.BytesIO(pack))
+        data = archive.read("release.pdf")
+        assert data.startswith(b"%PDF-1.7")
+        assert b"<pdfaid:part>2</pdfaid:part>" in data
+        assert b"<pdfaid:conformance>B</pdfaid:conformance>" in data
+        record = json.loads(archive.read("record.json"))
+        assert {"Vera Osei", "Ines Halvorsen", "Carl Jansen", "Olga Moller"} <= {
+            one["name"] for one in record["signatures"]
+        }
+
+    def test_started_made_and_downloaded_are_entries(self, pack, cleo, as_person):
+        job = Job.objects.latest("pk")
+        done = as_person(cleo).get(job.result["url"])
+        assert b"".join(done.streaming_content) == pack
+        about = LedgerEntry.objects.filter(subject_label="foundation.Job", subject_id=str(job.pk))
+        assert list(about.order_by("id").values_list("verb", flat=True)) == [
+            events.EXPORT_STARTED,
+            events.EXPORT_MADE,
+            events.EXPORT_TAKEN,
+        ]
+
+    def test_without_a_sequencer_it_fails_and_says_why(self, released, cleo, as_person, monkeypatch):
+        monkeypatch.setattr("audits.tasks.PATIENCE_SECONDS", 0)
+        as_person(cleo).post(f"/changes/{released.pk}/evidence-pack/")
+        from mlops_portal.foundation.work.worker import run_pending
+
+        run_pending(clock=timezone.now)
+        job = Job.objects.latest("pk")
+        assert job.state == "failed"
+        assert "sequencer does not run" in job.error
+
+
+class TestWho:
+    def test_an_auditor_of_another_unit_exports_nothing_of_this_one(
+        self, released, make_person, plant, as_person
+    ):
+        stranger = as_person(make_person("Sten Other", "auditor", unit=plant))
+        assert stranger.get(f"/changes/{released.pk}/evidence-pack/").status_code == 404
+        assert stranger.post(f"/changes/{released.pk}/evidence-pack/").status_code == 404
+        refused = stranger.post("/exports/?what=release_pack", {"change": released.code})
+        assert refused.status_code == 400
+        assert "no such change request" in refused.content.decode()
+        refused = stranger.post("/exports/?what=change_log", {"unit": released.unit_id, "format": "csv"})
+        assert refused.status_code == 400
+        assert not Job.objects.filter(kind__startswith="audits.").exists()
+
+    def test_exports_of_others_are_not_there(self, pack, rita, as_person):
+        job = Job.objects.latest("pk")
+        assert as_person(rita).get(job.result["url"]).status_code == 404
+        assert as_person(rita).post(f"/exports/{job.pk}/again/").status_code == 404
+
+    def test_a_developer_may_not_export(self, ada, as_person):
+        assert as_person(ada).get("/exports/").status_code == 403
+
+    def test_the_change_log_of_one_unit_holds_only_its_entries(
+        self, released, plant, olga, rita, as_person, run_jobs, now
+    ):
+        model_register(name="press-line", title="Press", unit=plant, owner=olga, by=None, now=now)
+        job = start(as_person(rita), "change_log", format="csv")
+        run_jobs()
+        job.refresh_from_db()
+        rows = list(csv.DictReader(io.StringIO(content_of(job).decode())))
+        assert rows
+        assert {row["Unit"] for row in rows} == {"Retail Lending"}
+        assert "press-line" not in content_of(job).decode()
+
+    def test_a_right_that_ended_since_stops_download_and_job(self, retail, rita, as_person, run_jobs, adam):
+        from mlops_portal.foundation.people.services.grants import grant_revoke
+
+        client = as_person(rita)
+        done = start(client, "change_log", format="csv", unit=retail.pk)
+        run_jobs()
+        waiting = start(client, "change_log", format="csv", unit=retail.pk)
+        grant_revoke(grant=rita.grants.get(), reason="Left audit", by=adam, now=timezone.now())
+        run_jobs()
+        waiting.refresh_from_db()
+        assert waiting.state == "failed"
+        assert client.get(f"/exports/{done.pk}/download/").status_code == 403
+
+
+class TestChangeLog:
+    def test_hostile_cells_are_inert_in_csv_and_xlsx(self, retail, ada, cleo, as_person, run_jobs):
+        retail.name = '=HYPERLINK("http://x","y"),\n+1'
+        save_as(retail, by=ada, now=timezone.now(), reason="@SUM(A1)")
+        client = as_person(cleo)
+        log = start(client, "change_log", format="csv", unit=retail.pk, with_content="on")
+        book = start(client, "change_log", format="xlsx", unit=retail.pk)
+        run_jobs()
+        log.refresh_from_db()
+        book.refresh_from_db()
+        rows = list(csv.DictReader(io.StringIO(content_of(log).decode())))
+        renamed = next(row for row in rows if "SUM" in row["Reason"])
+        assert renamed["Reason"] == "'@SUM(A1)"
+        assert renamed["Unit"].startswith("'=HYPERLINK")
+        assert json.loads(renamed["Content as recorded"])["row"]["name"] == retail.name
+        sheet = openpyxl.load_workbook(io.BytesIO(content_of(book))).active
+        cells = [cell for line in sheet.iter_rows() for cell in line]
+        assert not [cell for cell in cells if cell.data_type == "f"]
+        assert "'@SUM(A1)" in {cell.value for cell in cells}
+
+    def test_it_ends_at_the_checkpoint_and_keeps_the_order(
+        self, retail, ada, cleo, as_person, sequence, run_jobs, monkeypatch
+    ):
+        monkeypatch.setattr("audits.exports.change_log.CHUNK", 3)
+        for number in range(7):
+            retail.name = f"Retail {number}"
+            save_as(retail, by=ada, now=timezone.now())
+        job = start(as_person(cleo), "change_log", format="csv")
+        run_jobs()
+        job.refresh_from_db()
+        rows = list(csv.DictReader(io.StringIO(content_of(job).decode())))
+        assert [int(row["Number"]) for row in rows] == list(range(len(rows)))
+        assert len(rows) == job.result["ledger_size"]
+
+    def test_a_period_that_ends_before_it_begins_is_refused(self, cleo, as_person):
+        fields = {"format": "csv", "since": "2026-11-10", "until": "2026-11-01"}
+        refused = as_person(cleo).post("/exports/?what=change_log", fields)
+        assert refused.status_code == 400
+        assert "ends before it begins" in refused.content.decode()
+
+    def test_again_makes_it_again(self, cleo, as_person, run_jobs, retail):
+        client = as_person(cleo)
+        first = start(client, "change_log", format="csv.gz")
+        run_jobs()
+        assert client.post(f"/exports/{first.pk}/again/").status_code == 303
+        again = Job.objects.latest("pk")
+        assert again.pk != first.pk
+        assert again.params == first.params
+
+
+def test_the_inventory_is_that_of_the_day(retail, olga, ada, cleo, as_person, run_jobs, now):
+    from datetime import timedelta
+
+    model = model_register(name="credit-pd", title="Credit", unit=retail, owner=olga, by=None, now=now)
+    model.title = "Credit, renamed"
+    save_as(model, by=ada, now=now + timedelta(days=2))
+    model_register(name="later", title="Later", unit=retail, owner=olga, by=None, now=now + timedelta(days=2))
+    job = start(as_person(cleo), "inventory", format="csv", at="2026-11-18")
+    run_jobs()
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error
+    rows = list(csv.DictReader(io.StringIO(content_of(job).decode())))
+    assert [(row["Name"], row["Title"]) for row in rows] == [("credit-pd", "Credit")]
