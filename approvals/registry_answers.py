@@ -27,7 +27,15 @@ from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import Blocker
 from registry import gates
-from registry.gates import APPROVAL_CRITERION, AliasMove, Criterion, Deletion, DeploymentStart, Retirement
+from registry.gates import (
+    APPROVAL_CRITERION,
+    AliasMove,
+    Criterion,
+    Deletion,
+    DeploymentStart,
+    Retirement,
+    WantedSection,
+)
 from registry.models import Deployment, Environment, RegisteredModel
 from registry.states import Connector
 
@@ -117,6 +125,20 @@ def _criterion(change: ChangeRequest | None) -> Criterion:
     return Criterion(APPROVAL_CRITERION, label, completed, f"{change.code}: {detail}")
 
 
+def wanted_sections(model: RegisteredModel, now: datetime) -> list[WantedSection]:
+    """Return the sections that count for this model's tier and traits under the policy in force."""
+    in_force = policy_in_force(now)
+    if in_force is None:
+        return []
+    traits = {model.eu_ai_class, model.kind} | ({"affects_persons"} if model.interacts_with_people else set())
+    rows = in_force.document.sections
+    return [
+        (row.id, row.title, row.kind)
+        for row in rows
+        if row.weight(tier=model.tier or 1, traits=frozenset(traits)) > 0
+    ]
+
+
 def move_along(model: RegisteredModel, unit: BusinessUnit, by: User | None, now: datetime) -> None:
     """Move a model's requests and everything about them to its new unit."""
     for record in MOVING:
@@ -136,4 +158,5 @@ def register() -> None:
     gates.deletion_gates.append(deletion_objections)
     gates.retirement_gates.append(retirement_objections)
     gates.last_good_criteria.append(approval_criteria)
+    gates.wanted_sections.append(wanted_sections)
     gates.unit_transfers.append(move_along)

@@ -1,12 +1,15 @@
 """Forms of the registry: they parse and shape input; services act."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.text import slugify
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from registry.models import RegisteredModel
+from registry.gates import WantedSection
+from registry.models import Document, ModelVersion, RegisteredModel
 from registry.states import (
     INVENTORY_KINDS,
     Connector,
@@ -113,6 +116,12 @@ class ModelFacts(forms.Form):
     is_enterprise_scale = YesNo(label="Enterprise scale")
     is_proof_of_concept = YesNo(label="Proof of concept")
     is_exploratory = YesNo(label="Exploratory")
+    is_model_decision = YesNo(
+        label="Is it a model", help_text="A quantitative method whose results inform decisions."
+    )
+    is_model_rationale = forms.CharField(
+        widget=_area(2), required=False, label="Why it is, or is not, a model"
+    )
     interacts_with_people = YesNo(label="Interacts with people")
     generates_content = YesNo(label="Generates content")
     primary_metric = forms.CharField(
@@ -192,19 +201,66 @@ class MetricEntry(forms.Form):
 
 
 class DocumentUpload(forms.Form):
-    """A document with its file."""
+    """A document with its file, of one version or of all."""
+
+    version = forms.ModelChoiceField(
+        queryset=ModelVersion.objects.none(),
+        required=False,
+        empty_label="All versions",
+        help_text="Evidence for a release belongs to its version; a validator can attest only that.",
+    )
 
     kind = forms.ChoiceField(choices=DocumentKind.choices)
     title = forms.CharField(max_length=200)
     upload = forms.FileField(required=False, label="File", help_text="At most 50 MB.")
     link = forms.CharField(max_length=500, required=False, help_text="Instead of a file.")
 
+    def __init__(self, *, model: RegisteredModel, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
 
-class SectionText(forms.Form):
-    """The text of one section."""
 
-    title = forms.CharField(max_length=160)
-    text = forms.CharField(widget=_area(8), max_length=100_000)
+class SectionTexts(forms.Form):
+    """The sections that the policy wants, those of the document's kind first, and one of one's own."""
+
+    title = forms.CharField(max_length=160, required=False, label="Another section")
+    text = forms.CharField(widget=_area(6), max_length=100_000, required=False, label="Its text")
+
+    def __init__(self, *, document: Document, wanted: Sequence[WantedSection], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.written = {row.key: row for row in document.sections.all()}
+        titles = {key: title for key, title, _kind in sorted(wanted, key=lambda row: row[2] != document.kind)}
+        self.titles = {**{row.key: row.title for row in self.written.values()}, **titles}
+        asked = {
+            f"section-{key}": forms.CharField(
+                label=title,
+                widget=_area(4),
+                max_length=100_000,
+                required=False,
+                initial=self.written[key].text if key in self.written else "",
+            )
+            for key, title in self.titles.items()
+        }
+        self.fields = {**asked, **self.fields}
+
+    def clean(self) -> dict[str, Any]:
+        """Gather what was written or changed."""
+        given = self.cleaned_data
+        sections = [
+            {"key": key, "title": title, "text": given[f"section-{key}"]}
+            for key, title in self.titles.items()
+            if given.get(f"section-{key}") and f"section-{key}" in self.changed_data
+        ]
+        if given.get("title"):
+            own = {
+                "key": slugify(given["title"])[:60],
+                "title": given["title"],
+                "text": given.get("text", ""),
+            }
+            sections.append(own)
+        if not sections:
+            raise forms.ValidationError("Write or change at least one section.")
+        return {"sections": sections}
 
 
 class NotApplicable(forms.Form):

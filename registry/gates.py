@@ -78,8 +78,17 @@ deployment_gates: list[Gate[DeploymentStart]] = []
 APPROVAL_CRITERION = "approval"
 last_good_criteria: list[Callable[[Sequence[Deployment]], dict[int, list[Criterion]]]] = []
 
+# Sections that the policy wants documented for a model: (key, title, kind of document) in the policy's order.
+WantedSection = tuple[str, str, str]
+wanted_sections: list[Callable[[RegisteredModel, datetime], Sequence[WantedSection]]] = []
+
 # Called when a model moves to another unit, so that rows of the apps above move along: (model, unit, by, now).
 unit_transfers: list[Callable[[RegisteredModel, BusinessUnit, User | None, datetime], Any]] = []
+
+
+def sections_wanted_of(model: RegisteredModel, now: datetime) -> list[WantedSection]:
+    """Ask which sections a model's documents need."""
+    return [row for answer in wanted_sections for row in answer(model, now)]
 
 
 def blockers_of(gates: Iterable[Gate[Question]], question: Question) -> list[Blocker]:

@@ -40,13 +40,20 @@ urlpatterns = [
         version_evidence.DatasetLink.as_view(),
         name="dataset-link",
     ),
+    path(
+        "models/<int:pk>/versions/<int:number>/attest/",
+        version_evidence.EvidenceAttest.as_view(),
+        name="evidence-attest",
+    ),
     path("models/<int:pk>/documents/add/", evidence.DocumentAdd.as_view(), name="document-add"),
     path(
         "models/<int:model>/documents/<int:pk>/approve/",
         evidence.DocumentApprove.as_view(),
         name="document-approve",
     ),
-    path("models/<int:model>/documents/<int:pk>/section/", evidence.SectionAdd.as_view(), name="section-add"),
+    path(
+        "models/<int:model>/documents/<int:pk>/section/", evidence.SectionsWrite.as_view(), name="section-add"
+    ),
     path(
         "models/<int:model>/documents/<int:pk>/file/", evidence.DocumentFile.as_view(), name="document-file"
     ),

@@ -322,9 +322,12 @@ def document_upload(
     title: str,
     by: User,
     now: datetime,
+    version: ModelVersion | None = None,
     upload: Any = None,
     link: str = "",
 ) -> Document:
     """Keep an uploaded file (an object with ``name`` and ``chunks``) and save the document that refers to it."""
     stored = files.store(upload.chunks(), name=upload.name, by=by, now=now) if upload else None
-    return document_save(model=model, kind=kind, title=title, file=stored, link=link, by=by, now=now)
+    return document_save(
+        model=model, version=version, kind=kind, title=title, file=stored, link=link, by=by, now=now
+    )

@@ -7,7 +7,6 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpResponseBase
 from django.urls import reverse
-from django.utils.text import slugify
 
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.events import Access, accessed
@@ -15,10 +14,12 @@ from mlops_portal.foundation.files.downloads import download
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
 from registry import forms
+from registry.gates import sections_wanted_of
 from registry.models import (
     Document,
     DocumentSection,
     GovernanceOverride,
+    ModelVersion,
     MonitoringPlan,
     RegisteredModel,
     RiskAssessment,
@@ -140,6 +141,15 @@ class DocumentAdd(ModelAction):
     form_class, tab = forms.DocumentUpload, "registry:document-list"
     title, submit = "Add a document to {object}", "Add document"
 
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer the model's versions."""
+        return {"model": self.object}
+
+    def initial(self) -> dict[str, Any]:
+        """Start with the newest version: that is what evidence is written for."""
+        newest = ModelVersion.objects.alive().filter(model=self.object).order_by("-number").first()
+        return {"version": newest}
+
     def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
         """Keep the file and save the document."""
         return services.document_upload(model=self.object, by=by, now=now, **data)
@@ -173,24 +183,29 @@ class DocumentApprove(DocumentAction):
         return services.document_approve(document=self.object, by=by, now=now)
 
 
-class SectionAdd(DocumentAction):
-    """Write a section, or write it anew."""
+class SectionsWrite(DocumentAction):
+    """Write sections, or write them anew: those that the policy wants are listed."""
 
-    form_class, title, submit = forms.SectionText, "Add a section to {object}", "Save the section"
+    form_class, title, submit = forms.SectionTexts, "Sections of {object}", "Save the sections"
+    lede = "Each section counts for the completeness of the documents: approved ones whole, drafts half."
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Ask for the sections of the document's model."""
+        wanted = sections_wanted_of(self.object.model, self.now)
+        return {"document": self.object, "wanted": wanted}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
-        """Save the document's next edition with this section."""
+        """Save the document's next edition with these sections."""
         document = self.object
-        section = {"key": slugify(data["title"])[:60], **data}
         return services.document_save(
             model=document.model,
             document=document,
             kind=document.kind,
             title=document.title,
             link=document.link,
-            sections=[section],
             by=by,
             now=now,
+            **data,
         )
 
 

@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import Any
 
+from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
-from registry import forms
+from registry import forms, policies
 from registry.models import ModelVersion
-from registry.services import lineage, metrics
+from registry.services import attesting, lineage, metrics
+from registry.states import Grade
 from registry.views.versions import VersionMixin, model_crumbs
 
 
@@ -49,3 +51,26 @@ class DatasetLink(VersionAction):
         """Link."""
         version: ModelVersion = self.object
         return lineage.dataset_use(version=version, by=by, now=now, **data)
+
+
+class EvidenceAttest(VersionAction):
+    """Vouch for the documents and metrics of a version, as an independent validator."""
+
+    right, form_class = policies.VALIDATE, forms.Note
+    title, submit = "Attest the evidence of {object}", "I checked it: attest"
+    lede = (
+        "You vouch that documents and metrics say what you found when you checked them. "
+        "What is recorded anew later is as weak as its author again."
+    )
+
+    def blockers(self) -> list[Blocker]:
+        """Whoever built or owns the model vouches for nothing."""
+        return policies.grade_blockers(Grade.ATTESTED, by=self.request.user, version=self.object)
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> int:
+        """Attest."""
+        return attesting.evidence_attest(version=self.object, by=by, now=now, **data)
+
+    def done(self, result: int) -> tuple[str, str]:
+        """Say how much became stronger."""
+        return f"Attested: {result}.", self.object.get_absolute_url()
