@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from csp.constants import NONE, SELF
@@ -169,6 +170,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_ADAPTER = "mlops_portal.foundation.people.accounts.ClosedAccounts"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_ADAPTER = "mlops_portal.foundation.people.accounts.SealedAuthenticators"
 MFA_TOTP_ISSUER = "MLOps Portal"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
@@ -298,6 +300,22 @@ def require(name: str, why: str) -> str:
     if not value:
         raise ImproperlyConfigured(f"{name} is missing: {why}")
     return value
+
+
+def mail(url: str) -> dict[str, object]:
+    """Turn EMAIL_URL (smtp:// or smtps://user:password@host:port) into Django's settings."""
+    parsed = urlsplit(url)
+    if parsed.scheme not in ("smtp", "smtps") or not parsed.hostname:
+        raise ImproperlyConfigured("EMAIL_URL must look like smtps://user:password@host:465")
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parsed.hostname,
+        "EMAIL_PORT": parsed.port or (465 if parsed.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(parsed.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parsed.password or ""),
+        "EMAIL_USE_SSL": parsed.scheme == "smtps",
+        "EMAIL_USE_TLS": parsed.scheme == "smtp" and bool(parsed.username),
+    }
 
 
 SILENCED_SYSTEM_CHECKS = [

@@ -1,9 +1,10 @@
 """Production: refuses to start with a missing or unsafe setting, and names it."""
 
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from mlops_portal.settings.base import *  # noqa: F403  (settings are composed by star import)
-from mlops_portal.settings.base import database, require
+from mlops_portal.settings.base import PORTAL_SECRETS_KEYS, database, env, mail, require
 
 PORTAL_MODE = "production"
 DEBUG = False
@@ -21,6 +22,19 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database in production")
 PORTAL_LEDGER_KEY_FILE = require("PORTAL_LEDGER_KEY_FILE", "the sequencer signs checkpoints with it")
 PORTAL_CLOCK_TOLERANCE_SECONDS = 5
+require("PORTAL_SECRETS_KEYS", "it seals authenticator secrets; 32 random bytes in URL-safe base64")
+for key in PORTAL_SECRETS_KEYS:
+    try:
+        Fernet(key)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "PORTAL_SECRETS_KEYS must hold Fernet keys: 32 bytes, URL-safe base64"
+        ) from error
+if env("EMAIL_URL"):
+    globals().update(mail(env("EMAIL_URL")))
+    DEFAULT_FROM_EMAIL = require("EMAIL_FROM", "the address the portal writes from")
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -10,6 +10,7 @@ urlpatterns = [
     path("people/add/", views.PersonCreate.as_view(), name="person-create"),
     path("people/<int:pk>/", views.PersonDetail.as_view(), name="person"),
     path("people/<int:pk>/grant/", views.PersonGrant.as_view(), name="person-grant"),
+    path("people/<int:pk>/invite/", views.PersonInvite.as_view(), name="person-invite"),
     path("people/<int:pk>/deactivate/", views.PersonDeactivate.as_view(), name="person-deactivate"),
     path("grants/<int:pk>/confirm/", views.GrantConfirm.as_view(), name="grant-confirm"),
     path("grants/<int:pk>/revoke/", views.GrantRevoke.as_view(), name="grant-revoke"),

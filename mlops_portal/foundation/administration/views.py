@@ -143,7 +143,8 @@ class PersonCreate(CreatePage):
 
     def done(self, result: User) -> tuple[str, str]:
         """Show the person, to give a role."""
-        return f"{result.name} is added.", reverse("administration:person", args=[result.pk])
+        url = reverse("administration:person", args=[result.pk])
+        return f"{result.name} is added. Grant a role, then invite.", url
 
 
 class PersonAction(ActionPage):
@@ -193,6 +194,36 @@ class PersonDeactivate(PersonAction):
     def act(self, *, by: Any, now: datetime, **data: Any) -> User:
         """Deactivate."""
         return persons.person_deactivate(person=self.object, by=by, now=now, **data)
+
+
+class PersonInvite(PersonAction):
+    """Make the link with which a person sets a password; shown once, on the answer to this form."""
+
+    right, title, submit = "people.manage_accounts", "Invite {object}", "Make the link"
+    template_name = "administration/invitation.html"
+    link = ""
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> str:
+        """Make the link."""
+        return persons.person_invite(person=self.object, by=by, now=now)
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer with the link instead of redirecting, so that it is never stored."""
+        response = super().post(request, *args, **kwargs)
+        if not self.link:
+            return response
+        shown = self.answer(status=200)
+        shown["Cache-Control"] = "no-store"
+        return shown
+
+    def done(self, result: str) -> tuple[str, str]:
+        """Keep the link for this answer only."""
+        self.link = self.request.build_absolute_uri(result)
+        return "", reverse("administration:person", args=[self.object.pk])
+
+    def more(self) -> Mapping[str, Any]:
+        """Show the link."""
+        return {"link": self.link}
 
 
 class GrantAction(ActionPage):

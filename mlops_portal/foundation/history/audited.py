@@ -81,6 +81,11 @@ class HistoryOf(HistoryManager):
 class Records(HistoricalRecords):
     """History tables with one index that every reader uses, instead of one per field."""
 
+    def fields_included(self, model: type[models.Model]) -> list[models.Field]:
+        """Leave out what a record names in `UNRECORDED_FIELDS`: secrets, and facts nobody governs."""
+        hidden = getattr(model, "UNRECORDED_FIELDS", ())
+        return [field for field in super().fields_included(model) if field.name not in hidden]
+
     def copy_fields(self, model: type[models.Model]) -> dict[str, models.Field]:
         """Copy the fields without their indexes."""
         fields = super().copy_fields(model)

@@ -1,7 +1,15 @@
-"""Sign-in through allauth: nobody signs up, administrators create people."""
+"""Sign-in through allauth: nobody signs up, administrators invite; authenticator secrets are sealed."""
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.http import HttpRequest
+from django.utils import timezone
+
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.services.persons import password_set
+from mlops_portal.foundation.secrets import seal, unseal
 
 
 class ClosedAccounts(DefaultAccountAdapter):
@@ -10,3 +18,23 @@ class ClosedAccounts(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Answer no."""
         return False
+
+    def set_password(self, user: User, password: str) -> None:
+        """Set it through the service, which tells the ledger."""
+        password_set(person=User.objects.get(pk=user.pk), password=password, now=timezone.now())
+        user.refresh_from_db(fields=["password"])
+
+
+class SealedAuthenticators(DefaultMFAAdapter):
+    """Keeps the secrets of authenticators encrypted."""
+
+    def encrypt(self, text: str) -> str:
+        """Seal."""
+        return seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Open."""
+        return unseal(encrypted_text)
+
+    def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
+        """Send nothing: the ledger and the person's notices tell."""

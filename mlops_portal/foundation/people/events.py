@@ -11,6 +11,8 @@ register_verbs(
         Verb("people.token_made", "made a token"),
         Verb("people.token_revoked", "revoked a token"),
         Verb("people.person_deactivated", "deactivated a person"),
+        Verb("people.person_invited", "made an invitation"),
+        Verb("people.password_set", "set a password"),
         Verb("people.signing_failed", "failed to prove identity at signing"),
     ]
 )

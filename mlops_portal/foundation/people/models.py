@@ -46,6 +46,7 @@ class User(AuditedModel, AbstractUser):
     )
     deactivated_at = models.DateTimeField(null=True, blank=True)
 
+    UNRECORDED_FIELDS = ("password", "last_login")
     _rights: Any  # what `people.rights` read for this object, once a request
 
     USERNAME_FIELD = "email"
@@ -60,8 +61,9 @@ class User(AuditedModel, AbstractUser):
         return self.name or self.email
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Let Django note the last sign-in, which is no governed fact; everything else needs `save_as`."""
-        if kwargs.get("update_fields") == ["last_login"]:
+        """Let Django note sign-ins and renew password hashes, which history does not keep; the rest needs `save_as`."""
+        fields = kwargs.get("update_fields")
+        if fields and set(fields) <= set(self.UNRECORDED_FIELDS):
             self.skip_history_when_saving = True
             try:
                 models.Model.save(self, *args, **kwargs)

@@ -2,6 +2,9 @@
 
 from datetime import datetime
 
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
+from django.urls import reverse
 from django.utils.crypto import get_random_string
 
 from mlops_portal.foundation.errors import invalid
@@ -13,6 +16,7 @@ from mlops_portal.foundation.people import events  # noqa: F401  (registers the 
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.people.services.units import bump_revision
+from mlops_portal.foundation.rules import Blocker, refuse_if
 
 
 @operation
@@ -65,6 +69,48 @@ def person_deactivate(*, person: User, reason: str, by: User | None, now: dateti
         )
     )
     return person
+
+
+def _tell(verb: str, person: User, by: User | None, now: datetime) -> None:
+    emit(
+        DomainEvent(
+            verb=verb,
+            subject_label="foundation.User",
+            subject_id=str(person.pk),
+            actor_id=str(by.pk) if by else None,
+            occurred_at=now,
+        )
+    )
+
+
+@operation
+def password_set(*, person: User, password: str, now: datetime) -> User:
+    """Set one's own password; the hash is kept nowhere but in the person's row."""
+    person.set_password(password)
+    person.save(update_fields=["password"])
+    _tell("people.password_set", person, person, now)
+    return person
+
+
+@operation
+def person_invite(*, person: User, by: User | None, now: datetime) -> str:
+    """Make a link's path with which the person sets a password. It ends with its use, or after three days.
+
+    Raises:
+        RuleViolation: the person is deactivated, or no person at all.
+    """
+    require(by, "people.manage_accounts")
+    blockers = []
+    if not person.is_active:
+        blockers.append(Blocker("deactivated", "This person is deactivated."))
+    if not person.is_person:
+        blockers.append(Blocker("machine", "A service account has tokens and no password."))
+    refuse_if(blockers)
+    _tell("people.person_invited", person, by, now)
+    key = f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"
+    return reverse(
+        "account_reset_password_from_key", kwargs=dict(zip(("uidb36", "key"), key.split("-", 1), strict=True))
+    )
 
 
 @operation
