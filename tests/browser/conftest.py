@@ -1,0 +1,91 @@
+"""One running portal for all journeys, one browser for each module, one signed-in context for each person."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser import portal
+from tests.browser.pages import Visitor
+from tests.chromium import CHROMIUM, FLAGS, MISSING
+
+HERE = Path(__file__).parent
+RESULTS = portal.ROOT / "test-results"
+SLOWEST = 20_000  # milliseconds that one expectation may take on a busy machine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every journey, keep them on one worker, and skip them in plain words where there is no Chromium."""
+    for item in items:
+        if HERE in item.path.parents and "needs_no_browser" not in item.keywords:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+            if CHROMIUM is None:
+                item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Tell the fixtures whether the journey failed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of the running portal; `PORTAL_BROWSER_ADDRESS` names a demonstration that runs already."""
+    if running := os.environ.get("PORTAL_BROWSER_ADDRESS"):
+        yield running.rstrip("/")
+        return
+    models = portal.FULL if os.environ.get("UPDATE_SCREENSHOTS") == "1" else portal.MODELS
+    with portal.running_portal(tmp_path_factory.mktemp("portal"), models=models) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Return a browser. It ends with the module: its event loop would disturb tests that use the database."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=SLOWEST)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Any, address: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
+    """Return a factory of visitors: ``visit("ines", width=390)`` signs in as that persona, ``visit()`` as nobody.
+
+    When the journey fails, each visitor leaves a trace and a screenshot in `test-results/`.
+    """
+    open_visitors: list[Visitor] = []
+
+    def enter(key: str = "", *, width: int = 1440, theme: str = "light", **options: Any) -> Visitor:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 1000}, color_scheme=theme, base_url=address, **options
+        )
+        context.set_default_timeout(SLOWEST)
+        context.tracing.start(screenshots=True, snapshots=True)
+        visitor = Visitor(context.new_page())
+        open_visitors.append(visitor)
+        return visitor.become(key) if key else visitor
+
+    yield enter
+    failed = request.node.stash.get(FAILED, False)
+    for number, visitor in enumerate(open_visitors, start=1):
+        name = "".join(sign if sign.isalnum() else "-" for sign in request.node.name)
+        kept = RESULTS / f"{name}-{number}-{visitor.key or 'nobody'}"
+        if failed:
+            visitor.page.screenshot(path=f"{kept}.png", full_page=True)
+        visitor.page.context.tracing.stop(**({"path": f"{kept}.zip"} if failed else {}))
+        visitor.page.context.close()

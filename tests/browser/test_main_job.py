@@ -1,0 +1,79 @@
+"""The main job, end to end: a model becomes a signed, deployed, provable release."""
+
+import re
+import uuid
+
+from playwright.sync_api import expect
+
+from tests.browser.pages import ChangePage, prove, registering
+
+SUMMARY = (
+    "Concept, data, outcomes and implementation were examined; the results were reproduced on held-out data."
+)
+
+
+def registered_and_rated(visit, tmp_path):
+    """Return the addresses of a complete model of tier 1 and of its version."""
+    name = f"instalment-{uuid.uuid4().hex[:8]}"
+    developer, owner, officer = visit("tomas"), visit("hanne"), visit("ines")
+    model = registering.register_model(developer, name=name, title="Instalment default")
+    expect(developer.page.locator("h1")).to_have_text("Instalment default")
+
+    registering.rate_and_limit(owner, model)
+    expect(owner.page.locator("#main")).to_contain_text("Awaiting approval")
+
+    officer.open(f"{model}risk/").follow("Decide").fill(approve="true", note="As answered.").press("Decide")
+    expect(officer.page.locator("h1 + .meta")).to_contain_text("Tier 1")
+    officer.follow("Lock").press("Lock the limits")
+    expect(officer.page.locator("#main")).to_contain_text("Locked")
+
+    version = registering.register_version(developer, model, digest=uuid.uuid4().hex * 2)
+    card = tmp_path / "model-card.txt"
+    card.write_text("Instalment default: what it does and where it ends.\n")
+    document = registering.write_documents(developer, model, card)
+    owner.open(document).follow("Approve").press("Approve this edition")
+    owner.open(f"{model}attest/").press("The record is complete and right")
+    return model, version
+
+
+def validated(visit, version):
+    """Let the validator check the evidence and sign the validation."""
+    validator = visit("samuel")
+    validator.open(version).follow("Attest the evidence").press("I checked it: attest")
+    validator.open(version).follow(re.compile("Validate"), exact=False)
+    validator.fill(scope="All of it.").press("Open the validation")
+    validator.follow("Conclude")
+    validator.fill(
+        components=["conceptual_soundness", "outcomes_analysis", "data_review", "implementation_check"],
+        outcome="approved", summary=SUMMARY, has_no_conflict=True,
+    )  # fmt: skip
+    prove(validator, validator.page.locator("#action-form"), button="Sign and conclude")
+    expect(validator.page.locator("#main")).to_contain_text("Approved")
+    return validator
+
+
+def test_a_model_becomes_a_signed_deployed_and_provable_release(visit, tmp_path):
+    model, version = registered_and_rated(visit, tmp_path)
+    validator = validated(visit, version)
+
+    developer = visit("tomas").open(version).follow(re.compile("Request"), exact=False)
+    developer.fill(
+        kind="Deploy", environment="bank-dc-prod", purpose="First release of the instalment model.",
+        rollback_plan="The desk decides by the earlier rules, as the runbook describes.",
+    )  # fmt: skip
+    developer.press("Save the draft and run the gates")
+    expect(developer.page.get_by_label("Gates and filing")).to_contain_text("What is required is there")
+    developer.press("File")
+    change = developer.path
+    expect(developer.page.locator("#main")).to_contain_text("Owner's acceptance")
+
+    ChangePage(visit("hanne"), change).decide("Approve")
+    ChangePage(validator, change).decide("Approve")
+    ChangePage(visit("ines"), change).decide("Approve")
+    ChangePage(visit("dana"), change).decide("Approve")
+
+    operator = ChangePage(visit("omar"), change)
+    operator.visitor.follow("Start now", exact=False).press(re.compile("Start CR-"))
+    expect(operator.page.locator("h1 + .meta, .page-head")).to_contain_text(
+        re.compile("Verifying|Executing"), timeout=30_000
+    )
