@@ -23,6 +23,7 @@ OPERATE = ("approvals.execute", "approvals.rollback")
 class Schedule(ChangeMixin, ActionPage):
     """Plan the start of an approved change."""
 
+    crumb = "Plan the start"
     right, form_class, title, submit = OPERATE, forms.Start, "Plan the start of {object}", "Plan the start"
 
     def initial(self) -> dict[str, Any]:
@@ -41,6 +42,7 @@ class Schedule(ChangeMixin, ActionPage):
 class Start(ChangeMixin, ActionPage):
     """Start an approved change: the act is the button."""
 
+    crumb = "Start"
     right, title, submit, template_name = (
         OPERATE,
         "Start {object}",

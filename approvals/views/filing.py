@@ -188,6 +188,7 @@ class RequestFor(Page):
 class EditChange(ChangeMixin, ActionPage):
     """The draft with its gates in the rail; "File" is off until what is required is there."""
 
+    crumb = "Edit"
     right, title = "approvals.request", "Edit {object}"
     submit = "Save and run the gates"
     template_name, fragment = "approvals/edit.html", "approvals/edit.html#form"
@@ -279,6 +280,7 @@ class FileChange(ChangeMixin, ActionPage):
 class Withdraw(ChangeMixin, ActionPage):
     """Take a request back."""
 
+    crumb = "Withdraw"
     right, form_class, danger = "approvals.request", forms.Reason, True
     title, submit = "Withdraw {object}", "Withdraw the request"
 

@@ -128,6 +128,7 @@ def preview_of(change: Any, *, user: Any, now: datetime) -> dict[str, Any]:
 class CommentAdd(ChangeMixin, ActionPage):
     """Write a remark."""
 
+    crumb = "Comment"
     form_class, title, submit = forms.Comment, "Comment on {object}", "Comment"
     right = "approvals.comment"
 
@@ -162,6 +163,7 @@ class MarkRead(ChangeMixin, ActionPage):
 class MaterialityConfirm(ChangeMixin, ActionPage):
     """The second line confirms what was computed from the difference."""
 
+    crumb = "Materiality"
     form_class, title, submit = forms.MaterialityConfirmation, "Materiality of {object}", "Confirm"
     right = ("approvals.validate", "approvals.approve_risk")
     template_name = "approvals/materiality.html"

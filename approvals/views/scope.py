@@ -31,12 +31,13 @@ class ChangeMixin:
 
     queryset = CHANGES
     object_name = "change"
+    crumb = ""
     right: str | tuple[str, ...] | None = "approvals.view"
     object: Any
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the inbox and the request."""
-        return [*change_crumbs(self.object), (self.get_title(), "")]  # type: ignore[attr-defined]
+        return [*change_crumbs(self.object), (self.crumb or self.get_title(), "")]  # type: ignore[attr-defined]
 
 
 def change_crumbs(change: ChangeRequest) -> list[tuple[str, str]]:

@@ -24,7 +24,6 @@ from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.error_views import record_evidence
 from mlops_portal.foundation.web.ledger_numbers import numbers_of
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage, ObjectMixin, Page
-from mlops_portal.foundation.web.signing import aids_for
 
 TITLES = {
     Verdict.APPROVE: ("Sign: approve", "Sign and approve"),
@@ -39,17 +38,12 @@ class SignedMixin:
     """A form that ends in a proof of identity."""
 
     template_name = "approvals/signed_action.html"
-    request: HttpRequest
-
-    def more(self) -> Mapping[str, Any]:
-        """Add what other applications offer beside the proof."""
-        return {"aids": aids_for(self.request)}
 
 
 class Sign(ChangeMixin, ObjectMixin, Page):
     """Two steps: write, then review and sign. Without scripts the same steps are two pages."""
 
-    template_name = "approvals/sign.html"
+    template_name, crumb = "approvals/sign.html", "Sign"
     fragment = "approvals/sign_form.html"
 
     def get_title(self) -> str:
@@ -235,7 +229,6 @@ class Sign(ChangeMixin, ObjectMixin, Page):
             "people": self._names() if self.step == "sign" else {},
             "items": self.form.cleaned_data.get("items", []) if self.step == "sign" else [],
             "behalf": self.form.cleaned_data.get("on_behalf_of") if self.step == "sign" else None,
-            "aids": aids_for(self.request),
         }
 
     def _names(self) -> dict[int, str]:

@@ -13,7 +13,6 @@ from approvals.services.together import decisions_sign_together, together_blocke
 from approvals.views.inbox import RULE
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.web.pages import CreatePage
-from mlops_portal.foundation.web.signing import aids_for
 from mlops_portal.foundation.web.words import plural
 
 MOST = 50
@@ -58,5 +57,4 @@ class SignTogether(CreatePage):
             "chosen": self.chosen,
             "allowed": len(self.allowed),
             "rule": RULE,
-            "aids": aids_for(self.request),
         }

@@ -188,7 +188,7 @@ def test_lists_export_and_stay_flat(
         for url in pages:
             client.get(url)
 
-    assert_flat_queries(act=act, add_rows=add_rows, budget=60)
+    assert_flat_queries(act=act, add_rows=add_rows, budget=75)
     assert all(len(text_of(client, url)) > before[url] for url in pages)
 
 
