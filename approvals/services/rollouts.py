@@ -51,6 +51,13 @@ def step_arguments(change: ChangeRequest) -> dict[str, Any]:
     }
 
 
+def deployment_kind(change: ChangeRequest) -> DeploymentKind:
+    """Return as what a deployment counts; a release that names the incident it answers is a hotfix (DORA calls it rework)."""
+    if change.kind == ChangeKind.DEPLOY and change.incident:
+        return DeploymentKind.HOTFIX
+    return DEPLOYMENT_KINDS[ChangeKind(change.kind)]
+
+
 def rollout_begin(
     change: ChangeRequest, evaluation: Evaluation, *, by: User | None, now: datetime
 ) -> Deployment | None:
@@ -60,7 +67,7 @@ def rollout_begin(
     return deployment_start(
         version=change.version,
         environment=change.environment,
-        kind=DEPLOYMENT_KINDS[ChangeKind(change.kind)],
+        kind=deployment_kind(change),
         change_id=change.pk,
         caused_by_incident=change.incident,
         document_score=evaluation.document_score,
