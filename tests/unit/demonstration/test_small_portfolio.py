@@ -1,8 +1,10 @@
 """A portfolio of twelve models holds a story of every kind, and its ledger verifies."""
 
 from datetime import timedelta
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
@@ -10,10 +12,13 @@ from approvals.models import ChangeRequest, Decision, GateResult, Signature, Sta
 from approvals.queries.inbox_page import at_my_stage
 from approvals.states import ChangeKind, ChangeState
 from audits import keys
-from audits.models import LedgerEntry
+from audits.models import LedgerEntry, LedgerPayload
 from audits.services.sequencing import key_admit, sequence_all, signer_from_settings
 from audits.verification import verify_ledger
+from mlops_portal.demonstration import bulk
 from mlops_portal.foundation.people import credentials
+from mlops_portal.foundation.people.models import ApiToken
+from mlops_portal.foundation.people.services.tokens import secret_hash
 from registry.models import Component, Deployment, MetricValue, ModelVersion, RegisteredModel, UnitUse
 from registry.states import DeploymentState, ModelKind
 
@@ -144,3 +149,31 @@ def test_a_persona_is_not_entered_by_a_link_and_leads_nowhere_else(world, client
     assert client.get(address).status_code == 405
     assert client.post(address, {"next": "https://elsewhere.example/"}).url == "/"
     assert client.post(reverse("demonstration:become", args=["nobody"])).status_code == 404
+
+
+def test_batches_add_models_versions_and_deployments(world, monkeypatch):
+    monkeypatch.setattr(bulk, "VERSIONS", 3)
+    bulk.fill(world, first=1000, last=1006)
+    added = RegisteredModel.objects.filter(name__regex=r"-0100\d$")
+    assert added.count() == 6
+    assert ModelVersion.objects.filter(model__in=added).count() == 18
+    assert Deployment.objects.live().filter(model__in=added).count() == 6
+    assert ChangeRequest.objects.filter(model__in=added, state=ChangeState.DRAFT).count() == 1
+
+
+def test_a_token_is_printed_once_and_never_stored(world):
+    out = StringIO()
+    call_command("demo_token", "--account", "ci-retail-lending", stdout=out)
+    secret = out.getvalue().strip()
+    token = ApiToken.objects.get()
+    assert token.secret_sha256 == secret_hash(secret)
+    assert secret not in "".join(LedgerPayload.objects.values_list("payload", flat=True))
+    with pytest.raises(CommandError, match="ci-retail-lending"):
+        call_command("demo_token", "--account", "nobody")
+
+
+def test_a_database_with_people_is_left_alone(world):
+    before, out = RegisteredModel.objects.count(), StringIO()
+    call_command("demo", "--models", "3", stdout=out)
+    assert "nothing was built" in out.getvalue()
+    assert RegisteredModel.objects.count() == before
