@@ -4,15 +4,22 @@ from django.apps import AppConfig
 
 
 class KpisConfig(AppConfig):
-    """Declares rights, events and the nightly run of the numbers."""
+    """Declares rights, events, navigation, the home section and the nightly run of the numbers."""
 
     name = "kpis"
 
     def ready(self) -> None:
         """Register what other parts of the house ask for."""
         from kpis import events, tasks  # noqa: F401  (events declares its verbs)
+        from kpis import home as sections
         from kpis.rights import RIGHTS
         from mlops_portal.foundation.people import rights
+        from mlops_portal.foundation.web import home
+        from mlops_portal.foundation.web.navigation import NavItem, register
 
         rights.declare(RIGHTS)
         tasks.register()
+        register(NavItem("Oversight", "KPIs", "kpi", "kpis:dashboard", "kpis.view", 10))
+        home.register(
+            home.Section("kpis.numbers", "kpis/home/numbers.html", sections.numbers, "kpis.set_target", 15)
+        )

@@ -1,5 +1,7 @@
 """What the numbers are held against, and the numbers as they were computed."""
 
+from typing import Any, Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -7,6 +9,7 @@ from django.urls import reverse
 
 from kpis import definitions
 from mlops_portal.foundation.history import AuditedModel
+from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.scoped import ScopedPlainQuerySet, ScopedQuerySet
 
 UNTARGETED = ("deployment_frequency",)
@@ -30,6 +33,14 @@ class TargetQuerySet(ScopedQuerySet):
 
     view_right = "kpis.view"
     model_column = None
+
+    def visible_to(self, user: Any, right: str | None = None) -> Self:
+        """Add the targets of the whole enterprise: they hold for whoever sees any number."""
+        asked = right or self.view_right
+        rights = rights_of(user)
+        if not rights.has(asked):
+            return self.none()
+        return self.filter(Q(unit_id__in=rights.units(asked)) | Q(unit__isnull=True))
 
 
 class SnapshotQuerySet(ScopedPlainQuerySet):

@@ -35,6 +35,6 @@ def limit_errors(kpi: Kpi, *, value: float, green_limit: float, amber_limit: flo
     for name, limit in (("value", value), ("green_limit", green_limit), ("amber_limit", amber_limit)):
         if limit < 0 or (kpi.unit == "ratio" and limit > 1):
             found.append(
-                (name, "A share lies between 0 and 1." if kpi.unit == "ratio" else "Not below zero.")
+                (name, "A share lies between 0 and 100 %." if kpi.unit == "ratio" else "Not below zero.")
             )
     return found

@@ -16,5 +16,7 @@ urlpatterns = [
     path("docs/", docs, name="api-docs"),
     path("", include("mlops_portal.foundation.api.urls")),
     path("", include("registry.api.urls")),
+    path("", include("audits.api.urls")),
+    path("", include("kpis.api.urls")),
     path("", include("approvals.api.urls")),
 ]

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("registry.urls")),
     path("", include("approvals.urls")),
     path("", include("audits.urls")),
+    path("", include("kpis.urls")),
     path("admin/", include("mlops_portal.foundation.administration.urls")),
     path("api/v1/", include("mlops_portal.api_urls")),
     path("api/2.0/mlflow/", include("integrations.mlflow.urls")),

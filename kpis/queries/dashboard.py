@@ -1,0 +1,212 @@
+"""The dashboard: five tiles, what to ask about first, trends, unit by tier."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.urls import reverse
+from django.utils.safestring import SafeString
+
+from kpis import definitions
+from kpis.asking import Ask
+from kpis.collectors import NO_INCIDENT_INTAKE, rollout_rows, running_models
+from kpis.definitions import Kpi
+from kpis.figures import Figure, Part
+from kpis.judging import Targets, Verdict, judge, judge_part, off_target
+from kpis.reading import NAMES, Numbers, closed_day, months, read
+from kpis.windows import local_day
+from kpis.words import change_of, interval_text, measure, value_text
+from mlops_portal.foundation.people.models import BusinessUnit
+from mlops_portal.foundation.web import marks, words
+from registry.states import Tier
+
+HEAT = {"ok": "1", "warn": "3", "fail": "5", "mute": "1"}
+FREQUENCY, FAILURES = definitions.DEPLOYMENT_FREQUENCY.name, definitions.CHANGE_FAILURE_RATE.name
+ORDER = (
+    FREQUENCY,
+    FAILURES,
+    definitions.LEAD_TIME.name,
+    definitions.APPROVAL_CYCLE_TIME.name,
+    definitions.DOCUMENTATION_COMPLETENESS.name,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One measure as the dashboard shows it."""
+
+    kpi: Kpi
+    figure: Figure
+    verdict: Verdict
+    value: str
+    unit: str
+    points: Sequence[float | None]
+    goal: float | None
+    delta: SafeString | str
+    basis: str
+    target: str
+    url: str
+
+
+def figures_for(ask: Ask, now: datetime) -> Numbers:
+    """Read everything a dashboard shows: the period, the one before, and thirteen months."""
+    windows = [ask.window, *([ask.before] if ask.before else []), *months(now)]
+    return read(ask.scope, windows, now=now, names=NAMES, cells_of=[ask.window])
+
+
+def tile(kpi: Kpi, ask: Ask, numbers: Numbers, targets: Targets, now: datetime, *, on: date) -> Tile:
+    """Build one tile."""
+    figure = numbers.of(kpi.name, ask.window)
+    verdict = judge(figure, targets, on=on, unit=ask.unit, tiers=ask.scope.tiers)
+    amount, unit = measure(kpi, figure.value)
+    before = numbers.of(kpi.name, ask.before).value if ask.before else None
+    change = None if ask.window.is_to_date else change_of(kpi, figure.value, before)
+    goal = verdict.goal if kpi.name != definitions.APPROVAL_CYCLE_TIME.name else None
+    return Tile(
+        kpi=kpi,
+        figure=figure,
+        verdict=verdict,
+        value=amount,
+        unit=f"{unit} a stage" if kpi.name == definitions.APPROVAL_CYCLE_TIME.name and unit else unit,
+        points=[numbers.of(kpi.name, one).value for one in months(now) if not one.is_to_date],
+        goal=goal,
+        delta=marks.delta(change[0], change[1], change[2]) if change else "",
+        basis=basis_of(kpi, figure),
+        target="Read with failure rate" if kpi.name == FREQUENCY else verdict.text,
+        url=reverse("kpis:kpi-detail", args=[kpi.name]) + ask.address(),
+    )
+
+
+def basis_of(kpi: Kpi, figure: Figure) -> str:
+    """Say from how many rows a number comes, and what is beside it."""
+    if figure.value is None:
+        return "nothing to count in this period"
+    if kpi.name == FREQUENCY:
+        pace = figure.notes.get("pace")
+        return f"n {figure.n} in {figure.window.days:g} days" + (f", pace {pace}" if pace else "")
+    if kpi.name == definitions.APPROVAL_CYCLE_TIME.name:
+        whole = figure.judged
+        return f"n {figure.n} stages; whole request {value_text(kpi, whole.value)}, n {whole.n}"
+    if kpi.name == definitions.LEAD_TIME.name:
+        return f"n {figure.n}, p90 {value_text(kpi, figure.p90)}"
+    text = f"{figure.numerator or 0:g} of {figure.n}"
+    return f"{text}, {interval_text(figure.interval)}" if figure.interval else text
+
+
+def ask_first(ask: Ask, figures: Mapping[str, Figure], targets: Targets, *, on: date) -> dict[str, Any]:
+    """Name what is farthest off target among units with five rows or more; else say that nothing stands out."""
+    worst = off_target(figures, targets, on=on)
+    if worst:
+        return {"tone": "fail", "items": [_named(one, ask) for one in worst[:3]], "more": len(worst) - 3}
+    errors = sum(figure.error_count for figure in figures.values())
+    if errors:
+        text = f"{words.plural(errors, 'row')} cannot be counted because something was not recorded."
+        name = max(figures.values(), key=lambda one: one.error_count).kpi
+        url = reverse("kpis:kpi-detail", args=[name]) + ask.address(show="error")
+        return {"tone": "warn", "items": [{"text": text, "url": url, "note": ""}], "more": 0}
+    return {"tone": "mute", "items": [], "more": 0}
+
+
+def _named(one: dict[str, Any], ask: Ask) -> dict[str, Any]:
+    kpi, part, unit = one["kpi"], one["part"], ask.units.get(one["unit_id"])
+    where = (unit.name if unit else "A unit") + (f", tier {one['tier']}" if one["tier"] else "")
+    limit = value_text(kpi, one["limits"].goal)
+    return {
+        "text": f"{where}: {kpi.label.lower()} {value_text(kpi, part.value)}",
+        "note": f"n {part.n}, {'target' if one['limits'].is_target else 'limit'} {limit}",
+        "url": reverse("kpis:kpi-detail", args=[kpi.name])
+        + ask.address(unit=one["unit_id"], tier=one["tier"] or None),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class HeatCell:
+    """One cell of unit by tier: a value with its n, and how it stands."""
+
+    heat: str
+    value: str = ""
+    n: int = 0
+    word: str = ""
+    url: str = ""
+    part: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeatRow:
+    """One unit, or all of them."""
+
+    name: str
+    cells: Sequence[HeatCell]
+
+
+def heat(
+    kpi: Kpi, figure: Figure, ask: Ask, targets: Targets, *, on: date, units: Mapping[int, BusinessUnit]
+) -> list[HeatRow]:
+    """Return the number by unit and tier; units without rows are left out, the last row is all of them."""
+    ids = sorted(
+        {one.unit_id for one in figure.cells if one.unit_id is not None},
+        key=lambda pk: units[pk].name if pk in units else "",
+    )
+    by_place = {(one.unit_id, one.tier): one.part for one in figure.cells}
+    levels = (*Tier.values, None)
+    rows = [
+        HeatRow(
+            units[pk].name if pk in units else f"Unit {pk}",
+            [_heat_cell(kpi, by_place.get((pk, tier)), ask, targets, on, pk, tier) for tier in levels],
+        )
+        for pk in ids
+    ]
+    totals = [
+        _heat_cell(kpi, by_place.get((None, tier)), ask, targets, on, ask.unit, tier) for tier in Tier.values
+    ]
+    verdict = judge(figure, targets, on=on, unit=ask.unit, tiers=ask.scope.tiers)
+    totals.append(
+        _cell_of(kpi, figure.judged, verdict, reverse("kpis:kpi-detail", args=[kpi.name]) + ask.address())
+    )
+    return [*rows, HeatRow("All units", totals)] if rows else []
+
+
+def _heat_cell(
+    kpi: Kpi, part: Part | None, ask: Ask, targets: Targets, on: date, unit: int | None, tier: int | None
+) -> HeatCell:
+    if part is None or part.value is None:
+        return HeatCell("0")
+    limits = targets.limits(kpi, unit=unit, tier=tier, on=on)
+    more = {name: value for name, value in (("unit", unit), ("tier", tier)) if value}
+    url = reverse("kpis:kpi-detail", args=[kpi.name]) + ask.address(**more)
+    return _cell_of(kpi, part, judge_part(part, kpi, limits), url)
+
+
+def _cell_of(kpi: Kpi, part: Part, verdict: Verdict, url: str) -> HeatCell:
+    if part.value is None:
+        return HeatCell("0")
+    level = "n" if part.is_small else HEAT[verdict.tone]
+    word = verdict.word.lower() if verdict.band and not part.is_small else ""
+    return HeatCell(level, value_text(kpi, part.value), part.n, word, url, part)
+
+
+def summary(tiles: Sequence[Tile]) -> str:
+    """Say how many measures are where they should be."""
+    counts = {tone: sum(one.verdict.tone == tone and one.kpi.has_target for one in tiles) for tone in HEAT}
+    parts = [
+        f"{counts['ok']} on target",
+        f"{counts['warn']} to watch",
+        f"{counts['fail']} off target",
+        f"{counts['mute']} without enough data",
+    ]
+    return f"Of {sum(counts.values())} measures with limits: {', '.join(parts)}."
+
+
+def facts_line(ask: Ask, now: datetime) -> dict[str, Any]:
+    """Read how many models run, and what happened since the period's last complete day."""
+    today = local_day(now, ask.window.zone)
+    since = ask.window.end
+    late = 0
+    if not ask.window.is_to_date and closed_day(ask.window) == _yesterday(today):
+        late = rollout_rows(ask.scope, since, now).count()
+    return {"running": running_models(ask.scope), "late": late, "incidents": NO_INCIDENT_INTAKE}
+
+
+def _yesterday(today: date) -> date:
+    return date.fromordinal(today.toordinal() - 1)

@@ -1,0 +1,54 @@
+"""Numbers by unit and tier as rows of a file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kpis import definitions
+from kpis.asking import Ask
+from kpis.figures import Figure, Part
+from kpis.judging import Targets, Verdict, judge, judge_part
+from kpis.reading import closed_day
+from kpis.windows import local_day
+
+
+def place_rows(figures: Sequence[Figure], ask: Ask, targets: Targets) -> list[dict[str, Any]]:
+    """Return each number as a whole, then by unit and tier."""
+    on = closed_day(ask.window)
+    rows = []
+    for figure in figures:
+        kpi = definitions.get(figure.kpi)
+        whole = Part(figure.value, figure.n, figure.numerator, figure.denominator, figure.p90)
+        verdict = judge(figure, targets, on=on, unit=ask.unit, tiers=ask.scope.tiers)
+        rows.append(_row(figure, whole, verdict, "all that were asked for", "all"))
+        for cell in figure.cells:
+            limits = targets.limits(kpi, unit=cell.unit_id, tier=cell.tier, on=on)
+            unit = ask.units.get(cell.unit_id or 0)
+            rows.append(
+                _row(
+                    figure,
+                    cell.part,
+                    judge_part(cell.part, kpi, limits),
+                    unit.name if unit else "all that were asked for",
+                    cell.tier or "all",
+                )
+            )
+    return rows
+
+
+def _row(figure: Figure, part: Part, verdict: Verdict, unit: str, tier: int | str) -> dict[str, Any]:
+    window = figure.window
+    return {
+        "kpi": figure.kpi,
+        "unit": unit,
+        "tier": tier,
+        "value": part.value,
+        "measured_in": definitions.get(figure.kpi).unit,
+        "n": part.n,
+        "numerator": part.numerator,
+        "denominator": part.denominator,
+        "band": verdict.word,
+        "first": local_day(window.start, window.zone),
+        "last": closed_day(window),
+        "version": figure.version,
+        "computed": figure.computed_at,
+    }

@@ -1,0 +1,134 @@
+"""Tables of the numbers: the rows behind them, the targets, the numbers by unit and tier."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from kpis import definitions
+from kpis.words import value_text
+from mlops_portal.foundation.web import cells, marks
+from mlops_portal.foundation.web.tables import Column, Table
+
+REASONS = {"counted": "info", "hit": "ok", "failed": "fail", "out": "mute", "error": "warn"}
+TARGET_STATES = {"approved": "ok", "proposed": "info", "declined": "mute"}
+
+
+def _reason(value: Any, row: Any) -> Any:
+    state, words = value
+    return marks.pill(REASONS[state], words)
+
+
+def _model_url(row: Any) -> str:
+    return reverse("registry:model-detail", args=[row.model_id])
+
+
+def _version_url(row: Any) -> str:
+    return reverse("registry:version-detail", args=[row.model_id, row.version.number])
+
+
+class RolloutTable(Table):
+    """Deployments behind a number."""
+
+    default_sort = "-finished"
+    model = Column("Model", header=True, link=_model_url, accessor="model.name", note="unit.name")
+    version = Column("Version", accessor="version.name", link=_version_url)
+    tier = Column("Tier then", accessor="decided_tier", cell=cells.tier)
+    environment = Column("Environment", accessor="environment.name")
+    kind = Column("Reason", accessor="get_kind_display")
+    state = Column("Became", accessor="get_state_display")
+    finished = Column("Finished", accessor="finished_at", sort="finished_at", cell=cells.when)
+    counts = Column(
+        "In this number", accessor="kpi_reason", cell=_reason, export=lambda row: row.kpi_reason[1]
+    )
+    deployment = Column(
+        "Deployment",
+        accessor="pk",
+        link=lambda row: row.get_absolute_url(),
+        cell=lambda value, row: f"Deployment {value}",
+    )
+
+
+class LeadTable(RolloutTable):
+    """First deployments of versions with the time they took."""
+
+    started = Column("Started", accessor="lead_from", cell=cells.empty_as("not recorded"))
+    hours = Column("Lead time, h", accessor="lead_hours", numeric=True, cell=cells.number(1, "", "none"))
+
+
+class DocumentedTable(RolloutTable):
+    """Deployments with the score frozen when they started."""
+
+    score = Column(
+        "Score then", accessor="document_score", numeric=True, cell=cells.number(2, "", "not kept")
+    )
+    threshold = Column(
+        "Threshold then", accessor="document_threshold", numeric=True, cell=cells.number(2, "", "not kept")
+    )
+
+
+class ChangeTable(Table):
+    """Requests behind the approval time. Who decided is no part of it."""
+
+    default_sort = "-submitted"
+    change = Column(
+        "Change request", header=True, link=lambda row: row.get_absolute_url(), accessor="code", note="title"
+    )
+    model = Column("Model", link=_model_url, accessor="model.name", note="unit.name")
+    tier = Column("Tier", accessor="decided_tier", cell=cells.tier)
+    kind = Column("Kind", accessor="get_kind_display")
+    state = Column("State", accessor="get_state_display")
+    submitted = Column("Submitted", accessor="submitted_at", sort="submitted_at", cell=cells.when)
+    decided = Column("Decided", accessor="decided_at", cell=cells.when)
+    hours = Column("Whole time, h", accessor="whole_hours", numeric=True, cell=cells.number(1, "", "open"))
+    returns = Column("Sent back", accessor="returns", numeric=True)
+    counts = Column(
+        "In this number", accessor="kpi_reason", cell=_reason, export=lambda row: row.kpi_reason[1]
+    )
+
+
+class PlaceTable(Table):
+    """Numbers by unit and tier, for files."""
+
+    kpi = Column("KPI", header=True)
+    unit = Column("Unit")
+    tier = Column("Tier")
+    value = Column("Value")
+    measured_in = Column("Measured in")
+    n = Column("n")
+    numerator = Column("Numerator")
+    denominator = Column("Denominator")
+    band = Column("Band")
+    first = Column("From")
+    last = Column("To")
+    version = Column("Formula")
+    computed = Column("Computed")
+
+
+class TargetTable(Table):
+    """Targets, newest first."""
+
+    default_sort = "-valid_from"
+    kpi = Column("KPI", header=True, link=True, accessor="label")
+    scope = Column("Where", accessor="scope_text")
+    value = Column(
+        "Target",
+        cell=lambda value, row: value_text(definitions.get(row.kpi), value),
+        accessor="value",
+        numeric=True,
+    )
+    green = Column(
+        "On target to",
+        accessor="green_limit",
+        cell=lambda value, row: value_text(definitions.get(row.kpi), value),
+        numeric=True,
+    )
+    amber = Column(
+        "Watch to",
+        accessor="amber_limit",
+        cell=lambda value, row: value_text(definitions.get(row.kpi), value),
+        numeric=True,
+    )
+    valid_from = Column("From", accessor="valid_from", sort="valid_from", cell=cells.when)
+    state = Column("State", cell=cells.state(TARGET_STATES))
+    proposed_by = Column("Proposed by", cell=cells.person, export="proposed_by.name")
+    approved_by = Column("Approved by", cell=cells.person, accessor="approved_by", export="approved_by.name")

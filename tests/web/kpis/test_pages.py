@@ -1,0 +1,203 @@
+"""Pages of the numbers: what they show is what the rows say, for those who may see the rows."""
+
+import csv
+import io
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from kpis.definitions import every
+from kpis.models import KpiTarget
+from kpis.services.snapshots import snapshot_take
+from tests.unit.kpis.rows import decided, model_of, place_of, ran, version_of
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+NAMES = [kpi.name for kpi in every()]
+
+
+@pytest.fixture
+def present():
+    return timezone.now()
+
+
+@pytest.fixture
+def busy(retail, plant, ada, present):
+    """Two units with a year of work each; Retail Lending had three rollbacks in the last 90 days."""
+    begin = present - 420 * DAY
+    place = place_of(retail, now=begin)
+    models = {}
+    for unit, tier in ((retail, 1), (plant, 3)):
+        model = models[unit.code] = model_of(unit, f"{unit.code}-model", now=begin, tier=tier)
+        for number in range(24):
+            day = present - (395 - number * 16) * DAY
+            version = version_of(model, started_at=day - (10 + number) * DAY)
+            ran(version, place, day, document_score=1.0 - number % 3 / 10, document_threshold=0.9)
+            if tier == 1 and number > 20:
+                ran(version, place, day + DAY, kind="rollback")
+            decided(model, place, ada, submitted_at=day - 3 * DAY, hours=20 + number, version=version)
+        waiting = version_of(model, started_at=present - 9 * DAY)
+        decided(
+            model, place, ada, submitted_at=present - 5 * DAY, hours=None, state="in_review", version=waiting
+        )
+        version_of(model, started_at=None, now=begin)
+    return models
+
+
+def detail(name, query=""):
+    return reverse("kpis:kpi-detail", args=[name]) + query
+
+
+def test_every_page_renders_for_a_manager(busy, as_person, mona):
+    client = as_person(mona)
+    urls = [reverse("kpis:dashboard"), reverse("kpis:target-list"), reverse("home"), *map(detail, NAMES)]
+    urls += [f"{reverse('kpis:dashboard')}?heat={name}" for name in NAMES]
+    urls += [
+        reverse("kpis:dashboard") + query for query in ("?period=12m", "?period=mtd", "?period=today&tier=1")
+    ]
+    for url in urls:
+        answer = client.get(url)
+        assert answer.status_code == 200, url
+        assert "plant-operations-model" not in answer.content.decode(), url
+
+
+def test_a_quiet_portal_says_that_there_is_nothing(as_person, mona):
+    text = as_person(mona).get(reverse("kpis:dashboard")).content.decode()
+    assert "nothing to count in this period" in text
+    assert "Nothing stands out" in text
+    assert "no unit has rows" in text.lower()
+
+
+def test_strangers_see_nothing_and_visitors_sign_in(busy, as_person, make_person, client):
+    stranger = make_person("Sten Nobody")
+    for url in (reverse("kpis:dashboard"), detail("lead_time"), reverse("kpis:target-list")):
+        assert as_person(stranger).get(url).status_code == 403
+        assert client.get(url).status_code == 302
+
+
+def test_each_sees_the_numbers_of_their_units(busy, as_person, mona, dora, cleo):
+    sums = {}
+    for person in (mona, dora, cleo):
+        answer = as_person(person).get(reverse("kpis:dashboard") + "?period=12m")
+        sums[person.name] = {tile.kpi.name: tile.figure.n for tile in answer.context["tiles"]}
+    for name in NAMES:
+        assert sums["Mona Keller"][name] + sums["Dora Lindqvist"][name] == sums["Cleo Marchetti"][name], name
+    assert sums["Mona Keller"]["change_failure_rate"] > 0
+
+
+def test_a_unit_one_cannot_see_cannot_be_asked_for(busy, as_person, mona, plant):
+    answer = as_person(mona).get(reverse("kpis:dashboard") + f"?unit={plant.pk}")
+    assert answer.status_code == 400
+    assert f"There is no unit {plant.pk} that you can see." in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["period=never", "from=2026-13-01", "from=2026-03-01&to=2026-02-01", "to=2026-01-01", "from=2999-01-01",
+     "tier=9", "tier=x", "kind=alien", "unit=999999", "heat=weather", "export=pdf", "period=2999-01"],
+)  # fmt: skip
+def test_a_malformed_question_is_refused_by_name(as_person, mona, query):
+    answer = as_person(mona).get(reverse("kpis:dashboard") + f"?{query}")
+    assert answer.status_code == 400, answer.status_code
+
+
+def test_rows_carry_what_they_did_to_the_number(busy, as_person, cleo):
+    client = as_person(cleo)
+    answer = client.get(detail("change_failure_rate"))
+    figure = answer.context["figure"]
+    failed = client.get(detail("change_failure_rate", "?show=hit"))
+    assert failed.context["rows_page"].rows
+    assert len(failed.context["rows_page"].rows) == figure.numerator
+    counted = client.get(detail("change_failure_rate", "?show=counted"))
+    assert len(counted.context["rows_page"].rows) == figure.denominator
+    out = client.get(detail("change_failure_rate", "?show=out"))
+    assert {row.kind for row in out.context["rows_page"].rows} == {"rollback"}
+    assert client.get(detail("change_failure_rate", "?show=weather")).status_code == 400
+    assert client.get(detail("weather")).status_code == 404
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_holds_exactly_the_rows_of_the_page(busy, as_person, cleo, name):
+    client = as_person(cleo)
+    page = client.get(detail(name, "?period=12m"))
+    lines = read_csv(client.get(detail(name, "?period=12m&export=csv")))
+    shown = page.context["count_text"].split()[0]
+    assert str(len(lines)) == shown
+    said = [line["In this number"] for line in lines]
+    counted = {"deployment_frequency": "counted", "lead_time": "counted", "approval_cycle_time": "counted"}
+    if name in counted:
+        wanted = page.context["figure"].judged.n
+        assert said.count("counted") == wanted
+    assert client.get(detail(name, "?export=xlsx")).status_code == 200
+    assert client.get(detail(name, "?export=pdf")).status_code == 400
+
+
+def read_csv(answer):
+    return list(csv.DictReader(io.StringIO(b"".join(answer.streaming_content).decode())))
+
+
+def test_the_file_of_the_dashboard_adds_up(busy, as_person, cleo):
+    lines = read_csv(as_person(cleo).get(reverse("kpis:dashboard") + "?period=12m&export=csv"))
+    rows = [line for line in lines if line["KPI"] == "change_failure_rate"]
+    whole = next(line for line in rows if line["Unit"].startswith("all") and line["Tier"] == "all")
+    units = [line for line in rows if not line["Unit"].startswith("all") and line["Tier"] == "all"]
+    assert sum(float(line["Numerator"]) for line in units) == float(whole["Numerator"])
+    assert sum(float(line["Denominator"]) for line in units) == float(whole["Denominator"])
+
+
+def test_pages_cost_the_same_for_any_number_of_rows(busy, as_person, cleo, present, assert_flat_queries):
+    client = as_person(cleo)
+    model = busy["retail-lending"]
+    place = model.deployments.first().environment
+
+    def more():
+        for number in range(6):
+            version = version_of(model, started_at=present - 40 * DAY)
+            ran(version, place, present - (2 + number) * DAY)
+
+    for url in (reverse("kpis:dashboard"), *map(detail, NAMES)):
+        assert_flat_queries(act=lambda url=url: client.get(url), add_rows=more, budget=45)
+
+
+def test_kept_numbers_show_on_the_page(busy, as_person, cleo, present):
+    client = as_person(cleo)
+    live = {tile.kpi.name: tile.value for tile in client.get(reverse("kpis:dashboard")).context["tiles"]}
+    snapshot_take(now=present)
+    answer = client.get(reverse("kpis:dashboard"))
+    kept = {tile.kpi.name: tile.value for tile in answer.context["tiles"]}
+    assert kept == live
+    assert all(tile.figure.is_stored for tile in answer.context["tiles"])
+
+
+def test_a_chart_and_its_table_say_the_same_and_the_open_month_is_marked(busy, as_person, cleo, present):
+    specs = as_person(cleo).get(reverse("kpis:dashboard")).context["specs"]
+    spec = specs["change_failure_rate"]
+    assert spec.partial in ("", f"{timezone.localtime(present):%Y-%m}")
+    lead = specs["lead_time"]
+    assert all(f"{timezone.localtime(present):%Y-%m}" not in one.x for one in lead.series)
+
+
+def test_a_target_is_proposed_by_one_and_approved_by_another(as_person, mona, make_person, retail, present):
+    second = as_person(make_person("Max Weber", "manager", unit=retail))
+    first = as_person(mona)
+    day = f"{timezone.localdate() + DAY:%Y-%m-%d}"
+    data = {
+        "kpi": "change_failure_rate", "unit": retail.pk, "tier": "", "value": "5", "green_limit": "8",
+        "amber_limit": "12", "valid_from": day, "reason": "Fewer rollbacks.",
+    }  # fmt: skip
+    wrong = first.post(reverse("kpis:target-propose"), {**data, "value": "9"})
+    assert wrong.status_code == 400
+    assert "must be on target" in wrong.content.decode()
+    made = first.post(reverse("kpis:target-propose"), data)
+    target = KpiTarget.objects.get()
+    assert (made.status_code, made.url, target.value) == (303, target.get_absolute_url(), 0.05)
+    approve = reverse("kpis:target-approve", args=[target.pk])
+    own = first.post(approve, {"note": ""})
+    assert own.status_code == 409
+    assert "does not decide on it" in own.content.decode()
+    assert second.post(approve, {"note": "Agreed."}).status_code == 303
+    page = first.get(target.get_absolute_url()).content.decode()
+    assert "Approved" in page
+    assert "Agreed." in page
