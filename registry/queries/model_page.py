@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Prefetch, Subquery
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, Subquery
 from django.utils import timezone
 
 from mlops_portal.foundation.errors import NotFound
@@ -59,7 +59,7 @@ def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
             .select_related("owner")
             .order_by("pk")
         ),
-        "documents": documents_of(model),
+        "documents": documents_of(model, newest),
         "ratings": list(
             RiskAssessment.objects.filter(model=model)
             .select_related("proposed_by", "decided_by")
@@ -132,12 +132,14 @@ def deployments_at(model: RegisteredModel, at: datetime | None) -> Any:
     return rows.order_by("-environment__is_production", "environment__name", "-pk")
 
 
-def documents_of(model: RegisteredModel) -> list[Document]:
-    """Return the documents with their sections, by kind."""
+def documents_of(model: RegisteredModel, version: ModelVersion | None = None) -> list[Document]:
+    """Return the documents with their sections, by kind; with ``version`` only its own and those of every version."""
     sections = DocumentSection.objects.order_by("pk")
+    rows = Document.objects.filter(model=model)
+    if version is not None:
+        rows = rows.filter(Q(version=version) | Q(version__isnull=True))
     return list(
-        Document.objects.filter(model=model)
-        .select_related("approved_by", "version", "file")
+        rows.select_related("approved_by", "version", "file")
         .prefetch_related(Prefetch("sections", queryset=sections))
         .annotate(version_number=F("version__number"))
         .order_by("kind", "-pk")
