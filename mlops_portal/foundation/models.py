@@ -5,8 +5,8 @@ from importlib import import_module
 from mlops_portal.foundation.people.models import (
     ApiToken,
     BusinessUnit,
-    RoleGrant,
     RightsRevision,
+    RoleGrant,
     ServiceAccount,
     UnitClosure,
     UnitGroupRight,

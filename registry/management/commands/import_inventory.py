@@ -48,7 +48,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen and write nothing")
 
-    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  (Django's signature)
+    def handle(self, *args: Any, **options: Any) -> None:
         """Import, print counts and problems."""
         started = perf_counter()
         try:
