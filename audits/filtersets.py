@@ -49,7 +49,7 @@ def records_of(request: Any) -> list[tuple[str, str]]:
 class LedgerSearch(SearchFilter):
     """Understands numbers, ids, CR-12 and names."""
 
-    def filter(self, qs: QuerySet, value: str) -> QuerySet:
+    def filter(self, qs: Any, value: str) -> QuerySet:
         """Narrow."""
         return find(qs, value or "")
 

@@ -6,7 +6,6 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audits.models import LedgerEntry
 from mlops_portal.foundation.web import cells, marks, words
 from mlops_portal.foundation.web.tables import Column, Table
 
@@ -58,7 +57,7 @@ class LedgerTable(Table):
     recorded = Column("Recorded", accessor="recorded_at", cell=cells.when, shown=False)
     act = Column("Act", accessor="act_id", cell=lambda value, row: format_html("<code>{}</code>", str(value)[-12:]), shown=False)  # fmt: skip
 
-    def row_class(self, row: LedgerEntry) -> str:
+    def row_class(self, row: Any) -> str:
         """Join rows of the same act to the one above."""
         return "same-act" if row.is_same_act else ""
 

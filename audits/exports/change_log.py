@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Max, Min
-from django.db.models.expressions import RawSQL
+from django.db import DataError, connection, transaction
+from django.db.models import Max, Min, OuterRef, Subquery
 
 from audits.envelope import instant
 from audits.exports.scopes import RIGHT, Scope
@@ -132,14 +131,17 @@ def _ranges(bounds: Bounds, progress: Progress) -> Iterator[tuple[int, int]]:
 
 def copied(entries: EntryQuerySet, size: int, columns: Iterable[LogColumn]) -> bytes:
     """Write entries by COPY; a payload that SQL cannot read (a NUL in it) is left to Python."""
-    import psycopg
-
     statement, params = copy_statement(entries, size, columns)
     parts = []
     try:
-        with transaction.atomic(), connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+        with (
+            transaction.atomic(),
+            connection.wrap_database_errors,
+            connection.cursor() as cursor,
+            cursor.copy(statement, params) as copy,
+        ):
             parts = [bytes(data) for data in copy]
-    except psycopg.DataError:
+    except DataError:
         return written(entries, size, columns)
     return b"".join(parts)
 
@@ -181,9 +183,9 @@ def written(entries: EntryQuerySet, size: int, columns: Iterable[LogColumn]) -> 
 
 def read(entries: EntryQuerySet, size: int) -> Iterator[list[Any]]:
     """Yield the plain values of every column, content included."""
-    wanted = entries.filter(entry_id__in=LedgerLeaf.objects.filter(index__lt=size).values("entry_id"))
-    number = RawSQL(f'SELECT l."index" FROM audits_ledgerleaf l WHERE l.entry_id = {ENTRY}.entry_id', [])  # noqa: S611
-    found = list(wanted.order_by("id").annotate(number=number).select_related("payload"))
+    leaf = LedgerLeaf.objects.filter(entry_id=OuterRef("entry_id"), index__lt=size).values("index")
+    wanted = entries.annotate(number=Subquery(leaf)).filter(number__isnull=False)
+    found = list(wanted.order_by("id").select_related("payload"))
     actors = dict(
         User.objects.filter(
             pk__in={int(one.actor_id) for one in found if one.actor_id.isdigit()}

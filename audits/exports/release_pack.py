@@ -181,6 +181,7 @@ def _history_rows(history: list[tuple[str, ToldStep]]) -> Iterator[list[Any]]:
             record,
             step.verb,
         ]
-        for change in told.changes or [None]:
-            fields = ["", "", ""] if change is None else [change.label, change.before, change.after]
-            yield [*head, *fields, step.reason]
+        for change in told.changes:
+            yield [*head, change.label, change.before, change.after, step.reason]
+        if not told.changes:
+            yield [*head, "", "", "", step.reason]

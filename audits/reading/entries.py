@@ -39,7 +39,7 @@ def kind_of(label: str) -> str:
         return label
 
 
-def tell(entries: Sequence[LedgerEntry]) -> None:
+def tell(entries: Sequence[Any]) -> None:
     """Put number, names and words on the entries of one page, and mark those of the same act as the one above."""
     numbers, payloads = numbers_of(entries), payloads_of(entries)
     people = names_of(entry.actor_id for entry in entries)

@@ -72,7 +72,7 @@ def text_of(model: type[models.Model], field_name: str, value: Any, names: dict[
     """Write one value."""
     if value is None or value in ("", [], {}):
         return NOTHING
-    column = model._meta.get_field(field_name)
+    column: Any = model._meta.get_field(field_name)
     if column.is_relation:
         return names.get((field_name, value), f"no. {value}")
     if column.choices:

@@ -109,7 +109,7 @@ def late_entries(user: User) -> list[LedgerEntry]:
 
 def exports_of(user: User, *, limit: int = SHOWN) -> list[Job]:
     """Return the newest exports ``user`` may see, with the number of the entry that started each."""
-    found = list(
+    found: list[Any] = list(
         Job.objects.visible_to(user)
         .filter(kind__in=JOB_KINDS.values())
         .select_related("owner", "unit")
