@@ -58,8 +58,9 @@ def log_of(
         for one in comments
     ]
     numbers = numbers_of([item.subject for item in items])
-    ordered = sorted(items, key=lambda item: item.at, reverse=True)
-    return [_numbered(item, numbers.get(item.subject)) for item in ordered]
+    # Of lines of the same moment the one told later stands first.
+    ordered = sorted(enumerate(items), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
+    return [_numbered(item, numbers.get(item.subject)) for _, item in ordered]
 
 
 def _key(row: Any) -> tuple[str, str]:

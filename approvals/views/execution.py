@@ -87,7 +87,7 @@ class ExecutionMixin:
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the request."""
-        return [*change_crumbs(self.object.change), (self.get_title(), "")]  # type: ignore[attr-defined]
+        return [*change_crumbs(self.object.change), (self.get_title(), "")]
 
     def done(self, result: Any) -> tuple[str, str]:
         """Show the request."""

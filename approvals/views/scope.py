@@ -37,7 +37,7 @@ class ChangeMixin:
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the inbox and the request."""
-        return [*change_crumbs(self.object), (self.crumb or self.get_title(), "")]  # type: ignore[attr-defined]
+        return [*change_crumbs(self.object), (self.crumb or self.get_title(), "")]
 
 
 def change_crumbs(change: ChangeRequest) -> list[tuple[str, str]]:

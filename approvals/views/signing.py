@@ -192,7 +192,7 @@ class Sign(ChangeMixin, ObjectMixin, Page):
         """Show the receipt."""
         return ActionPage.finish(
             self, "Signed. This is your receipt.", reverse("approvals:receipt", args=[decision.pk])
-        )  # type: ignore[arg-type]
+        )
 
     def more(self) -> Mapping[str, Any]:
         """Everything the dialog lists."""

@@ -130,11 +130,11 @@ class OfValidation:
         """Lead over the validation."""
         found = self.validation
         url = reverse("approvals:validation", args=[found.pk])
-        return [*crumbs_of(found.model), (found.version.name, url), (self.get_title(), "")]  # type: ignore[attr-defined]
+        return [*crumbs_of(found.model), (found.version.name, url), (self.get_title(), "")]
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the validation."""
-        return f"{self.get_title()}: done.", reverse("approvals:validation", args=[self.validation.pk])  # type: ignore[attr-defined]
+        return f"{self.get_title()}: done.", reverse("approvals:validation", args=[self.validation.pk])
 
 
 class FindingRaise(OfValidation, ActionPage):

@@ -12,7 +12,10 @@
   // A refused step comes back without its password; the focus goes to what is wrong
   document.body.addEventListener('htmx:afterSettle', (e) => {
     if (e.target.id !== 'sign-form' && !e.target.querySelector?.('#sign-form')) return;
-    document.querySelector('#sign-form [aria-invalid="true"], #sign-form [role="alert"], #sign-form [name="password"], #sign-form h2')?.focus?.();
+    const form = document.getElementById('sign-form');
+    const alert = form.querySelector('[role="alert"]');
+    alert?.setAttribute('tabindex', '-1');
+    (form.querySelector('[aria-invalid="true"]') || alert || form.querySelector('[name="password"]') || form.querySelector('h2'))?.focus();
     count();
   });
 
