@@ -31,5 +31,5 @@ def clock_of(stage: Stage, now: datetime) -> Clock:
     used = stage.used_seconds + max((now - stage.clock_started_at).total_seconds(), 0.0)
     if used > total:
         return Clock("fail", 100, f"{duration(used - total)} over", "overdue", runs=True)
-    percent, left = used / total * 100, duration(total - used)
-    return Clock("warn" if percent >= SOON else "ok", percent, f"{left} left", f"{left} left", runs=True)
+    percent, words = used / total * 100, f"{duration(total - used)} left"
+    return Clock("warn" if percent >= SOON else "ok", percent, words, words, runs=True)
