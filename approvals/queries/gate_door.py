@@ -79,9 +79,10 @@ def _change_for(version: ModelVersion, environment: Environment) -> ChangeReques
 
 
 def _serves(change: ChangeRequest) -> bool:
-    return Deployment.objects.filter(
-        version_id=change.version_id, environment_id=change.environment_id, state=DeploymentState.LIVE
-    ).exists()
+    if change.version is None or change.environment is None:
+        return False
+    live = Deployment.objects.filter(version=change.version, environment=change.environment)
+    return live.filter(state=DeploymentState.LIVE).exists()
 
 
 def _revoked(change: ChangeRequest) -> Sequence[Blocker]:

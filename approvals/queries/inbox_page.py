@@ -1,22 +1,23 @@
 """What waits for whom: stages a person's rights fill, conditions they verify, what they decided."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from approvals.models import ChangeRequest, Condition, Decision, Lapse, Stage, Waiver
 from approvals.queries.clocks import Clock, clock_of
 from approvals.queries.my_duties import duties_of
 from approvals.states import ChangeClass, ChangeState, Owes, Verdict
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.people.rights import Rights, rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.words import plural, time_text
+from registry.models import ModelVersion, RegisteredModel
 
 # Rights that policies may give a stage to.
 STAGE_RIGHTS = (
@@ -29,6 +30,7 @@ STAGE_RIGHTS = (
     "approvals.rollback",
 )
 SHOWN = 200
+COUNTED = 100
 DECIDED_DAYS = 30
 # The filters of a queue join the change, its model and version; more joins in one statement take longer to plan than
 # the further statements take to run.
@@ -87,28 +89,32 @@ def evidence_of(change: ChangeRequest) -> Evidence:
 def _held(user: Any) -> Q:
     """Stages whose right this person holds on the unit or the model."""
     rights = rights_of(user)
-    return reduce(
-        or_,
-        (
-            Q(right=right) & (Q(unit_id__in=rights.units(right)) | Q(model_id__in=rights.models(right)))
-            for right in STAGE_RIGHTS
-        ),
-    )
+    return reduce(or_, (Q(right=right) & _where(rights, right) for right in STAGE_RIGHTS))
+
+
+def _where(rights: Rights, right: str) -> Q:
+    if rights.everywhere(right):
+        return Q()
+    return Q(unit_id__in=rights.units(right)) | Q(model_id__in=rights.models(right))
 
 
 def _not_barred(rows: QuerySet[Stage], user: Any) -> QuerySet[Stage]:
-    """Leave out what this person asked for, owns, built or decided; what else bars them is said at the row."""
+    """Leave out what this person asked for, owns, built or decided; what else bars them is said at the row.
+
+    Asked from the person's side: their few decisions, models and versions are read once, not once for each request.
+    """
     mine = Decision.objects.filter(signer=user, voided_at__isnull=True)
+    own_models = RegisteredModel.objects.filter(Q(owner=user) | Q(developer=user))
+    own_versions = ModelVersion.objects.filter(registered_by=user)
+    own_changes = ChangeRequest.objects.filter(version__in=own_versions)
     return (
-        rows.exclude(Exists(mine.filter(stage=OuterRef("pk"))))
-        .exclude(Exists(mine.filter(change=OuterRef("change_id"), verdict=Verdict.RECUSE)))
+        rows.exclude(pk__in=mine.values("stage"))
+        .exclude(change__in=mine.filter(verdict=Verdict.RECUSE).values("change"))
         .exclude(
             Q(is_deciding=True) & Q(change__requester=user) & ~Q(change__change_class=ChangeClass.CONTAINMENT)
         )
-        .exclude(Q(is_independent=True) & (Q(change__model__owner=user) | Q(change__model__developer=user)))
-        .exclude(
-            Q(is_independent=True) & Q(change__version__isnull=False) & Q(change__version__registered_by=user)
-        )
+        .exclude(is_independent=True, model__in=own_models.values("pk"))
+        .exclude(is_independent=True, change__in=own_changes.values("pk"))
     )
 
 
@@ -164,10 +170,10 @@ def open_lapses_of(user: Any) -> QuerySet[Lapse]:
 
 
 def waiting_count(user: Any) -> int | None:
-    """Return how many requests stand at a stage of this person, for the navigation."""
+    """Return how many requests stand at a stage of this person, for the navigation, at most 100."""
     if not any(rights_of(user).has(right) for right in STAGE_RIGHTS):
         return None
-    return at_my_stage(user).count()
+    return at_my_stage(user).order_by()[:COUNTED].count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +208,9 @@ ORDERS = {
 
 def queue_rows(rows: QuerySet[Stage], user: User, *, now: datetime, order: str = "") -> list[QueueRow]:
     """Read a queue, at most 200 requests, each request once."""
-    stages = list(
-        rows.select_related(*JOINED)
-        .prefetch_related(*FETCHED_AFTER)
-        .order_by(*ORDERS.get(order, ORDERS[""]))[:SHOWN]
-    )
+    keys = list(rows.order_by(*ORDERS.get(order, ORDERS[""])).values_list("pk", flat=True)[:SHOWN])
+    found = Stage.objects.select_related(*JOINED).prefetch_related(*FETCHED_AFTER).in_bulk(keys)
+    stages = [found[key] for key in keys if key in found]
     of_stages = _stage_counts({stage.change_id for stage in stages})
     first: dict[int, Stage] = {}
     for stage in stages:
@@ -246,6 +250,10 @@ def _owes(stage: Stage, change: ChangeRequest, blockers: Sequence[Blocker], cloc
         return f"Nobody can decide. {clock.left}"
     if blockers:
         return "Others owe: you may not decide this"
-    if not clock.runs:
+    if not clock.runs or stage.due_at is None:
         return f"{Owes.SYSTEM.label} owes. {clock.left}"
-    return f"You owe, {clock.left}" if clock.tone == "fail" else f"You owe, due {time_text(stage.due_at)}"
+    return (
+        f"You owe, {clock.left}"
+        if clock.tone == "fail" or stage.due_at is None
+        else f"You owe, due {time_text(stage.due_at)}"
+    )

@@ -5,7 +5,7 @@ all changes are read at once, and of grants only the person's own.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import Q
@@ -80,7 +80,7 @@ def _behind(change: ChangeRequest, owners: Mapping[str, int]) -> set[int]:
     return {owner} if owner else set()
 
 
-def _grouped(rows: Sequence[tuple[int, int]]) -> dict[int, frozenset[int]]:
+def _grouped(rows: Iterable[tuple[int, int]]) -> dict[int, frozenset[int]]:
     found: dict[int, set[int]] = defaultdict(set)
     for key, value in rows:
         found[key].add(value)

@@ -41,7 +41,13 @@ from registry.states import DeploymentState, SectionStatus
 RELEASES = 5
 FIGURES = 2
 Outcome = GateResult.Outcome
-ORDER = {Outcome.FAIL: 0, Outcome.NO_DATA: 0, Outcome.WAIVED: 1, Outcome.PASS: 3, Outcome.NOT_APPLICABLE: 4}
+ORDER: dict[str, int] = {
+    Outcome.FAIL: 0,
+    Outcome.NO_DATA: 0,
+    Outcome.WAIVED: 1,
+    Outcome.PASS: 3,
+    Outcome.NOT_APPLICABLE: 4,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +195,7 @@ def _figures(
     for row in rows:
         if row.pair.segment:
             groups.setdefault(row.pair.name, []).append(row)
-    found = []
+    found: list[tuple[str, Spec]] = []
     for name, members in sorted(
         groups.items(), key=lambda item: (all(one.tone != "fail" for one in item[1]), item[0])
     ):
@@ -209,7 +215,7 @@ def _figures(
             was=champion.name if champion else "before",
             now=version.name if version else "requested",
             limit=rule.get("release") if rule else None,
-            is_max=bool(rule) and rule.get("direction") == "max",
+            is_max=rule is not None and rule.get("direction") == "max",
         )
         found.append((f"by-group-{len(found) + 1}", spec))
     return found[:FIGURES]
@@ -284,8 +290,9 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
     stages = stages_of(change)
     rows, apart = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
     champion = champion_of(change)
-    different = champion is not None and change.version is not None and champion.pk != change.version_id
-    comparison = compare_versions(champion, change.version) if different else None
+    comparison = None
+    if champion is not None and change.version is not None and champion.pk != change.version_id:
+        comparison = compare_versions(champion, change.version)
     evidence = metric_evidence(change, comparison, champion)
     waivers = list(
         change.waivers.select_related("requested_by", "decided_by").order_by("-requested_at", "-pk")
@@ -349,8 +356,8 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "releases": releases_before(change),
         "log": log_of(change, stages=stages, comments=comments, dossiers=dossiers, waivers=waivers),
         "comments_count": len(comments),
-        "void": [one for stage in stages for one in stage.given if one.voided_at],
-        "standing_decisions": [one for stage in stages for one in stage.given if not one.voided_at],
+        "void": [one for stage in stages for one in stage.given if one.voided_at],  # type: ignore[attr-defined]  # prefetched
+        "standing_decisions": [one for stage in stages for one in stage.given if not one.voided_at],  # type: ignore[attr-defined]
         "reading": DossierReading.objects.filter(change=change, reader=user).first(),
     }
 

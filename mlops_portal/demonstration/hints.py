@@ -41,12 +41,12 @@ def _decide(user: Any) -> Iterable[Hint]:
     stages = at_my_stage(user).select_related("change").order_by("change__decided_tier", "change_id")
     ready = stages.filter(change__gates_failed=0).first()
     blocked = stages.filter(change__gates_failed__gt=0).first()
-    yield from _change("Evidence is complete: read it, decide and sign.", ready and ready.change)
+    yield from _change("Evidence is complete: read it, decide and sign.", ready.change if ready else None)
     yield from _change(
-        "A gate blocks this one: see why, and which ways are open.", blocked and blocked.change
+        "A gate blocks this one: see why, and which ways are open.", blocked.change if blocked else None
     )
     condition = conditions_to_verify(user).first()
-    yield from _change("A condition waits for you to verify it.", condition and condition.change)
+    yield from _change("A condition waits for you to verify it.", condition.change if condition else None)
 
 
 def _file(user: Any) -> Iterable[Hint]:

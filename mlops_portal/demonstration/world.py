@@ -63,7 +63,7 @@ class World:
         """Return somebody of the cast."""
         return self.people[key]
 
-    def proof(self, person: User) -> dict[str, str]:
+    def proof(self, person: User) -> dict[str, Any]:
         """Return the two components with which ``person`` signs at this moment."""
         return {"password": cast.PASSWORD, "code": credentials.code_at(person, self.now)}
 

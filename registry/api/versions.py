@@ -192,7 +192,7 @@ class VersionViewSet(ModelScoped):
         versions = self.get_queryset()
         was, now = (find(versions, number=self.wanted(name)) for name in ("was", "now"))
         found = compare_versions(was, now)
-        answer = {name: getattr(found, name) for name in ComparisonOut().fields}
+        answer: dict[str, Any] = {name: getattr(found, name) for name in map(str, ComparisonOut().fields)}
         answer["prompts"] = [
             {"name": one.name, "lines": [asdict(line) for line in one.lines]} for one in found.prompts
         ]

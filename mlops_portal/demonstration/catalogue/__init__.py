@@ -31,7 +31,9 @@ def _read(name: str) -> list[Blueprint]:
 
 def _plan(row: dict[str, Any]) -> Blueprint:
     family, *numbers = row["measures"]
-    plain = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.items()
+    }
     return Blueprint(**{**plain, "measures": FAMILIES[family](*numbers)})
 
 

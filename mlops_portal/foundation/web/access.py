@@ -66,7 +66,7 @@ class PermittedMixin:
             return redirect_to_login(request.get_full_path())
         request.user = get_user(request)  # the person, not Django's lazy stand-in: services save it
         self.check_right()
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
+        return super().dispatch(request, *args, **kwargs)
 
     def check_right(self) -> None:
         """Refuse people who hold the right nowhere.

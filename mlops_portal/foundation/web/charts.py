@@ -224,8 +224,9 @@ def table_of(spec: Spec) -> DataTable:
         row = [name] + [text(values.get(place)) for values in lookup]
         if spec.difference:
             a, b = lookup[0].get(place), lookup[1].get(place)
-            known = a is not None and b is not None
-            row.append(f"{a - b:+.{places or 0}f}".replace("-", MINUS) if known else "not known")
+            row.append(
+                "not known" if a is None or b is None else f"{a - b:+.{places or 0}f}".replace("-", MINUS)
+            )
         rows.append(row)
     head = [spec.first, *(one["name"] for one in drawn), *(["Difference"] if spec.difference else [])]
     rows += [[one.say] + ["not known"] * (len(head) - 1) for one in spec.unknown]

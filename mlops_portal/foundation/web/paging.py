@@ -4,7 +4,7 @@ Order is `(sort key, pk)`; rows without a sort key come last in both directions.
 foreign one is refused by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,7 +27,12 @@ _writers = (
     (Decimal, "n", str),
     (UUID, "u", str),
 )
-_readers = {"t": datetime.fromisoformat, "d": date.fromisoformat, "n": Decimal, "u": UUID}
+_readers: dict[str, Callable[[str], Any]] = {
+    "t": datetime.fromisoformat,
+    "d": date.fromisoformat,
+    "n": Decimal,
+    "u": UUID,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,9 @@ def ordered(queryset: QuerySet, order: Order, *, backwards: bool = False) -> Que
 def page_of(queryset: QuerySet, order: Order, *, size: int, after: str = "", before: str = "") -> KeysetPage:
     """Return the page that follows or precedes a place; the first page without a place.
 
+    The keys of the page are found first and its rows read after: however the rows are sorted and filtered, joins and
+    wide columns are touched for one page only.
+
     Raises:
         Invalid: a token is malformed.
     """
@@ -142,9 +150,9 @@ def page_of(queryset: QuerySet, order: Order, *, size: int, after: str = "", bef
         rows_in_order = rows_in_order.filter(
             _beyond(key, pk, up=up, nulls_ahead=not backwards, nullable=nullable)
         )
-    found = list(rows_in_order[: size + 1])
-    has_more = len(found) > size
-    rows = found[:size]
+    keys = list(rows_in_order.prefetch_related(None).values_list("pk", flat=True)[: size + 1])
+    has_more = len(keys) > size
+    rows = list(ordered(queryset, order, backwards=backwards).filter(pk__in=keys[:size])) if keys else []
     if backwards:
         rows.reverse()
     if not rows:

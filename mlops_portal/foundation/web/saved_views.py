@@ -90,7 +90,7 @@ def view_save(
     if not name:
         raise invalid("name", "Give the view a name.")
     cleaned = clean_query(QueryDict(query)).urlencode()
-    if len(cleaned) > SavedView._meta.get_field("query").max_length:
+    if len(cleaned) > (SavedView._meta.get_field("query").max_length or 0):
         raise invalid("query", "These filters are too long to keep. Use fewer values.")
     if unit is not None and unit.pk not in rights_of(by).units(SHARE_RIGHT):
         raise NotAllowed("You can share a view only with a unit you belong to.")
