@@ -34,7 +34,7 @@ class ModelTable(Table):
 
     default_sort = "name"
     name = Column("Model", header=True, link=True, sort="name", note="title")
-    tier = Column("Tier", sort="tier_order", cell=lambda value, row: marks.tier(row.tier), accessor="tier")
+    tier = Column("Tier", sort="tier", cell=lambda value, row: marks.tier(row.tier), accessor="tier")
     kind = Column("Kind", sort="kind", cell=lambda value, row: row.get_kind_display(), export=_label("kind"))
     unit = Column("Unit", accessor="unit.name", sort="unit__name")
     state = Column(
@@ -62,7 +62,7 @@ class ModelTable(Table):
     owner = Column("Owner", cell=cells.person, accessor="owner", export="owner.name")
     versions = Column("Versions", accessor="counter.last_number", numeric=True)
     next_review = Column(
-        "Next review", accessor="next_review_on", sort="review_order", cell=cells.empty_as("not set")
+        "Next review", accessor="next_review_on", sort="next_review_on", cell=cells.empty_as("not set")
     )
     updated = Column("Changed", shown=False, accessor="updated_at", sort="updated_at", cell=cells.when)
     vendor = Column("Vendor", shown=False)

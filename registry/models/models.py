@@ -147,6 +147,8 @@ class RegisteredModel(ScopedRecord):
             models.Index(fields=["unit", "updated_at", "id"]),
             models.Index(fields=["updated_at", "id"]),
             models.Index(fields=["tier", "id"]),
+            models.Index(fields=["next_review_on", "id"]),
+            models.Index(fields=["name", "id"]),
             models.Index(fields=["owner"]),
             models.Index(fields=["lifecycle_state", "id"]),
         ]

@@ -29,7 +29,7 @@ def model_as_of(model: RegisteredModel, at: datetime) -> PastModel:
         return PastModel(at, None, [], [], [], [], [], [])
 
     def rows(child: type) -> list[Any]:
-        return list(rows_as_of(child, at, model_id=model.pk))
+        return list(rows_as_of(child, at, among={"model_id": model.pk}))
 
     versions = [row for row in rows(ModelVersion) if row.deleted_at is None]
     return PastModel(

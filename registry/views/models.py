@@ -1,11 +1,9 @@
 """The portfolio and the page of one model."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet, Value
-from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
@@ -13,8 +11,6 @@ from registry import filtersets, forms, tables
 from registry.models import RegisteredModel
 from registry.queries import model_page
 from registry.services import models as services
-
-FAR = date(9999, 12, 31)
 
 
 class ModelList(ListPage):
@@ -44,16 +40,6 @@ class ModelList(ListPage):
     )
     empty_title = "No models yet"
     empty_text = "Register a model, import an inventory, or point an MLflow client at the portal."
-
-    def get_queryset(self) -> QuerySet:
-        """Order missing tiers and dates last."""
-        return (
-            super()
-            .get_queryset()
-            .annotate(
-                tier_order=Coalesce("tier", Value(9)), review_order=Coalesce("next_review_on", Value(FAR))
-            )
-        )
 
 
 class ModelDetail(DetailPage):
