@@ -9,6 +9,8 @@ from django.conf import settings
 from mlops_portal.reference.markdown import page, table
 
 SENTENCES = {
+    "EMAIL_FROM": "Address the portal writes from; needed with EMAIL_URL.",
+    "EMAIL_URL": "Mail server, smtp:// or smtps://user:password@host:port; without it no mail is sent.",
     "ALLOWED_HOSTS": "Names people reach the portal by, with commas between them. Production needs it.",
     "DATABASE_URL": "The database: `postgres://…`; without it SQLite under `PORTAL_VAR`. Production needs PostgreSQL.",
     "DEBUG": "`1` shows tracebacks in the demonstration; without effect in production.",
