@@ -78,7 +78,7 @@ def _own(user: Any) -> Iterable[Hint]:
 
 
 def _manage(user: Any) -> Iterable[Hint]:
-    yield from _page("kpis:board", "KPIs", "See the trends, then the rows behind a number.")
+    yield from _page("kpis:dashboard", "KPIs", "See the trends, then the rows behind a number.")
 
 
 def _audit(user: Any) -> Iterable[Hint]:
@@ -89,7 +89,7 @@ def _audit(user: Any) -> Iterable[Hint]:
         "Export the evidence of a release and verify it offline.", rows.order_by("-pk").first()
     )
     yield from _page("audits:ledger", "Ledger", "Follow who did what, and verify the record.")
-    yield from _page("audits:export-list", "Exports", "Build and download a pack.")
+    yield from _page("audits:exports", "Exports", "Build and download a pack.")
 
 
 def _administer(user: Any) -> Iterable[Hint]:

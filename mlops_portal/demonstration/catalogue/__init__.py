@@ -21,6 +21,8 @@ FIRST = (
     "bureau-score", "retail-credit-pd", "card-fraud", "sanctions-names", "cash-forecast", "weld-seam-vision",
     "demand-sensing", "letter-assistant", "offer-ranking", "dispute-agent", "warranty-classifier", "voice-summary",
 )  # fmt: skip
+NEWEST_DAYS = 40  # before today, at least: a release takes a fortnight of that
+NEWEST_SPREAD = 75
 REGIONS = ("North", "South", "West", "East", "Iberia", "Baltics", "Alps", "Benelux")
 
 
