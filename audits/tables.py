@@ -19,7 +19,7 @@ def _number(value: Any, row: Any) -> SafeString | str:
 def _what(value: Any, row: Any) -> SafeString | str:
     late = marks.pill("warn", "recorded late", "clock") if row.is_flagged else ""
     removed = marks.pill("mute", "payload removed", "cross") if row.is_removed else ""
-    same = format_html('<span class="muted">same act</span> ') if row.is_same_act else ""
+    same = format_html('<span class="muted">{}</span> ', "same act") if row.is_same_act else ""
     return format_html("{}{} {} {}", same, row.what, late, removed)
 
 

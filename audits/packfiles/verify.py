@@ -167,11 +167,9 @@ def matches(expected: str, name: str, public: bytes) -> bool:
             return key_of_pem(text) == public
         expected = text.strip()
     if "+" in expected:
-        claimed, _, encoded = expected.rpartition("+")
-        return (
-            claimed.partition("+")[0] == name
-            and base64.b64decode(encoded + "=" * (-len(encoded) % 4)) == b"\x01" + public
-        )
+        claimed, _, rest = expected.partition("+")
+        encoded = rest.partition("+")[2]  # base64 may hold more of these signs
+        return claimed == name and base64.b64decode(encoded + "=" * (-len(encoded) % 4)) == b"\x01" + public
     return len(expected) == 64 and expected.lower() == fingerprint(name, public)
 
 
@@ -228,18 +226,18 @@ def check_entry(entry: dict, size: int, root: bytes) -> str:
     return entry["payload"]
 
 
-def check_decisions(pack: Pack, payloads: list) -> int:
-    """Verify that each decision's digest is that of its content, and that an entry holds it."""
-    if "decisions.json" not in pack.manifest["files"]:
+def check_statements(pack: Pack, name: str, noun: str, payloads: list) -> int:
+    """Verify that the digest of each decision or dossier part is that of its content, and that an entry holds it."""
+    if name not in pack.manifest["files"]:
         return 0
-    decisions = json.loads(pack.text("decisions.json"))
-    for number, decision in enumerate(decisions, 1):
-        digest = hashlib.sha256(decision["canonical"].encode()).hexdigest()
-        if digest != decision["digest"]:
-            raise Wrong(f"decision {number}: altered: its digest is not that of its content")
+    statements = json.loads(pack.text(name))
+    for number, statement in enumerate(statements, 1):
+        digest = hashlib.sha256(statement["canonical"].encode()).hexdigest()
+        if digest != statement["digest"]:
+            raise Wrong(f"{noun} {number}: altered: its digest is not that of its content")
         if not any(digest in payload for payload in payloads):
-            raise Wrong(f"decision {number}: inserted: no entry of the ledger holds its digest")
-    return len(decisions)
+            raise Wrong(f"{noun} {number}: inserted: no entry of the ledger holds its digest")
+    return len(statements)
 
 
 def check_newer(path: str, pack_size: int, pack_root: bytes, public: bytes) -> str:
@@ -281,9 +279,10 @@ def verify(path: str, key: str, checkpoint: str) -> list:
         for entry in entries
         if entry["payload"] is None
     )
-    decided = check_decisions(pack, payloads)
-    if decided:
-        said.append(f"decisions   {decided} have the digest of their content, and the ledger holds it")
+    for name, noun in (("decisions.json", "decision"), ("dossier_parts.json", "dossier part")):
+        count = check_statements(pack, name, noun, payloads)
+        if count:
+            said.append(f"{noun + 's':<13} {count} have the digest of their content, and the ledger holds it")
     if checkpoint:
         said.append(f"elsewhere   {check_newer(checkpoint, size, root, public)}")
     return said

@@ -62,8 +62,8 @@ class TestWorkspace:
     def test_late_entries_are_named(self, credit, cleo, as_person, sequence):
         sequence()
         page = text_of(as_person(cleo), "/audit/")
-        assert "Recorded late" in page
-        assert "Credit PD" in page or "credit-pd" in page
+        newest = LedgerEntry.objects.filter(is_flagged=True).latest("id")
+        assert f'href="/ledger/{newest.pk}/">#' in page
 
     def test_the_key_and_the_verifier_can_be_taken(self, credit, cleo, as_person, sequence):
         sequence()
@@ -130,6 +130,7 @@ class TestExplorer:
             sequence()
 
         more()
+        more()
         assert_flat_queries(act=lambda: client.get("/ledger/"), add_rows=more, budget=30)
         entry = LedgerEntry.objects.latest("id")
         assert_flat_queries(act=lambda: client.get(f"/ledger/{entry.pk}/"), add_rows=lambda: None, budget=45)
@@ -142,7 +143,8 @@ class TestEntry:
         page = text_of(as_person(cleo), f"/ledger/{entry.pk}/")
         assert "This entry verifies" in page
         assert "Credit PD, renamed" in page
-        assert "Olga Moller" in page and "Ada Brandt" in page
+        assert "Olga Moller" in page
+        assert "Ada Brandt" in page
         assert "New &lt;b&gt;owner&lt;/b&gt;" in page
         assert "Proof of inclusion" in page
 
@@ -203,7 +205,8 @@ class TestHistory:
             save_as(credit, by=olga, now=now + timedelta(days=2, minutes=number))
         client = as_person(olga)
         first = text_of(client, f"/models/{credit.pk}/history/")
-        assert "Title 59" in first and "Title 2</dd>" not in first
+        assert "Title 59" in first
+        assert "Title 2</dd>" not in first
         token = first.split('rel="next" href="')[1].split('"')[0]
         assert "Title 2</dd>" in text_of(client, f"/models/{credit.pk}/history/{token}")
         assert client.get(f"/models/{credit.pk}/history/?before=forged").status_code == 400

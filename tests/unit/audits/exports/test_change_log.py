@@ -1,0 +1,82 @@
+"""The two ways to write the change log give the same bytes, on PostgreSQL compared with each other."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from audits.exports import change_log
+from audits.exports.scopes import Scope, What
+from audits.exports.text_files import csv_line
+from audits.models import LedgerEntry, LedgerLeaf
+from audits.services.shredding import person_shred
+from mlops_portal.foundation.events import DomainEvent, emit
+from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.people.services.persons import person_deactivate
+
+pytestmark = pytest.mark.django_db
+NAMES = [
+    "=1+1", "+x", "-x", "@x", "\tx", "\rx", "'quoted", 'say "hi"', "a,b", "line\nbreak", "ret\r\nurn", " lead", "", "\\.",
+    "ünïcode 😀", "%s %% {}", "NULL", "x" * 3000,
+]  # fmt: skip
+
+
+def silent(done: int, total: int, phase: str) -> None:
+    """Report to nobody."""
+
+
+@pytest.fixture
+def hostile(retail, ada, dora, adam, sequence):
+    for number, name in enumerate(NAMES):
+        retail.name = name[:120] or "x"
+        save_as(retail, by=ada, now=timezone.now() + timedelta(seconds=number), reason=name)
+        emit(
+            DomainEvent(
+                verb="people.grant_made", subject_label="x.Y", subject_id=name[:100], actor_id=None,
+                occurred_at=timezone.now(), unit_id=retail.pk, data={"text": name},
+            )
+        )  # fmt: skip
+    gone = person_deactivate(person=dora, reason="Left", by=adam, now=timezone.now())
+    person_shred(person=gone, by=adam, now=timezone.now())
+    sequence()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="COPY exists on PostgreSQL only")
+@pytest.mark.parametrize("with_content", [False, True])
+def test_copy_and_python_write_the_same_bytes(hostile, cleo, with_content):
+    scope = Scope(What.CHANGE_LOG, "csv", with_content=with_content)
+    copied = b"".join(change_log.csv_parts(scope, cleo, progress=silent, by_copy=True))
+    written = b"".join(change_log.csv_parts(scope, cleo, progress=silent, by_copy=False))
+    assert copied.splitlines() == written.splitlines()
+    assert copied == written
+    assert b"lawfully removed" in copied
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="COPY exists on PostgreSQL only")
+def test_a_payload_that_sql_cannot_read_is_written_by_python(retail, cleo, sequence):
+    emit(
+        DomainEvent(
+            verb="people.grant_made", subject_label="x.Y", subject_id="1", actor_id=None,
+            occurred_at=timezone.now(), data={"text": "nul \x00 inside"},
+        )
+    )  # fmt: skip
+    sequence()
+    scope = Scope(What.CHANGE_LOG, "csv", with_content=True)
+    text = b"".join(change_log.csv_parts(scope, cleo, progress=silent)).decode()
+    assert text.count("\n") == LedgerEntry.objects.count() + 1
+
+
+def test_no_cell_begins_a_formula(hostile, cleo):
+    import csv
+    import io
+
+    scope = Scope(What.CHANGE_LOG, "csv")
+    text = b"".join(change_log.csv_parts(scope, cleo, progress=silent)).decode()
+    rows = list(csv.reader(io.StringIO(text)))
+    assert len(rows) == LedgerLeaf.objects.count() + 1
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+def test_a_line_is_quoted_only_where_it_must_be():
+    assert csv_line(["a", 1, None, "", 'b"c', "d,e", "f\rg"]) == 'a,1,,,"b""c","d,e","f\rg"\n'
