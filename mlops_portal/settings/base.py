@@ -172,6 +172,7 @@ ACCOUNT_ADAPTER = "mlops_portal.foundation.people.accounts.ClosedAccounts"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "mlops_portal.foundation.people.accounts.SealedAuthenticators"
 MFA_TOTP_ISSUER = "MLOps Portal"
+MFA_TOTP_TOLERANCE = 1  # the code before still counts: people read, type, and wait for the page
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
@@ -247,6 +248,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "ModelKind": "registry.states.ModelKind",
