@@ -65,7 +65,7 @@ def _give_a_past(steps: int) -> None:
     names = ", ".join(f'"{column}"' for column in kept)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} ({names}, history_date, history_type) "  # noqa: S608  (names of our own columns)
+            f"INSERT INTO {table} ({names}, history_date, history_type) "
             f"SELECT {names}, history_date - day * interval '1 day', CASE WHEN day = %s THEN '+' ELSE '~' END "
             f"FROM {table}, generate_series(1, %s) AS day WHERE history_type = '+'",
             [steps, steps],

@@ -209,7 +209,7 @@ def _measured(client: Client, address: str) -> Measured:
 def _counted() -> Iterator[list[tuple[float, str]]]:
     statements: list[tuple[float, str]] = []
 
-    def timed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+    def timed(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         began = time.perf_counter()
         try:
             return execute(sql, params, many, context)

@@ -1,6 +1,7 @@
 """The foundation as an installed app."""
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 
@@ -12,7 +13,7 @@ class FoundationConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
-        from mlops_portal.foundation import readiness
+        from mlops_portal.foundation import readiness, timestamps
         from mlops_portal.foundation.people import rights
         from mlops_portal.foundation.people.rights_declared import RIGHTS
         from mlops_portal.foundation.web.navigation import NavItem, register
@@ -23,4 +24,5 @@ class FoundationConfig(AppConfig):
         register(NavItem("System", "Administration", "admin", "administration:people", manages, 10))
         housekeeping.declare()
         readiness.declare()
+        connection_created.connect(timestamps.use, dispatch_uid="foundation.timestamps")
         post_migrate.connect(rights.create_permissions, dispatch_uid="foundation.create_permissions")
