@@ -4,11 +4,12 @@ from copy import deepcopy
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 
 from approvals.models import ChangeRequest, Lapse, Validation, ValidationFinding
 from approvals.states import ChangeKind, Verdict
-from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.models import UnitClosure, User
 from registry.models import Environment, ModelVersion, RegisteredModel
 
 MOMENTS = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
@@ -131,7 +132,10 @@ class NewChange(forms.Form):
     def __init__(self, *, model: RegisteredModel, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
-        places = Environment.objects.filter(closed_at__isnull=True).visible_to(user, "registry.view")
+        # What a parent unit runs serves the units below it, whose people need not see everything there.
+        shared = UnitClosure.objects.filter(descendant_id=model.unit_id).values("ancestor_id")
+        own = Environment.objects.visible_to(user, "registry.view").values("pk")
+        places = Environment.objects.filter(Q(unit__in=shared) | Q(pk__in=own), closed_at__isnull=True)
         self.fields["environment"].queryset = places.order_by("-is_production", "name")
 
 
