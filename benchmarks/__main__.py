@@ -38,6 +38,7 @@ BENCHMARKS = (
     Benchmark("registry_doors", "postgresql", {}, {}, has_own_database=True),
     Benchmark("ledger", "postgresql", {}, {"size": 50_000}),
     Benchmark("ledger-sqlite", "sqlite", {"size": 100_000}, {"size": 10_000}),
+    Benchmark("exports", "postgresql", {}, {"size": 50_000}),
     Benchmark("asof", "postgresql", {}, {"models": 1_000}),
     Benchmark("imports", "sqlite", {}, {}),
     Benchmark("locks", "sqlite", {}, {"seconds": 3}),

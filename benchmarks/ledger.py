@@ -58,7 +58,7 @@ def make_entries(size: int) -> None:
             recording.write(drafts, act_id=uuid7())
 
 
-def _signer() -> tuple[Signer, SigningKey]:
+def ledger_signer() -> tuple[Signer, SigningKey]:
     known = SigningKey.objects.filter(valid_until=None).first()
     if known is not None:
         signer = sequencing.signer_from_settings()
@@ -71,7 +71,7 @@ def _signer() -> tuple[Signer, SigningKey]:
 
 def integrating(size: int) -> list[Row]:
     """Number everything that is pending, in the sequencer's own batches."""
-    signer, key = _signer()
+    signer, key = ledger_signer()
     waiting = LedgerPending.objects.count()
     began = time.perf_counter()
     numbered = sequencing.sequence_all(signer=signer, key=key)

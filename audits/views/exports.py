@@ -113,8 +113,17 @@ class ChangePack(ActionPage):
 
     queryset: Any = ChangeRequest.objects.select_related("model", "unit")
     right, object_name = RIGHT, "change"
-    title, submit, template_name = "Evidence pack of {object}", "Make the evidence pack", "audits/pack.html"
+    submit, template_name = "Make the evidence pack", "audits/pack.html"
     fragment = "audits/pack.html#form"
+
+    def get_title(self) -> str:
+        """Name the change by its number."""
+        return f"Evidence pack of {self.change().code}"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the object."""
+        code = getattr(self.object, "code", "") or f"Deployment {self.object.pk}"
+        return [(code, self.object.get_absolute_url()), ("Evidence pack", "")]
 
     def change(self) -> ChangeRequest:
         """Return the change request the pack is about."""

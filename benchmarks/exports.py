@@ -1,0 +1,89 @@
+"""Exports: the change log of a million entries against a plain COPY of the same columns in the same run; flat memory.
+
+Needs a PostgreSQL database of its own, as `benchmarks.ledger` does, and reads what that one entered.
+"""
+
+import resource
+import time
+
+from django.db import connection
+from django.utils import timezone
+
+from audits.exports import change_log
+from audits.exports.scopes import Scope, What
+from audits.models import LedgerEntry, LedgerLeaf
+from audits.services import sequencing
+from benchmarks.ledger import MILLION, ledger_signer, make_entries
+from benchmarks.rows import Row
+from mlops_portal.foundation.files import services as files
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.services.grants import role_grant
+from mlops_portal.foundation.people.services.persons import person_create
+from mlops_portal.foundation.people.services.units import unit_create
+
+SCOPE = Scope(What.CHANGE_LOG, "csv")
+
+
+def _silent(done: int, total: int, phase: str) -> None:
+    """Report to nobody."""
+
+
+def _megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _auditor() -> User:
+    known = User.objects.filter(email="auditor@example.org").first()
+    if known is not None:
+        return known
+    now = timezone.now()
+    root = BusinessUnit.objects.filter(parent=None).first() or unit_create(
+        code="bench", name="Benchmarks", by=None, now=now
+    )
+    person = person_create(email="auditor@example.org", name="Bench Auditor", by=None, now=now)
+    role_grant(user=person, role="manager", unit=root, reason="benchmark", by=None, now=now)
+    return User.objects.get(pk=person.pk)
+
+
+def _plain_copy(auditor: User) -> float:
+    """Return the seconds that COPY alone takes for the columns as they are stored, thrown away."""
+    entries = change_log.entries_of(SCOPE, auditor)
+    size = change_log.bounds_of(entries).size
+    statement, params = change_log.copy_statement(entries, size, change_log.COLUMNS, safe=False)
+    began = time.perf_counter()
+    with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+        for _ in copy:
+            pass
+    return time.perf_counter() - began
+
+
+def change_logs(auditor: User, count: int) -> list[Row]:
+    """Measure the export as the job makes it, file and digest included, and its writer alone."""
+    if connection.vendor != "postgresql":
+        return []
+    plain = _plain_copy(auditor)
+    began = time.perf_counter()
+    for _ in change_log.csv_parts(SCOPE, auditor, progress=_silent):
+        pass
+    writing = time.perf_counter() - began
+    before, began = _megabytes(), time.perf_counter()
+    parts = change_log.csv_parts(SCOPE, auditor, progress=_silent)
+    files.store(parts, name="log.csv", by=None, now=timezone.now(), content_type="text/csv")
+    stored = time.perf_counter() - began
+    return [
+        Row(f"exports: plain COPY of {count:,} entries", count / plain, "rows/s"),
+        Row("exports: change log to CSV", count / writing, "rows/s"),
+        Row("exports: change log against plain COPY", 100 * plain / writing, "%", "≥ 70"),
+        Row("exports: change log, file stored", count / stored, "rows/s"),
+        Row("exports: memory that the stored file added", _megabytes() - before, "MB", "flat"),
+    ]
+
+
+def run(size: int = MILLION) -> list[Row]:
+    """Measure on the database that DATABASE_URL names."""
+    auditor = _auditor()
+    if LedgerEntry.objects.count() < size:
+        make_entries(size)
+    signer, key = ledger_signer()
+    sequencing.sequence_all(signer=signer, key=key)
+    return change_logs(auditor, LedgerLeaf.objects.count())
