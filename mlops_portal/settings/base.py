@@ -134,8 +134,10 @@ def database(url: str) -> dict:
         # A page must answer or fail soon; a worker, a migration or a verification may take its time.
         limits = "-c lock_timeout=30000 -c idle_in_transaction_session_timeout=600000"
         if env("PORTAL_PROCESS") == "web":
+            # Compiling a statement (jit) takes longer than any page's statement runs.
             limits = (
-                "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000"
+                "-c statement_timeout=15000 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=30000 "
+                "-c jit=off"
             )
         parsed["OPTIONS"] = {**parsed.get("OPTIONS", {}), "options": env("PORTAL_PG_OPTIONS", limits)}
     return parsed
@@ -144,7 +146,12 @@ def database(url: str) -> dict:
 DATABASES = {"default": database(env("DATABASE_URL", f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"))}
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "portal_cache",
+        # Failed attempts and used codes are kept here: a full cache drops live rows, whoever filled it.
+        "OPTIONS": {"MAX_ENTRIES": 1_000_000},
+    },
 }
 
 TASKS = {

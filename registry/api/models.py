@@ -154,10 +154,8 @@ class ModelViewSet(ScopedReadViewSet):
 
     queryset = (
         RegisteredModel.objects.inventory()
-        .select_related(
-            "unit", "owner", "developer", "validator", "accountable_executive", "sponsor", "counter"
-        )
-        .prefetch_related("components")
+        .select_related("unit", "counter")
+        .prefetch_related("components", *PEOPLE)  # joined, they take 25 ms to plan
     )
     serializer_class = ModelOut
     filterset_class = ModelFilter
