@@ -5,9 +5,12 @@ from typing import Any
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from mlops_portal.foundation.web import cells, marks, words
 from mlops_portal.foundation.web.tables import Column, Table
+
+REASON_SHOWN = 90  # the entry's page has the whole text
 
 
 def _number(value: Any, row: Any) -> SafeString | str:
@@ -26,6 +29,10 @@ def _what(value: Any, row: Any) -> SafeString | str:
 def _subject(value: Any, row: Any) -> SafeString:
     url = f"{reverse('audits:ledger')}?record={row.subject_label}&subject={row.subject_id}"
     return format_html('<a href="{}">{}</a>', url, row.subject)
+
+
+def _reason(value: Any, row: Any) -> Any:
+    return Truncator(value).chars(REASON_SHOWN) if value else cells.absent("none given")
 
 
 def _actor(value: Any, row: Any) -> SafeString:
@@ -51,7 +58,7 @@ class LedgerTable(Table):
     actor = Column("By", accessor="actor_id", cell=_actor)
     what = Column("What", accessor="verb", cell=_what)
     subject = Column("Record", accessor="subject_id", cell=_subject)
-    reason = Column("Reason", accessor="reason", cell=cells.empty_as("none given"))
+    reason = Column("Reason", accessor="reason", cell=_reason)
     unit = Column("Unit", accessor="unit_name", cell=cells.empty_as("no unit"))
     model = Column("Model", accessor="model_name", cell=cells.empty_as("none"), shown=False)
     recorded = Column("Recorded", accessor="recorded_at", cell=cells.when, shown=False)

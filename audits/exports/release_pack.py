@@ -4,8 +4,11 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db.models import Model
+from django.utils import timezone
 
 from approvals.dossier_format import FORMAT, read_dossier
 from audits.exports import release_report
@@ -49,6 +52,11 @@ def build(change_id: int, *, user: User, at: datetime, progress: Progress) -> by
         NotFound: ``user`` may not export it.
         NotNumbered: an entry has no number yet.
     """
+    with timezone.override(ZoneInfo(settings.PORTAL_TIME_ZONE)):
+        return _build(change_id, user=user, at=at, progress=progress)
+
+
+def _build(change_id: int, *, user: User, at: datetime, progress: Progress) -> bytes:
     release = release_of(change_id, user=user, at=at)
     progress(1, 5, "Reading the history")
     history = list(_history(release))
@@ -179,7 +187,7 @@ def _history_rows(history: list[tuple[str, ToldStep]]) -> Iterator[list[Any]]:
             step.at.isoformat(),
             step.actor,
             record,
-            step.verb,
+            told.word,
         ]
         for change in told.changes:
             yield [*head, change.label, change.before, change.after, step.reason]

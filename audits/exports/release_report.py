@@ -118,7 +118,7 @@ def report_of(
                 "at": _moment(told.step.at),
                 "who": told.step.actor,
                 "record": label,
-                "what": told.step.verb,
+                "what": told.word,
                 "reason": told.step.reason,
                 "changes": [f"{one.label}: {one.before} → {one.after}" for one in told.changes if not one.is_first],
             }

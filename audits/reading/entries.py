@@ -20,6 +20,7 @@ from registry.models import RegisteredModel
 
 SYSTEM = "The portal"
 SHORT_ID = re.compile(r"[0-9a-f]{12}")
+LONGEST_ID = 24
 NUMBER = re.compile(r"#?(\d{1,18})")
 
 
@@ -72,7 +73,8 @@ def subject_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> str:
     if called:
         return str(called)
     codes = {"approvals.ChangeRequest": f"CR-{entry.subject_id}"}
-    return codes.get(entry.subject_label) or f"{kind_of(entry.subject_label)} {entry.subject_id}".strip()
+    key = entry.subject_id if len(entry.subject_id) <= LONGEST_ID else f"{entry.subject_id[:12]}…"
+    return codes.get(entry.subject_label) or f"{kind_of(entry.subject_label)} {key}".strip()
 
 
 def reason_of(payload: Mapping[str, Any]) -> str:

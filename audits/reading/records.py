@@ -38,6 +38,16 @@ class ToldStep:
     short_id: str
     number: int | None
 
+    @property
+    def word(self) -> str:
+        """Created, changed or deleted."""
+        return self.step.verb.rpartition(" ")[2]
+
+    @property
+    def is_beginning(self) -> bool:
+        """Whether every field is written for the first time."""
+        return bool(self.changes) and all(change.is_first for change in self.changes)
+
 
 def steps_of(
     subject: models.Model, *, before: tuple[datetime, int] | None = None, size: int = SIZE
