@@ -11,6 +11,7 @@ from rest_framework.parsers import BaseParser
 from mlops_portal.foundation.errors import TooLarge
 
 MEGABYTE = 1024 * 1024
+HALF = b"\\ud"
 
 
 def _refuse_constant(name: str) -> None:
@@ -39,7 +40,10 @@ class JsonParser(BaseParser):
         if len(content) > most:
             raise TooLarge(f"The body is larger than {most // MEGABYTE} MB.")
         try:
-            return json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+            found = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+            if HALF in content.lower():  # an escape may be half of a character, which no answer could repeat
+                json.dumps(found, ensure_ascii=False).encode()
+            return found
         except RecursionError:
             raise ParseError("The JSON is nested too deep.") from None
         except ValueError as error:

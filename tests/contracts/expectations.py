@@ -1,0 +1,373 @@
+"""Who may open what: every named address with the right it asks for and the record it is about.
+
+`Needs(right, subject)`: a caller without the right anywhere gets 403, one who cannot see the record 404. `right=None`
+means everybody who is signed in. A new address must be added here, or the contract fails.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What an address asks for. Several rights: any of them."""
+
+    right: str | tuple[str, ...] | None = None
+    subject: str = ""
+    view: str = "registry.view"
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One method of an API address with a body that is valid."""
+
+    method: str
+    right: str | tuple[str, ...]
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+V, E, A = "registry.view", "registry.edit", "approvals.view"
+OPERATE = ("approvals.execute", "approvals.rollback")
+DECIDE = (
+    "approvals.accept", "approvals.validate", "approvals.approve_risk", "approvals.approve_change",
+    "approvals.approve_light", *OPERATE,
+)  # fmt: skip
+ACCOUNTS = ("people.grant", "people.manage_accounts")
+
+
+def change(right: Any) -> Needs:
+    """An address about a change request."""
+    return Needs(right, "change", A)
+
+
+def validation(right: Any, subject: str = "validation") -> Needs:
+    """An address about a validation."""
+    return Needs(right, subject, A)
+
+
+PAGES: dict[str, Needs] = {
+    "home": Needs(),
+    "web:notifications": Needs(),
+    "web:search": Needs(),
+    "web:palette": Needs(),
+    "web:profile": Needs(),
+    "web:kit": Needs(),
+    "registry:model-list": Needs(V),
+    "registry:model-register": Needs("registry.register"),
+    "registry:model-detail": Needs(V, "model"),
+    "registry:model-edit": Needs(E, "model"),
+    "registry:model-attest": Needs(E, "model"),
+    "registry:model-delete": Needs("registry.delete", "model"),
+    "registry:version-list": Needs(V, "model"),
+    "registry:version-register": Needs("registry.register", "model"),
+    "registry:version-detail": Needs(V, "version"),
+    "registry:version-artifact": Needs(E, "version"),
+    "registry:version-delete": Needs("registry.delete", "version"),
+    "registry:compare": Needs(V, "model"),
+    "registry:document-list": Needs(V, "model"),
+    "registry:document-detail": Needs(V, "document"),
+    "registry:evidence": Needs(V, "model"),
+    "registry:lineage": Needs(V, "model"),
+    "registry:metric-add": Needs(E, "version"),
+    "registry:dataset-link": Needs(E, "version"),
+    "registry:evidence-attest": Needs("approvals.validate", "version"),
+    "registry:document-add": Needs(E, "model"),
+    "registry:document-approve": Needs(E, "document"),
+    "registry:section-add": Needs(E, "document"),
+    "registry:document-file": Needs(V, "document"),
+    "registry:consumer-add": Needs(E, "model"),
+    "registry:dependency-add": Needs(E, "model"),
+    "registry:use-request": Needs(E, "model"),
+    "registry:use-decide": Needs("registry.accept_use", "use", "registry.accept_use"),
+    "registry:plan-edit": Needs(E, "model"),
+    "registry:rating-propose": Needs("registry.rate", "model"),
+    "registry:rating-decide": Needs("registry.approve_rating", "rating"),
+    "registry:limits-propose": Needs(E, "model"),
+    "registry:limits-lock": Needs("registry.lock_thresholds", "limits"),
+    "registry:import-list": Needs("registry.import"),
+    "registry:import-start": Needs("registry.import"),
+    "registry:import-run": Needs("registry.import", "import", "registry.import"),
+    "registry:import-resume": Needs("registry.import", "import", "registry.import"),
+    "registry:deployment-list": Needs(V),
+    "registry:deployment-detail": Needs(V, "deployment"),
+    "registry:environment-list": Needs(V),
+    "registry:environment-create": Needs("registry.manage_environments"),
+    "registry:environment-detail": Needs(V, "environment"),
+    "registry:environment-close": Needs("registry.manage_environments", "environment"),
+    "approvals:inbox": Needs(),
+    "approvals:away": Needs(),
+    "approvals:mine": Needs("approvals.request"),
+    "approvals:together": Needs(DECIDE),
+    "approvals:change-list": Needs(A),
+    "approvals:new": Needs("approvals.request"),
+    "approvals:change-detail": change(A),
+    "approvals:preview": change(A),
+    "approvals:edit": change("approvals.request"),
+    "approvals:file": change("approvals.request"),
+    "approvals:withdraw": change("approvals.request"),
+    "approvals:comment": change("approvals.comment"),
+    "approvals:mark-read": change(A),
+    "approvals:materiality": change(("approvals.validate", "approvals.approve_risk")),
+    "approvals:waiver-ask": change("approvals.request"),
+    "approvals:schedule": change(OPERATE),
+    "approvals:start": change(OPERATE),
+    "approvals:sign": change(A),
+    "approvals:receipt": Needs(A, "decision", A),
+    "approvals:revoke": Needs(A, "decision", A),
+    "approvals:waiver": Needs(A, "waiver", A),
+    "approvals:condition": Needs(A, "condition", A),
+    "approvals:lapse": Needs(A, "lapse", A),
+    "approvals:execution-confirm": Needs(OPERATE, "execution", A),
+    "approvals:execution-abort": Needs(OPERATE, "execution", A),
+    "approvals:roll-back": Needs("approvals.rollback", "deployment"),
+    "approvals:suspend": Needs("approvals.rollback", "deployment"),
+    "approvals:resume": Needs("approvals.request", "deployment"),
+    "approvals:retire": Needs("approvals.request", "model", ""),  # leads to a form that asks
+    "approvals:model-changes": Needs(A, "model"),
+    "approvals:model-panel": Needs(A, "model"),
+    "approvals:model-request": Needs("approvals.request", "model", ""),  # leads to a form that asks
+    "approvals:model-validations": Needs(A, "model"),
+    "approvals:version-panel": Needs(A, "version-by-id"),
+    "approvals:version-request": Needs("approvals.request", "version-by-id", ""),  # leads to a form that asks
+    "approvals:validation-open": Needs("approvals.validate", "version-by-id"),
+    "approvals:validation": validation(A),
+    "approvals:finding-raise": validation("approvals.validate"),
+    "approvals:challenge-ask": validation("approvals.validate"),
+    "approvals:validation-conclude": validation("approvals.validate"),
+    "approvals:challenge-answer": validation("approvals.comment", "challenge"),
+    "approvals:challenge-accept": validation("approvals.validate", "challenge"),
+    "approvals:finding-close": validation("approvals.validate", "finding"),
+    "approvals:policies": Needs(A),
+    "approvals:policy-draft": Needs("approvals.publish_policy"),
+    "approvals:policy": Needs(A, "policy", ""),
+    "approvals:policy-publish": Needs("approvals.publish_policy", "policy", ""),
+    "audits:workspace": Needs("audits.view_ledger"),
+    "audits:verify": Needs("audits.verify"),
+    "audits:past-inventory": Needs("audits.view_ledger"),
+    "audits:ledger": Needs("audits.view_ledger"),
+    "audits:verifier": Needs(("audits.view_ledger", "audits.export")),
+    "audits:exports": Needs("audits.export"),
+    "audits:model-history": Needs(V, "model"),
+    "audits:version-history": Needs(V, "version-by-id"),
+    "audits:change-history": change(A),
+    "audits:change-pack": change("audits.export"),
+    "audits:deployment-pack": Needs("audits.export", "deployment"),
+    "kpis:dashboard": Needs("kpis.view"),
+    "kpis:target-list": Needs("kpis.view"),
+    "kpis:target-propose": Needs("kpis.set_target"),
+    "kpis:kpi-detail": Needs("kpis.view", "kpi", ""),
+    "administration:people": Needs(ACCOUNTS),
+    "administration:person-create": Needs("people.manage_accounts"),
+    "administration:roles": Needs("people.view"),
+    "administration:units": Needs("people.view"),
+    "administration:unit-create": Needs("people.manage_units"),
+    "administration:accounts": Needs("people.manage_accounts"),
+    "administration:account-create": Needs("people.manage_accounts"),
+}
+
+# Addresses that are asked in another way, each with the reason.
+ELSEWHERE: dict[str, str] = {
+    "healthz": "public: the process answers",
+    "readyz": "public: what an operator's probe asks",
+    "metrics": "for this machine or a token of its own; tests/unit/foundation",
+    "web:job": "the owner's own job; tests of the work pages",
+    "web:job-stop": "the owner's own job; tests of the work pages",
+    "web:view-save": "POST only, a person's own views",
+    "web:view-delete": "POST only, a person's own views",
+    "registry:import-preview": "the uploader's own file; tests/web/registry",
+    "audits:public-key": "needs the key file of a running ledger; tests of the audit pages",
+    "audits:entry": "numbered once the sequencer ran; tests of the audit pages",
+    "audits:export-download": "the owner's own export; tests of the audit pages",
+    "audits:export-again": "the owner's own export; tests of the audit pages",
+    "kpis:target-detail": "tests of the KPI pages",
+    "kpis:target-approve": "tests of the KPI pages",
+    "kpis:target-decline": "tests of the KPI pages",
+    "administration:person": "asks on the units of the person's roles; tests of the administration",
+    "administration:person-grant": "asks on the units of the person's roles; tests of the administration",
+    "administration:person-invite": "asks on the units of the person's roles; tests of the administration",
+    "administration:person-deactivate": "asks on the units of the person's roles; tests of the administration",
+    "administration:grant-confirm": "asks on the unit of the grant; tests of the administration",
+    "administration:grant-revoke": "asks on the unit of the grant; tests of the administration",
+    "administration:unit-edit": "asks on the unit itself; tests of the administration",
+    "administration:account-grant": "asks on the unit of the account; tests of the administration",
+    "administration:token-create": "asks on the unit of the account; tests of the administration",
+    "administration:token-revoke": "asks on the unit of the account; tests of the administration",
+    "demonstration:become": "the demonstration's sign-in; impossible in production",
+    "audits-api:checkpoint": "needs a ledger that was sequenced; tests of the audit API",
+    "audits-api:entry": "needs a ledger that was sequenced; tests of the audit API",
+    "audits-api:proof": "needs a ledger that was sequenced; tests of the audit API",
+    "audits-api:export": "the owner's own export; tests of the audit API",
+    "audits-api:download": "the owner's own export; tests of the audit API",
+}
+PREFIXES: dict[str, str] = {
+    "account_": "allauth's own pages for signing in",
+    "mfa_": "allauth's own pages for the second factor",
+    "mlflow:": "machine door: only tokens are answered, a session never",
+}
+
+READS: dict[str, Needs] = {
+    "api-schema": Needs(),
+    "api-docs": Needs(),
+    "foundation-api:me": Needs(),
+    "foundation-api:units": Needs(V),
+    "foundation-api:unit": Needs(V, "unit"),
+    "foundation-api:people": Needs("people.view"),
+    "registry-api:models": Needs(V),
+    "registry-api:model": Needs(V, "model"),
+    "registry-api:model-applicability": Needs(V, "model"),
+    "registry-api:model-last-good": Needs(V, "model-at-environment"),
+    "registry-api:model-compare": Needs(V, "model-with-versions"),
+    "registry-api:components": Needs(V, "of-model"),
+    "registry-api:component": Needs(V, "component"),
+    "registry-api:consumers": Needs(V, "of-model"),
+    "registry-api:consumer": Needs(V, "consumer"),
+    "registry-api:dependencies": Needs(V, "of-model"),
+    "registry-api:dependency": Needs(V, "dependency"),
+    "registry-api:model-tags": Needs(V, "of-model"),
+    "registry-api:model-tag": Needs(V, "model-tag"),
+    "registry-api:aliases": Needs(V, "of-model"),
+    "registry-api:alias": Needs(V, "alias"),
+    "registry-api:documents": Needs(V, "of-model"),
+    "registry-api:document": Needs(V, "document"),
+    "registry-api:document-file": Needs(V, "document"),
+    "registry-api:plans": Needs(V, "of-model"),
+    "registry-api:plan": Needs(V, "plan"),
+    "registry-api:limits": Needs(V, "of-model"),
+    "registry-api:limit": Needs(V, "limit"),
+    "registry-api:ratings": Needs(V, "of-model"),
+    "registry-api:rating": Needs(V, "api-rating"),
+    "registry-api:versions": Needs(V, "of-model"),
+    "registry-api:version": Needs(V, "api-version"),
+    "registry-api:version-tags": Needs(V, "api-version"),
+    "registry-api:version-tag": Needs(V, "version-tag"),
+    "registry-api:metrics": Needs(V, "api-version"),
+    "registry-api:version-datasets": Needs(V, "api-version"),
+    "registry-api:version-pipelines": Needs(V, "api-version"),
+    "registry-api:datasets": Needs(V),
+    "registry-api:dataset": Needs(V, "dataset"),
+    "registry-api:pipelines": Needs(V),
+    "registry-api:pipeline": Needs(V, "pipeline"),
+    "registry-api:uses": Needs(V),
+    "registry-api:use": Needs(V, "use"),
+    "registry-api:tasks": Needs(V),
+    "registry-api:task": Needs(V, "task"),
+    "registry-api:custom-fields": Needs(V),
+    "registry-api:custom-field": Needs(V, "custom-field"),
+    "registry-api:environments": Needs(V),
+    "registry-api:environment": Needs(V, "environment"),
+    "registry-api:deployments": Needs(V),
+    "registry-api:deployment": Needs(V, "deployment"),
+    "registry-api:imports": Needs("registry.import"),
+    "registry-api:import": Needs("registry.import", "import", "registry.import"),
+    "registry-api:import-errors": Needs("registry.import", "import-errors", "registry.import"),
+    "approvals-api:changes": Needs(A),
+    "approvals-api:change": change(A),
+    "approvals-api:change-status": change(A),
+    "approvals-api:change-dossier": change(A),
+    "approvals-api:comments": Needs(A, "of-change", A),
+    "approvals-api:decisions": Needs(A),
+    "approvals-api:decision": Needs(A, "decision", A),
+    "approvals-api:validations": Needs(A),
+    "approvals-api:validation": validation(A),
+    "approvals-api:executions": Needs(A),
+    "approvals-api:execution": Needs(A, "execution", A),
+    "approvals-api:policies": Needs(A),
+    "approvals-api:policy": Needs(A, "policy", ""),
+    "approvals-api:policy-in-force": Needs(A, "policy-key", ""),
+    "audits-api:entries": Needs("audits.view_ledger"),
+    "audits-api:exports": Needs("audits.export"),
+    "kpis-api:numbers": Needs("kpis.view"),
+    "kpis-api:number": Needs("kpis.view", "kpi", ""),
+}
+
+SECOND = ("registry.edit", "registry.rate", "registry.lock_thresholds")
+WRITES: dict[str, tuple[str, list[Write]]] = {
+    "registry-api:model": (
+        "model",
+        [Write("PATCH", E, {"title": "Another title"}), Write("DELETE", "registry.delete")],
+    ),
+    "registry-api:model-rename": ("model", [Write("POST", E, {"name": "another-name"})]),
+    "registry-api:model-attest": ("model", [Write("POST", E, {})]),
+    "registry-api:components": ("of-model", [Write("POST", E, {"name": "Scorer", "kind": "analytical"})]),
+    "registry-api:component": ("component", [Write("PATCH", E, {"name": "Other"}), Write("DELETE", E)]),
+    "registry-api:consumers": ("of-model", [Write("POST", E, {"name": "Collections"})]),
+    "registry-api:consumer": ("consumer", [Write("PATCH", E, {"contact": "desk 4"})]),
+    "registry-api:consumer-notify": ("consumer", [Write("POST", E, {})]),
+    "registry-api:consumer-release": ("consumer", [Write("POST", E, {})]),
+    "registry-api:dependency": ("dependency", [Write("DELETE", E)]),
+    "registry-api:model-tag": ("model-tag", [Write("PUT", E, {"value": "x"}), Write("DELETE", E)]),
+    "registry-api:alias": (
+        "alias",
+        [Write("PUT", "registry.set_alias", {"version": 1}), Write("DELETE", "registry.set_alias")],
+    ),
+    "registry-api:documents": (
+        "of-model",
+        [Write("POST", E, {"kind": "other", "title": "Note", "link": "https://x.example"})],
+    ),
+    "registry-api:document": ("document", [Write("PATCH", E, {"link": "https://y.example"})]),
+    "registry-api:document-approve": ("document", [Write("POST", SECOND, {})]),
+    "registry-api:section": ("section", [Write("PUT", E, {"text": "Another text of this section."})]),
+    "registry-api:section-approve": ("section", [Write("POST", SECOND, {})]),
+    "registry-api:section-not-applicable": ("section", [Write("POST", SECOND, {"reason": "Not used here."})]),
+    "registry-api:plans": (
+        "of-model",
+        [Write("POST", E, {"measures": [{"measure": "auc", "cadence_hours": 24}]})],
+    ),
+    "registry-api:limits": (
+        "of-model",
+        [Write("POST", E, {"limits": [{"code": "A", "metric": "auc", "direction": "min", "release": 0.7}]})],
+    ),
+    "registry-api:limits-lock": ("limit", [Write("POST", "registry.lock_thresholds", {})]),
+    "registry-api:limits-decline": (
+        "limit",
+        [Write("POST", "registry.lock_thresholds", {"reason": "Too lax."})],
+    ),
+    "registry-api:rating-decide": (
+        "api-rating",
+        [Write("POST", "registry.approve_rating", {"approve": True})],
+    ),
+    "registry-api:versions": ("of-model", [Write("POST", "registry.register", {"source": "s3://a/b"})]),
+    "registry-api:version": (
+        "api-version",
+        [Write("PATCH", E, {"label": "1.0"}), Write("DELETE", "registry.delete")],
+    ),
+    "registry-api:version-artifact": ("api-version", [Write("PUT", E, {"sha256": "b" * 64})]),
+    "registry-api:version-stage": (
+        "api-version",
+        [Write("POST", "registry.set_alias", {"stage": "Staging"})],
+    ),
+    "registry-api:version-tag": ("version-tag", [Write("PUT", E, {"value": "x"}), Write("DELETE", E)]),
+    "registry-api:metrics": ("api-version", [Write("POST", E, {"metrics": [{"name": "ks", "value": 0.4}]})]),
+    "registry-api:use-decide": ("use", [Write("POST", "registry.accept_use", {"accept": True})]),
+    "registry-api:use-end": ("use", [Write("POST", E, {})]),
+    "registry-api:task-close": ("task", [Write("POST", E, {})]),
+    "registry-api:custom-field": ("custom-field", [Write("DELETE", "registry.manage_fields")]),
+    "registry-api:environment": (
+        "environment",
+        [Write("PATCH", "registry.manage_environments", {"region": "x"})],
+    ),
+    "registry-api:environment-close": ("environment", [Write("POST", "registry.manage_environments", {})]),
+    "registry-api:import-resume": ("import", [Write("POST", "registry.import", {})]),
+    "approvals-api:change": ("change", [Write("PATCH", "approvals.request", {"row_revision": 1})]),
+    "approvals-api:change-file": ("change", [Write("POST", "approvals.request", {})]),
+    "approvals-api:change-resubmit": ("change", [Write("POST", "approvals.request", {})]),
+    "approvals-api:change-withdraw": ("change", [Write("POST", "approvals.request", {"reason": "Not now."})]),
+    "approvals-api:comments": ("of-change", [Write("POST", "approvals.comment", {"text": "A remark."})]),
+}
+WRITES_AT_THE_UNIT: dict[str, tuple[str, dict[str, Any]]] = {
+    "registry-api:models": ("registry.register", {"name": "fresh-model", "unit": "retail-lending"}),
+    "registry-api:datasets": (E, {"name": "applications", "unit": "retail-lending"}),
+    "registry-api:pipelines": (E, {"name": "income-features", "unit": "retail-lending"}),
+    "registry-api:custom-fields": (
+        "registry.manage_fields",
+        {"label": "Cost centre", "unit": "retail-lending"},
+    ),
+    "registry-api:environments": (
+        "registry.manage_environments",
+        {"name": "lab", "provider": "aws", "unit": "retail-lending"},
+    ),
+}
+# Writes whose bodies name rows of the test's own; their refusals are asked where they are tested.
+OTHER_WRITES = {
+    "approvals-api:gate": "asked with its own parameters in tests/api/approvals",
+}
