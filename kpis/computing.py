@@ -223,7 +223,7 @@ def reasons(name: str, result: Result, facts: Facts) -> dict[int, tuple[str, str
             row: ("hit", "complete") if row in hits else ("failed", "below the threshold") for row in counted
         }
     elif hit_is_bad:
-        said |= {row: ("failed", "; ".join(causes.get(row, ())) or "failed") for row in hits}
+        said |= {row: ("failed", "; ".join(map(_cause, causes.get(row, ()))) or "failed") for row in hits}
     said |= {note.row: ("error", note.reason) for note in result.data_errors}
     found = {}
     for one in facts.deployments:
@@ -234,6 +234,13 @@ def reasons(name: str, result: Result, facts: Facts) -> dict[int, tuple[str, str
         else:
             found[one.pk] = said.get(row, said.get(one.row.id, ("out", "not in this period")))
     return found
+
+
+def _cause(text: str) -> str:
+    """Name what showed a failure as people do."""
+    if text.startswith("intervention CR-"):
+        return f"suspended by {text.removeprefix('intervention ')}"
+    return text.replace("intervention ", "repaired by deployment ")
 
 
 def _change_reasons(result: Result) -> dict[int, tuple[str, str]]:

@@ -27,6 +27,7 @@ TONES = {
     "low": "fail",
 }
 WORDS = {"ok": "On target", "warn": "Watch", "fail": "Off target"}
+EXCESS_OF_NOTHING = 1000.0  # a share that should be high and is zero is as far off as can be
 RANK = ("ok", "warn", "fail")
 
 
@@ -153,6 +154,8 @@ def off_target(figures: Mapping[str, Figure], targets: Targets, *, on: date) -> 
         for cell in figure.cells:
             if cell.unit_id is None:
                 continue
+            if cell.tier and targets.limits(kpi, unit=cell.unit_id, tier=None, on=on) is not None:
+                continue  # one limit for all tiers: the unit is named once
             limits = targets.limits(kpi, unit=cell.unit_id, tier=cell.tier, on=on)
             verdict = judge_part(cell.part, kpi, limits)
             if verdict.tone == "fail" and limits is not None and cell.part.value is not None:
@@ -173,4 +176,4 @@ def _excess(kpi: Kpi, value: float, goal: float) -> float:
     """Say how far beyond its limit a value lies, so that shares and hours compare."""
     if kpi.direction == LOWER:
         return value / goal if goal else value
-    return (1 - value) / (1 - goal) if goal < 1 else 1 - value
+    return goal / value if value else goal * EXCESS_OF_NOTHING

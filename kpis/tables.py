@@ -31,21 +31,22 @@ class RolloutTable(Table):
 
     default_sort = "-finished"
     model = Column("Model", header=True, link=_model_url, accessor="model.name", note="unit.name")
-    version = Column("Version", accessor="version.name", link=_version_url)
-    tier = Column("Tier then", accessor="decided_tier", cell=cells.tier)
-    environment = Column("Environment", accessor="environment.name")
-    kind = Column("Reason", accessor="get_kind_display")
-    state = Column("Became", accessor="get_state_display")
-    finished = Column("Finished", accessor="finished_at", sort="finished_at", cell=cells.when)
     counts = Column(
         "In this number", accessor="kpi_reason", cell=_reason, export=lambda row: row.kpi_reason[1]
     )
-    deployment = Column(
-        "Deployment",
-        accessor="pk",
+    version = Column("Version", accessor="version.name", link=_version_url)
+    tier = Column("Tier then", accessor="decided_tier", cell=cells.tier)
+    finished = Column(
+        "Finished",
+        accessor="finished_at",
+        sort="finished_at",
+        cell=cells.when,
         link=lambda row: row.get_absolute_url(),
-        cell=lambda value, row: f"Deployment {value}",
     )
+    kind = Column("Reason", accessor="get_kind_display")
+    state = Column("Became", accessor="get_state_display", shown=False)
+    environment = Column("Environment", accessor="environment.name", shown=False)
+    deployment = Column("Deployment", accessor="pk", shown=False)
 
 
 class LeadTable(RolloutTable):

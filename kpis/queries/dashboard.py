@@ -182,7 +182,7 @@ def _cell_of(kpi: Kpi, part: Part, verdict: Verdict, url: str) -> HeatCell:
     if part.value is None:
         return HeatCell("0")
     level = "n" if part.is_small else HEAT[verdict.tone]
-    word = verdict.word.lower() if verdict.band and not part.is_small else ""
+    word = verdict.word.lower() if verdict.tone in ("warn", "fail") and not part.is_small else ""
     return HeatCell(level, value_text(kpi, part.value), part.n, word, url, part)
 
 
