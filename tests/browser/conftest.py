@@ -19,7 +19,7 @@ SLOWEST = 20_000  # milliseconds that one expectation may take on a busy machine
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every journey, keep them on one worker, and skip them in plain words where there is no Chromium."""
     for item in items:
-        if HERE in item.path.parents and "needs_no_browser" not in item.keywords:
+        if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.xdist_group("browser"))

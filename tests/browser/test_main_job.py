@@ -76,7 +76,7 @@ def test_a_model_becomes_a_signed_deployed_and_provable_release(visit, tmp_path)
     ChangePage(visit("dana"), change).decide("Approve")
 
     operator = ChangePage(visit("omar"), change)
-    operator.visitor.follow("Start now", exact=False).press(re.compile("Start CR-"))
+    operator.visitor.follow("Start now", within=operator.bar, exact=False).press(re.compile("Start CR-"))
     reload_until(operator.visitor, "Verifying")
 
     manager = visit("karin").open("/kpis/deployment-frequency/")
