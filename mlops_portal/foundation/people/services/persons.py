@@ -7,14 +7,14 @@ from allauth.account.utils import user_pk_to_url_str
 from django.urls import reverse
 from django.utils.crypto import get_random_string
 
-from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
-from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.people.models import RoleGrant, User
+from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
 
@@ -50,10 +50,27 @@ def person_create(
     return save_as(person, by=by, now=now, reason="Person created")
 
 
+def _require_over(person: User, by: User | None) -> None:
+    """Refuse administrators of a part who reach for somebody with a role outside of it.
+
+    Who can make a password link or end access over a person has that person's rights in their hands.
+    """
+    require(by, "people.manage_accounts")
+    if by is None or rights_of(by).everywhere("people.manage_accounts"):
+        return
+    held = RoleGrant.objects.filter(user=person, revoked_at__isnull=True).values_list("unit_id", flat=True)
+    if not rights_of(by).units("people.manage_accounts").issuperset(held):
+        raise NotAllowed(f"{person.name} holds a role outside of the units you administer.")
+
+
 @operation
 def person_deactivate(*, person: User, reason: str, by: User | None, now: datetime) -> User:
-    """End a person's access at once; their records and signatures stay."""
-    require(by, "people.manage_accounts")
+    """End a person's access at once; their records and signatures stay.
+
+    Raises:
+        NotAllowed: the person holds a role outside of the units that ``by`` administers.
+    """
+    _require_over(person, by)
     person = lock(User.objects.all(), person.pk)
     person.is_active, person.deactivated_at = False, now
     save_as(person, by=by, now=now, reason=reason, fields=["is_active", "deactivated_at"])
@@ -97,9 +114,10 @@ def person_invite(*, person: User, by: User | None, now: datetime) -> str:
     """Make a link's path with which the person sets a password. It ends with its use, or after three days.
 
     Raises:
+        NotAllowed: the person holds a role outside of the units that ``by`` administers.
         RuleViolation: the person is deactivated, or no person at all.
     """
-    require(by, "people.manage_accounts")
+    _require_over(person, by)
     blockers = []
     if not person.is_active:
         blockers.append(Blocker("deactivated", "This person is deactivated."))
