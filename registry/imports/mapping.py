@@ -124,6 +124,9 @@ def parse(text: str) -> ColumnMapping:
         raise invalid("mapping", f"{place}{getattr(error, 'problem', None) or 'not valid YAML'}") from error
     except RecursionError as error:
         raise invalid("mapping", "the document is nested too deeply") from error
+    except (ValueError, OverflowError) as error:
+        # A date or a number that fits its pattern and no calendar or type.
+        raise invalid("mapping", "it holds a value that cannot be read") from error
     return build(document)
 
 
@@ -140,6 +143,10 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a name should be a plain text", key.start_mark
+                )
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"“{key.value}” is given twice", key.start_mark

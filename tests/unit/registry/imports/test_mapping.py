@@ -89,6 +89,10 @@ def test_all_mistakes_are_reported_at_once():
         ("a: !!python/object:os.system x", "could not determine a constructor"),
         ("x" * 300_000, "larger than"),
         ("[" * 5_000, ""),
+        ("? [a]\n: b", "line 1, column 3: a name should be a plain text"),
+        ("name: 2001-99-99", "cannot be read"),
+        ("name: 0x_", "cannot be read"),
+        ('{"name": ' + "9" * 9_000 + "}", "cannot be read"),
     ],
 )
 def test_broken_and_hostile_documents_are_refused(text, message):
