@@ -135,8 +135,9 @@ class LastGoodViewSet(ModelScoped):
     )
     def last_good(self, request: Request, model: int) -> Response:
         """Name the latest earlier version that meets every criterion, each shown."""
+        found_model = self.model()
         name = request.query_params.get("environment", "")[:120].replace("\x00", "")
         environment = visible(Environment.objects.all(), request.user, "environment", name=name)
-        found = last_good_candidates(self.model(), environment)
+        found = last_good_candidates(found_model, environment)
         best = next((one.deployment.version.number for one in found if one.is_good), None)
         return Response(LastGoodOut({"version": best, "candidates": found}).data)

@@ -128,7 +128,7 @@ PAGES: dict[str, Needs] = {
     "approvals:model-request": Needs("approvals.request", "model", ""),  # leads to a form that asks
     "approvals:model-validations": Needs(A, "model"),
     "approvals:version-panel": Needs(A, "version-by-id"),
-    "approvals:version-request": Needs("approvals.request", "version-by-id", ""),  # leads to a form that asks
+    "approvals:version-request": Needs("approvals.request", "version-by-id"),
     "approvals:validation-open": Needs("approvals.validate", "version-by-id"),
     "approvals:validation": validation(A),
     "approvals:finding-raise": validation("approvals.validate"),
