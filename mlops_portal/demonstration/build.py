@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from approvals.services import upkeep
+from kpis.services.snapshots import snapshot_take
 from mlops_portal.demonstration.blueprint import Blueprint
 from mlops_portal.demonstration.bulk import fill
 from mlops_portal.demonstration.catalogue import blueprints
@@ -29,6 +30,8 @@ def build(*, models: int, seed: int, now: datetime, say: Callable[[str], None]) 
     _play(world, blueprints(min(models, STORY if models > PLAYED else models)))
     if models > PLAYED:
         fill(world, first=STORY, last=models)
+    say("The KPIs' numbers …")
+    snapshot_take(now=world.end)
     return world
 
 

@@ -349,21 +349,32 @@ def release_everywhere(
 def usual(world: World, plan: Blueprint) -> Life[None]:
     """Live an uneventful life: a version every so often, released wherever the model runs."""
     model = yield from intake(world, plan)
-    done = yield from versions_from(world, plan, model, 0, plan.versions)
+    done = yield from versions_from(world, plan, model, 0, plan.versions, spread=True)
     yield from wait_today(world, plan, model, done)
 
 
-def versions_from(world: World, plan: Blueprint, model: RegisteredModel, first: int, last: int) -> Life[int]:
+def _pause(world: World, plan: Blueprint, left: int, *, spread: bool) -> float:
+    """Return the days before the next of ``left`` versions; spread, the last of them comes in the last months."""
+    pause = plan.rhythm * world.chance.uniform(0.85, 1.15)
+    if not spread:
+        return pause
+    quiet = 12 + sum(map(ord, plan.name)) % 90 + (PREPARATION_DAYS + RELEASE_DAYS if plan.waits else 0)
+    return max(pause, ((world.end - world.now).days - quiet - RELEASE_DAYS) / left)
+
+
+def versions_from(
+    world: World, plan: Blueprint, model: RegisteredModel, first: int, last: int, *, spread: bool = False
+) -> Life[int]:
     """Make and release versions from number ``first`` on, in the rhythm of the plan; return the number of the next.
 
     A plan whose newest request waits today stops in time.
     """
     for step in range(first, last):
-        if plan.waits and world.now > world.timeline.ago(
-            days=PREPARATION_DAYS + plan.rhythm * 1.2 + RELEASE_DAYS
-        ):
+        pause = RESEARCH.days if step == 0 else _pause(world, plan, last - step, spread=spread)
+        ready = world.after(days=pause + RELEASE_DAYS)
+        if plan.waits and ready > world.timeline.ago(days=PREPARATION_DAYS):
             return step
-        yield world.after(days=RESEARCH.days if step == 0 else plan.rhythm * world.chance.uniform(0.85, 1.15))
+        yield world.after(days=pause)
         finding = ("", "medium", "", "low")[(step + len(plan.name)) % 4]
         version = yield from make_version(world, plan, model, step, finding=finding)
         yield from release_everywhere(world, plan, model, version, step)
