@@ -14,11 +14,12 @@ class FoundationConfig(AppConfig):
     def ready(self) -> None:
         """Connect what must exist once."""
         from mlops_portal.foundation import readiness, timestamps
-        from mlops_portal.foundation.people import rights
+        from mlops_portal.foundation.people import accounts, rights
         from mlops_portal.foundation.people.rights_declared import RIGHTS
         from mlops_portal.foundation.web.navigation import NavItem, register
         from mlops_portal.foundation.work import housekeeping
 
+        accounts.remember_used_codes()
         rights.declare(RIGHTS)
         manages = ("people.grant", "people.manage_units", "people.manage_accounts")
         register(NavItem("System", "Administration", "admin", "administration:people", manages, 10))

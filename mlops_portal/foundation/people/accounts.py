@@ -3,7 +3,10 @@
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa import app_settings as mfa_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.totp.internal.auth import TOTP
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -38,3 +41,18 @@ class SealedAuthenticators(DefaultMFAAdapter):
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
         """Send nothing: the ledger and the person's notices tell."""
+
+
+def _mark_code_used(authenticator: TOTP, code: str) -> bool:
+    """Note that a code was used for as long as it is accepted; False when it was used before."""
+    periods = 2 * mfa_settings.TOTP_TOLERANCE + 1
+    key = authenticator._get_used_cache_key(code)
+    return cache.add(key, "y", timeout=periods * mfa_settings.TOTP_PERIOD)
+
+
+def remember_used_codes() -> None:
+    """Let a code serve once, at sign-in and at signing.
+
+    allauth forgets a used code after one period, although with a tolerance it accepts the code for longer.
+    """
+    TOTP._mark_code_used = _mark_code_used  # type: ignore[method-assign]

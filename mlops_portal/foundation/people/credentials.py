@@ -104,7 +104,7 @@ def check_password_and_code(user: User, *, password: str, code: str) -> None:
     if failures(user) >= MAX_FAILURES:
         raise Invalid([FieldError("password", "Too many failed attempts. Try again in 15 minutes.")])
     digits = code.replace(" ", "")
-    if len(digits) != 6 or not digits.isdigit():
+    if len(digits) != 6 or not digits.isdecimal():
         raise Invalid([FieldError("code", f"The code has 6 digits. You entered {len(digits)}.")])
     authenticator = _authenticator(user)
     if authenticator is None:
