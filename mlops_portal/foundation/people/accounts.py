@@ -55,4 +55,4 @@ def remember_used_codes() -> None:
 
     allauth forgets a used code after one period, although with a tolerance it accepts the code for longer.
     """
-    TOTP._mark_code_used = _mark_code_used  # type: ignore[method-assign]
+    TOTP._mark_code_used = _mark_code_used
