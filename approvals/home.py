@@ -19,7 +19,9 @@ def decisions(user: Any) -> Mapping[str, Any] | None:
     """Requests, waivers, conditions and lapses that wait for this person."""
     now = timezone.now()
     rows = (
-        inbox_page.queue_rows(inbox_page.at_my_stage(user), user, now=now)[:SHOWN] if _decides(user) else []
+        inbox_page.queue_rows(inbox_page.at_my_stage(user), user, now=now, most=3 * SHOWN)[:SHOWN]
+        if _decides(user)
+        else []
     )
     found = {
         "rows": rows,

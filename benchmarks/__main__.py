@@ -8,6 +8,7 @@ import argparse
 import importlib
 import json
 import os
+import subprocess
 import sys
 from dataclasses import dataclass
 
@@ -59,11 +60,20 @@ def main() -> int:
         return _inside(asked.inside, quick=asked.quick)
     chosen = [one for one in BENCHMARKS if not asked.only or one.name in asked.only]
     load = os.getloadavg()
-    rows = [row for one in chosen for row in _run(one, quick=asked.quick)]
+    rows: list[Row] = []
+    failed = []
+    for one in chosen:
+        try:
+            rows += _run(one, quick=asked.quick)
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            failed.append(one.name)
+            print(f"{one.name}: {error}", file=sys.stderr)
     print(report.as_text(rows))
+    if failed:
+        print(f"Not measured: {', '.join(failed)}")
     if asked.write:
         report.write(rows, load=load, quick=asked.quick)
-    return int(any(report.is_met(row) is False for row in rows))
+    return int(bool(failed) or any(report.is_met(row) is False for row in rows))
 
 
 def _run(benchmark: Benchmark, *, quick: bool) -> list[Row]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 
 from benchmarks.databases import ROOT
 from benchmarks.rows import Row
+from mlops_portal.foundation.people.services.units import unit_create
 from registry.models import RegisteredModel
 
 FILE = ROOT.parent / "shared/data/inventory-us-federal/2024_consolidated_ai_inventory_raw_v2.csv"
@@ -20,6 +22,7 @@ def run() -> list[Row]:
     if not FILE.exists():
         print(f"imports: skipped, {FILE} is not there", file=sys.stderr)
         return []
+    unit_create(code="federal", name="Federal government", by=None, now=timezone.now())
     first, second = _import(FILE), _import(FILE)
     if RegisteredModel.objects.count() != ROWS:
         raise RuntimeError(f"{RegisteredModel.objects.count()} models instead of {ROWS}")

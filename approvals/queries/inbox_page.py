@@ -206,9 +206,11 @@ ORDERS = {
 }
 
 
-def queue_rows(rows: QuerySet[Stage], user: User, *, now: datetime, order: str = "") -> list[QueueRow]:
-    """Read a queue, at most 200 requests, each request once."""
-    keys = list(rows.order_by(*ORDERS.get(order, ORDERS[""])).values_list("pk", flat=True)[:SHOWN])
+def queue_rows(
+    rows: QuerySet[Stage], user: User, *, now: datetime, order: str = "", most: int = SHOWN
+) -> list[QueueRow]:
+    """Read a queue, at most 200 stages, each request once."""
+    keys = list(rows.order_by(*ORDERS.get(order, ORDERS[""])).values_list("pk", flat=True)[:most])
     found = Stage.objects.select_related(*JOINED).prefetch_related(*FETCHED_AFTER).in_bulk(keys)
     stages = [found[key] for key in keys if key in found]
     of_stages = _stage_counts({stage.change_id for stage in stages})
