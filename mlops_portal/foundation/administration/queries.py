@@ -8,6 +8,7 @@ from django.db.models import Prefetch, Q, QuerySet
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, RoleGrant, ServiceAccount, User
 from mlops_portal.foundation.people.rights import declared, rights_of
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
+from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
 
 
 def people() -> QuerySet:
@@ -41,14 +42,14 @@ def unit_tree(user: User) -> list[BusinessUnit]:
 
 
 def grants_to_confirm(user: User) -> list[RoleGrant]:
-    """Deciding roles that wait for a second person such as the reader."""
+    """Roles that wait for a second person such as the reader."""
     mine = rights_of(user).units("people.grant")
     waiting = RoleGrant.objects.filter(
         unit_id__in=mine, confirmed_at__isnull=True, revoked_at__isnull=True, is_effective=False
     ).exclude(Q(granted_by=user) | Q(user=user))
-    deciding = [name for name, role in ROLES.items() if role.deciding]
+    confirmed = [ADMINISTRATOR, *(name for name, role in ROLES.items() if role.deciding)]
     return list(
-        waiting.filter(role__in=deciding).select_related("user", "unit", "granted_by").order_by("pk")[:100]
+        waiting.filter(role__in=confirmed).select_related("user", "unit", "granted_by").order_by("pk")[:100]
     )
 
 

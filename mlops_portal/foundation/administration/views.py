@@ -128,7 +128,12 @@ class PersonDetail(DetailPage):
         rows = RoleGrant.objects.filter(user=self.object).select_related(
             "unit", "granted_by", "confirmed_by", "revoked_by"
         )
-        return {"grants": [(grant, ROLES[grant.role]) for grant in rows.order_by("revoked_at", "-pk")]}
+        return {
+            "grants": [
+                (grant, ROLES[grant.role], grants.needs_second(grant))
+                for grant in rows.order_by("revoked_at", "-pk")
+            ]
+        }
 
 
 class PersonCreate(CreatePage):
@@ -252,7 +257,7 @@ class GrantAction(ActionPage):
 
 
 class GrantConfirm(GrantAction):
-    """Confirm a deciding role as the second person."""
+    """Confirm a role as the second person."""
 
     title, submit = "Confirm: {object}", "Confirm the role"
 

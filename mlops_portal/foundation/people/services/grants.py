@@ -18,6 +18,8 @@ from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
 
+ADMINISTRATOR = "administrator"
+
 
 def _related_units(unit_id: int) -> set[int]:
     above = UnitClosure.objects.filter(descendant_id=unit_id).values_list("ancestor_id", flat=True)
@@ -64,8 +66,26 @@ def rederive(user: User) -> None:
     bump_revision()
 
 
+def needs_second(grant: RoleGrant) -> bool:
+    """Tell whether two people make this grant: deciding roles, and administrators once there are two.
+
+    Whoever makes administrators alone makes the second person that every deciding role waits for.
+    """
+    if ROLES[grant.role].deciding:
+        return True
+    if grant.role != ADMINISTRATOR or grant.granted_by_id is None:
+        return False
+    others = RoleGrant.objects.filter(
+        role=ADMINISTRATOR, is_effective=True, granted_at__lt=grant.granted_at
+    ).exclude(user_id__in=[grant.granted_by_id, grant.user_id])
+    if grant.unit_id is not None:
+        above = UnitClosure.objects.filter(descendant_id=grant.unit_id).values("ancestor_id")
+        others = others.filter(unit_id__in=above)
+    return others.exists()
+
+
 def _is_effective(grant: RoleGrant, now: datetime) -> bool:
-    confirmed = grant.confirmed_at is not None or not ROLES[grant.role].deciding
+    confirmed = grant.confirmed_at is not None or not needs_second(grant)
     in_time = grant.valid_from <= now and (grant.valid_until is None or now < grant.valid_until)
     return confirmed and in_time and grant.revoked_at is None
 
@@ -99,7 +119,7 @@ def role_grant(
 ) -> RoleGrant:
     """Grant ``role`` on a unit's subtree or, by exception, on one model.
 
-    A deciding role (ROLES[…].deciding) takes effect only when a second person confirms it.
+    A deciding role, and an administrator's, takes effect only when a second person confirms it (`needs_second`).
 
     Raises:
         RuleViolation: a toxic pair.
@@ -135,7 +155,7 @@ def role_grant(
 
 @operation
 def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
-    """Confirm a deciding role as the second person; only then it takes effect."""
+    """Confirm a role as the second person; only then it takes effect."""
     grant = lock(RoleGrant.objects.all(), grant.pk)
     require(by, "people.grant", unit_id=grant.unit_id, model_id=grant.model_id)
     blockers = []

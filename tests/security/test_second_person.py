@@ -1,0 +1,53 @@
+"""One administrator alone puts nobody into a deciding role, whatever accounts they make."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+
+from mlops_portal.foundation.people.models import RoleGrant
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.people.services.grants import grant_confirm, grants_refresh, role_grant
+from mlops_portal.foundation.people.services.persons import person_create
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def puppet(adam, now):
+    """A second account that Adam made for himself."""
+    return person_create(email="puppet@aldermoor.example", name="Paul Puppet", by=adam, now=now)
+
+
+def administrator(person, unit, by, at):
+    """Grant the role of an administrator."""
+    return role_grant(user=person, role="administrator", unit=unit, reason="help", by=by, now=at)
+
+
+def test_the_second_administrator_comes_from_the_first_alone(adam, puppet, group, now):
+    assert administrator(puppet, group, adam, now.replace(minute=50)).is_effective
+
+
+def test_a_further_administrator_waits_for_another_one(
+    retail, adam, puppet, make_person, group, now, as_person
+):
+    bea = make_person("Bea Second", "administrator", unit=group)
+    later = now.replace(minute=50)
+    for unit in (group, retail):
+        made = administrator(puppet, unit, adam, later)
+        assert not made.is_effective
+    assert not rights_of(puppet).has("people.grant")
+    page = as_person(bea).get(reverse("administration:people")).content.decode()
+    assert reverse("administration:grant-confirm", args=[made.pk]) in page
+    waiting = as_person(adam).get(reverse("administration:person", args=[puppet.pk])).content.decode()
+    assert "Waits for a second person" in waiting
+    assert grant_confirm(grant=made, by=bea, now=later).is_effective
+
+
+def test_a_date_on_the_grant_is_no_way_round(adam, puppet, make_person, group, now):
+    make_person("Bea Second", "administrator", unit=group)
+    later = now + timedelta(minutes=10)
+    role_grant(user=puppet, role="administrator", unit=group, reason="help", by=adam, now=later,
+               valid_until=later + timedelta(days=2))  # fmt: skip
+    grants_refresh(now=later + timedelta(hours=1))
+    assert not RoleGrant.objects.get(user=puppet).is_effective
