@@ -134,11 +134,14 @@ def finding_raise(
 @operation
 def finding_close(*, finding: ValidationFinding, evidence: str, by: User, now: datetime) -> ValidationFinding:
     """Close a finding on evidence, as the second line and not as who repaired it."""
-    finding = lock(ValidationFinding.objects.all(), finding.pk)
+    finding = lock(ValidationFinding.objects.select_related("validation__version__model"), finding.pk)
     require(by, RIGHT, unit_id=finding.unit_id, model_id=finding.model_id)
+    version = finding.validation.version
     blockers = []
     if finding.closed_at is not None:
         blockers.append(Blocker("closed", "This finding is closed already."))
+    if by.pk in _makers(version) | {version.model.owner_id}:
+        blockers.append(Blocker("own_model", "Whoever owns or developed it does not close its findings."))
     if finding.owner_id == by.pk:
         blockers.append(Blocker("is_owner", "Who repairs a finding does not close it."))
     if len(evidence.strip()) < 10:
