@@ -17,7 +17,7 @@ OF_PERSONA = {
     "samuel": ("/approvals/",),
     "dana": ("/approvals/",),
     "omar": ("/environments/",),
-    "karin": ("/kpis/", "/kpis/targets/", "/kpis/lead-time/"),
+    "karin": ("/kpis/", "/kpis/targets/", "/kpis/lead_time/"),
     "ruth": ("/audit/", "/audit/as-of/", "/ledger/", "/exports/"),
     "admin": ("/admin/people/", "/admin/roles/", "/admin/units/", "/admin/accounts/"),
 }

@@ -56,7 +56,7 @@ def validated(visit, version):
 
 
 def test_a_model_becomes_a_signed_deployed_and_provable_release(visit, tmp_path):
-    model, version = registered_and_rated(visit, tmp_path)
+    _, version = registered_and_rated(visit, tmp_path)
     validator = validated(visit, version)
 
     developer = visit("tomas").open(version).follow(re.compile("Request"), exact=False)
@@ -79,7 +79,7 @@ def test_a_model_becomes_a_signed_deployed_and_provable_release(visit, tmp_path)
     operator.visitor.follow("Start now", within=operator.bar, exact=False).press(re.compile("Start CR-"))
     reload_until(operator.visitor, "Verifying")
 
-    manager = visit("karin").open("/kpis/deployment-frequency/")
+    manager = visit("karin").open("/kpis/deployment_frequency/?period=today")
     expect(manager.page.locator("#main")).to_contain_text("instalment-", timeout=30_000)
     prove_offline(visit("ruth"), change, tmp_path)
 

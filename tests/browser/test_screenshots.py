@@ -65,4 +65,5 @@ def test_a_picture_of_each_main_page(visit, name):
     if os.environ.get("UPDATE_SCREENSHOTS") != "1":
         return
     FOLDER.mkdir(parents=True, exist_ok=True)
-    visitor.page.screenshot(path=FOLDER / f"{name}.png")
+    window = {"x": 0, "y": 0, "width": 1440, "height": 900}
+    visitor.page.screenshot(path=FOLDER / f"{name}.png", clip=window)
