@@ -106,7 +106,7 @@ def _keep(run: JobRun, scope: Scope, content: Content) -> dict[str, Any]:
         "name": name,
         "sha256": stored.sha256,
         "size": stored.size,
-        "label": size_text(stored.size),
+        "label": f"Download {size_text(stored.size)}",
         "url": reverse("audits:export-download", args=[run.job.pk]),
         "ledger_size": ledger.size,
     }
