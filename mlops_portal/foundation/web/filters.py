@@ -46,6 +46,13 @@ class _FacetMixin:
         found = self.facet_choices(request) if callable(self.facet_choices) else self.facet_choices
         return [(str(value), str(label)) for value, label in found]
 
+    @property
+    def field(self) -> Any:
+        """Build the field with the choices of who asks: each list has a copy of the filter, which knows the request."""
+        parent = getattr(self, "parent", None)
+        self.extra["choices"] = lambda: self.choices_for(getattr(parent, "request", None))  # type: ignore[attr-defined]
+        return super().field  # type: ignore[misc]
+
 
 class ChoiceFacet(_FacetMixin, django_filters.MultipleChoiceFilter):
     """Any of several values."""
@@ -55,9 +62,6 @@ class ChoiceFacet(_FacetMixin, django_filters.MultipleChoiceFilter):
     def __init__(self, label: str, choices: Choices, **kwargs: Any) -> None:
         self.facet_choices = choices
         super().__init__(label=label, **kwargs)
-        self.extra["choices"] = lambda: self.choices_for(
-            getattr(getattr(self, "parent", None), "request", None)
-        )
 
 
 class OneOfFacet(_FacetMixin, django_filters.ChoiceFilter):
@@ -68,9 +72,6 @@ class OneOfFacet(_FacetMixin, django_filters.ChoiceFilter):
     def __init__(self, label: str, choices: Choices, **kwargs: Any) -> None:
         self.facet_choices = choices
         super().__init__(label=label, **kwargs)
-        self.extra["choices"] = lambda: self.choices_for(
-            getattr(getattr(self, "parent", None), "request", None)
-        )
 
 
 @dataclass(frozen=True, slots=True)
