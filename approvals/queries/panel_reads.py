@@ -32,7 +32,7 @@ def search_requests(user: User, text: str, limit: int) -> list[ChangeRequest]:
     """Find visible requests by number or words of the title."""
     digits = text.strip().lower().removeprefix("cr").lstrip("- ")
     where = Q(title__icontains=text.strip()) | Q(model__name__icontains=text.strip())
-    if digits.isdigit() and len(digits) < 13:
+    if digits.isdecimal() and len(digits) < 13:
         where |= Q(pk=int(digits))
     return list(
         ChangeRequest.objects.visible_to(user)

@@ -90,7 +90,7 @@ class NewChange(CreatePage):
         if not given:
             return
         found = RegisteredModel.objects.alive().visible_to(self.request.user).select_related("unit")
-        self.model = found.filter(pk=given).first() if given.isdigit() and len(given) < 18 else None
+        self.model = found.filter(pk=given).first() if given.isdecimal() and len(given) < 18 else None
         if self.model is None:
             raise NotFound(f"There is no model {given} that you can see.")
         self.check_scope(self.model)
@@ -117,7 +117,7 @@ class NewChange(CreatePage):
             self.content = forms.ChangeContent(model=self.model)
         initial = {name: self.request.GET.get(name) for name in ("kind", "environment")}
         number = self.request.GET.get("version", "")
-        if number.isdigit() and len(number) < 10:
+        if number.isdecimal() and len(number) < 10:
             initial["version"] = (
                 ModelVersion.objects.filter(model=self.model, number=number)
                 .values_list("pk", flat=True)
@@ -202,7 +202,7 @@ class EditChange(ChangeMixin, ActionPage):
         revision = self.request.POST.get("row_revision", "")
         return services.change_update(
             change=self.object,
-            row_revision=int(revision) if revision.isdigit() else -1,
+            row_revision=int(revision) if revision.isdecimal() and len(revision) < 18 else -1,
             by=by,
             now=now,
             **self.form.content(),

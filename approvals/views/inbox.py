@@ -111,7 +111,11 @@ class Inbox(Page):
         """Return the request that the preview shows: the one of the address, else the first."""
         asked = self.request.GET.get("preview", "")
         keys = [row.change.pk for row in rows]
-        chosen = int(asked) if asked.isdigit() and int(asked) in keys else (keys[0] if keys else None)
+        chosen = (
+            int(asked)
+            if asked.isdecimal() and len(asked) < 18 and int(asked) in keys
+            else (keys[0] if keys else None)
+        )
         return CHANGES.filter(pk=chosen).first() if chosen else None
 
     @staticmethod

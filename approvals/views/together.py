@@ -28,7 +28,7 @@ class SignTogether(CreatePage):
     def prepare(self) -> None:
         """Read the selected requests that stand at a stage of this person."""
         given = self.request.POST if self.request.method == "POST" else self.request.GET
-        keys = [int(one) for one in given.getlist("change") if one.isdigit() and len(one) < 18][:MOST]
+        keys = [int(one) for one in given.getlist("change") if one.isdecimal() and len(one) < 18][:MOST]
         user = self.request.user
         rows = inbox_page.queue_rows(
             inbox_page.at_my_stage(user).filter(change_id__in=keys), user, now=self.now

@@ -88,7 +88,7 @@ def _body(request: HttpRequest) -> dict[str, Any]:
 
 def _announced(request: HttpRequest) -> int:
     length = request.META.get("CONTENT_LENGTH") or "0"
-    return int(length) if length.isdigit() else 0
+    return int(length) if length.isdecimal() and len(length) < 18 else MAX_BODY_BYTES + 1
 
 
 def _pick(param: Param, given: dict[str, Any]) -> Any:

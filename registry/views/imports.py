@@ -181,9 +181,9 @@ class ImportPreview(CreatePage):
         """Find the file (only its uploader goes on with it), the unit and the mapping."""
         user, given = self.request.user, self.request.GET
         stored = StoredFile.objects.filter(pk=self.kwargs["pk"], created_by=user).first()
-        unit = BusinessUnit.objects.filter(
-            pk=given.get("unit") if given.get("unit", "").isdigit() else 0
-        ).first()
+        number = given.get("unit", "")
+        is_number = number.isdecimal() and len(number) < 18
+        unit = BusinessUnit.objects.filter(pk=number).first() if is_number else None
         if stored is None or unit is None or not rights_of(user).has("registry.import", unit_id=unit.pk):
             raise NotFound("There is no upload of yours with this number.")
         self.stored, self.unit = stored, unit

@@ -107,7 +107,7 @@ class Compare(DetailPage):
     def more(self) -> Mapping[str, Any]:
         """Compare the two that the address names, the older first."""
         chosen = [one for one in self.request.GET.getlist("v") if one]
-        if any(not one.isdigit() or len(one) > 9 for one in chosen):
+        if any(not one.isdecimal() or len(one) > 9 for one in chosen):
             raise invalid("v", "Versions are named by their number.")
         numbers = sorted({int(one) for one in chosen})
         return version_page.comparison(self.object, numbers)

@@ -43,7 +43,9 @@ def find(rows: QuerySet, **where: Any) -> Any:
     Raises:
         NotFound: there is none among ``rows``.
     """
-    found = rows.filter(**where).first()
+    # No column holds a NUL, and PostgreSQL refuses to compare with it.
+    possible = not any("\x00" in value for value in where.values() if isinstance(value, str))
+    found = rows.filter(**where).first() if possible else None
     if found is None:
         named = ", ".join(str(value)[:80] for value in where.values())
         raise NotFound(f"There is no {rows.model._meta.verbose_name} {named} that you can see.")

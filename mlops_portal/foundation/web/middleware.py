@@ -4,8 +4,10 @@ import logging
 from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
@@ -14,6 +16,15 @@ from mlops_portal.foundation.ids import uuid7
 from mlops_portal.foundation.web.error_views import render_error
 
 log = logging.getLogger("mlops_portal.web")
+# Django and allauth have an answer to these: whoever asks for nonsense fills no log of incidents.
+ANSWERED = (
+    Http404,
+    PermissionDenied,
+    SuspiciousOperation,
+    BadRequest,
+    ImmediateHttpResponse,
+    ReauthenticationRequired,
+)
 Next = Callable[[HttpRequest], HttpResponse]
 PERMISSIONS = ", ".join(
     f"{name}=()"
@@ -79,6 +90,8 @@ class DomainErrorMiddleware:
         """Answer a domain error; give every other error a number that the page and the log share."""
         if isinstance(exception, DomainError):
             return render_error(request, exception)
+        if isinstance(exception, ANSWERED):
+            return None
         request.incident_id = str(uuid7())
         log.error("Incident %s at %s", request.incident_id, request.path)
         return None

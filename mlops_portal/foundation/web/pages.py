@@ -66,6 +66,7 @@ from mlops_portal.foundation.web.tables import Table
 from mlops_portal.foundation.web.words import number
 
 Crumbs = Sequence[tuple[str, str]]
+EARLIEST_YEAR = 1900  # before it, conversions between zones leave the calendar
 
 
 class SeeOther(HttpResponseRedirect):
@@ -342,7 +343,7 @@ def parse_as_of(request: HttpRequest) -> datetime | None:
             moment = datetime(day.year, day.month, day.day, 23, 59, 59) if day else None  # noqa: DTZ001
     except ValueError:
         moment = None
-    if moment is None:
+    if moment is None or moment.year < EARLIEST_YEAR:
         raise invalid("as_of", f"{text} is no date. Write it as 2026-11-17 or 2026-11-17 10:40.")
     if timezone.is_naive(moment):
         moment = timezone.make_aware(moment)

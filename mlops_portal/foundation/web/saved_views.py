@@ -87,7 +87,7 @@ def view_save(
         NotAllowed: the person has no right in the unit.
     """
     name = name.strip()
-    if not name:
+    if not name or not (name + page).isprintable():
         raise invalid("name", "Give the view a name.")
     cleaned = clean_query(QueryDict(query)).urlencode()
     if len(cleaned) > (SavedView._meta.get_field("query").max_length or 0):

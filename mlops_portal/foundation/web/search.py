@@ -68,7 +68,7 @@ def pages(user: Any, text: str) -> list[Hit]:
 
 def search(user: Any, text: str, *, limit: int = 20) -> list[Found]:
     """Find the words in every source; nothing is looked for without words."""
-    text = text.strip()
+    text = text.replace("\x00", "").strip()  # no column holds it, and PostgreSQL refuses to compare with it
     if not text:
         return []
     found = [

@@ -41,7 +41,9 @@ class Notifications(Page):
     def post(self, request: HttpRequest) -> HttpResponseBase:
         """Mark one notice, or all, as read."""
         pk = request.POST.get("pk", "")
-        notifications.mark_read(person=request.user, now=self.now, pk=int(pk) if pk.isdigit() else None)
+        notifications.mark_read(
+            person=request.user, now=self.now, pk=int(pk) if pk.isdecimal() and len(pk) < 18 else None
+        )
         return SeeOther(safe_next(request, request.path))
 
 
@@ -103,7 +105,11 @@ class ViewSave(Page):
         """Save and return to the list."""
         given = request.POST
         unit = given.get("unit", "")
-        shared = saved_views.units_to_share_with(request.user).filter(pk=unit) if unit.isdigit() else None
+        shared = (
+            saved_views.units_to_share_with(request.user).filter(pk=unit)
+            if unit.isdecimal() and len(unit) < 18
+            else None
+        )
         if shared is not None and not shared.exists():
             raise NotFound("You belong to no such unit.")
         view = saved_views.view_save(
