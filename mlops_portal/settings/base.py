@@ -74,6 +74,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "mlops_portal.foundation.web.middleware.PermissionsPolicyMiddleware",
+    "mlops_portal.foundation.web.middleware.PrivateAnswersMiddleware",
     "mlops_portal.foundation.web.middleware.TimeZoneMiddleware",
     "mlops_portal.foundation.web.middleware.DomainErrorMiddleware",
 ]

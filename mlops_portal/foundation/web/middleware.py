@@ -53,6 +53,21 @@ class PermissionsPolicyMiddleware:
         return response
 
 
+class PrivateAnswersMiddleware:
+    """Lets no cache between keep what one person was answered, and no browser keep what signs people in."""
+
+    def __init__(self, get_response: Next) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        keeps_nothing = request.path.startswith(
+            "/accounts/"
+        )  # recovery codes, the secret of an authenticator
+        response.headers.setdefault("Cache-Control", "no-store" if keeps_nothing else "private, no-cache")
+        return response
+
+
 class TimeZoneMiddleware:
     """Shows times in the person's zone, else in the portal's."""
 
