@@ -35,7 +35,7 @@ def registered_and_rated(visit, tmp_path):
     card.write_text("Instalment default: what it does and where it ends.\n")
     document = registering.write_documents(developer, model, card)
     owner.open(document).follow("Approve").press("Approve this edition")
-    owner.open(f"{model}attest/").press("The record is complete and right")
+    owner.open(model).follow("Attest the record").press("The record is complete and right")
     return model, version
 
 
