@@ -9,6 +9,8 @@ ALLOWED_HOSTS = ["*"]
 PORTAL_MODE = "demo"
 INSTALLED_APPS = [*INSTALLED_APPS, "mlops_portal.demonstration"]
 DATABASES = {"default": database(env("DATABASE_URL", "sqlite://:memory:"))}
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    DATABASES["default"]["TEST"] = {"NAME": ":memory:"}  # for each worker of xdist, too
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 STORAGES = {

@@ -292,7 +292,7 @@ class ObjectMixin:
         where = {field: self.kwargs[name] for name, field in self.lookup.items() if name in self.kwargs}
         try:
             return self.get_queryset().get(**where)
-        except (self.queryset.model.DoesNotExist, ValueError) as error:
+        except (self.queryset.model.DoesNotExist, ValueError, OverflowError) as error:
             noun = self.queryset.model._meta.verbose_name
             named = ", ".join(str(value) for value in where.values())
             raise NotFound(f"There is no {noun} {named} that you can see.") from error

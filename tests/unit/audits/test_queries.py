@@ -9,7 +9,7 @@ from audits import queries
 from audits.models import LedgerEntry
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
-from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.services.tokens import account_create, token_create
 
 pytestmark = pytest.mark.django_db
 
@@ -120,12 +120,10 @@ def test_history_goes_on_where_the_page_ended(renamed):
     assert top + rest == whole
 
 
-def test_a_changed_secret_is_said_and_not_shown(ada):
-    ada.set_password("another horse battery staple")
-    save_as(ada, by=ada, now=timezone.now())
-    (change,) = [
-        change
-        for change in queries.history_of(User.objects.get(pk=ada.pk))[0].changes
-        if change.name == "password"
-    ]
+def test_a_changed_secret_is_said_and_not_shown(ada, retail, now):
+    account = account_create(name="ci", unit=retail, owner=ada, by=None, now=now)
+    token = token_create(account=account, label="t", scopes=["registry.view"], days=1, by=None, now=now).token
+    token.secret_sha256 = "b" * 64
+    save_as(token, by=ada, now=timezone.now())
+    (change,) = [one for one in queries.history_of(token)[0].changes if one.name == "secret_sha256"]
     assert (change.before, change.after) == ("(not shown)", "(not shown)")

@@ -15,6 +15,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
 from mlops_portal.foundation.people.models import RoleGrant, User
 from mlops_portal.foundation.people.rights import require, rights_of
+from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
 
@@ -109,6 +110,11 @@ def password_set(*, person: User, password: str, now: datetime) -> User:
     return person
 
 
+def _decides(person: User) -> bool:
+    deciding = [name for name, role in ROLES.items() if role.deciding]
+    return person.grants.filter(role__in=deciding, is_effective=True).exists()
+
+
 @operation
 def person_invite(*, person: User, by: User | None, now: datetime) -> str:
     """Make a link's path with which the person sets a password. It ends with its use, or after three days.
@@ -123,6 +129,12 @@ def person_invite(*, person: User, by: User | None, now: datetime) -> str:
         blockers.append(Blocker("deactivated", "This person is deactivated."))
     if not person.is_person:
         blockers.append(Blocker("machine", "A service account has tokens and no password."))
+    if by is not None and _decides(person):
+        message = (
+            "This person holds a deciding role. Whoever sees a password link could decide in their place: "
+            "they use “Forgot your password”, or the role is revoked first and granted by two again."
+        )
+        blockers.append(Blocker("deciding_role", message, "the person"))
     refuse_if(blockers)
     _tell("people.person_invited", person, by, now)
     key = f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"

@@ -45,6 +45,11 @@ def test_nobody_else_and_no_departed_person_is_invited(ada, olga, adam, now):
         person_invite(person=User.objects.get(pk=olga.pk), by=adam, now=now)
 
 
+def test_a_password_link_for_a_decider_is_given_to_no_administrator(ines, adam, now):
+    with pytest.raises(RuleViolation, match="could decide in their place"):
+        person_invite(person=ines, by=adam, now=now)
+
+
 def test_history_keeps_no_password(ada):
     assert "password" not in {field.name for field in User.history.model._meta.get_fields()}
 
