@@ -151,7 +151,6 @@ PAGES: dict[str, Needs] = {
     "audits:version-history": Needs(V, "version-by-id"),
     "audits:change-history": change(A),
     "audits:change-pack": change("audits.export"),
-    "audits:deployment-pack": Needs("audits.export", "deployment"),
     "kpis:dashboard": Needs("kpis.view"),
     "kpis:target-list": Needs("kpis.view"),
     "kpis:target-propose": Needs("kpis.set_target"),
@@ -167,6 +166,7 @@ PAGES: dict[str, Needs] = {
 
 # Addresses that are asked in another way, each with the reason.
 ELSEWHERE: dict[str, str] = {
+    "audits:deployment-pack": "only a deployment that a change request caused has one",
     "healthz": "public: the process answers",
     "readyz": "public: what an operator's probe asks",
     "metrics": "for this machine or a token of its own; tests/unit/foundation",
