@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -38,6 +39,7 @@ def production_environment() -> dict[str, str]:
     """Return what production settings ask for."""
     return {
         **os.environ,
+        "PORTAL_SECRETS_KEYS": Fernet.generate_key().decode(),
         "DJANGO_SETTINGS_MODULE": "mlops_portal.settings.prod",
         "PORTAL_MODE": "production",
         "SECRET_KEY": "x" * 60,
