@@ -50,8 +50,8 @@ class _FacetMixin:
     def field(self) -> Any:
         """Build the field with the choices of who asks: each list has a copy of the filter, which knows the request."""
         parent = getattr(self, "parent", None)
-        self.extra["choices"] = lambda: self.choices_for(getattr(parent, "request", None))  # type: ignore[attr-defined]
-        return super().field  # type: ignore[misc]
+        self.extra["choices"] = lambda: self.choices_for(getattr(parent, "request", None))
+        return super().field
 
 
 class ChoiceFacet(_FacetMixin, django_filters.MultipleChoiceFilter):
