@@ -84,7 +84,8 @@ class TestPack:
         with zipfile.ZipFile(target, "w") as archive:
             for one in source.namelist():
                 data = source.read(one)
-                archive.writestr(one, data[:-9] + b"x" + data[-8:] if one == name else data)
+                changed = data[:-9] + bytes([data[-9] ^ 1]) + data[-8:]
+                archive.writestr(one, changed if one == name else data)
         done = run_verifier(tmp_path, target.getvalue(), "--key", signer.key.fingerprint)
         assert done.returncode == 1
         assert name in done.stdout
