@@ -53,13 +53,17 @@ demo-reset: environment
 	@echo "The demonstration's data is gone."
 	@$(MAKE) --no-print-directory demo
 
+# The browser journeys run by themselves afterwards: they wait for real processes and want the machine's attention.
 test: test-environment
-	@if [ -n "$$PORTAL_CHROMIUM" ] || command -v chromium >/dev/null 2>&1; then \
-		echo "The browser journeys run too."; \
+	@$(PY) -m pytest -n 2 --dist loadgroup -q -m "not browser" $(ARGS)
+	@if [ -n "$$DATABASE_URL" ]; then \
+		echo "The browser journeys run with SQLite only: SKIPPED for this database."; \
+	elif [ -n "$$PORTAL_CHROMIUM" ] || command -v chromium >/dev/null 2>&1; then \
+		echo "The browser journeys …"; \
+		$(PY) -m pytest -n 0 -q -m browser -p no:randomly; \
 	else \
 		echo "No Chromium found (PORTAL_CHROMIUM or chromium on the path): the browser journeys are SKIPPED."; \
 	fi
-	@$(PY) -m pytest -n 2 --dist loadgroup -q $(ARGS)
 
 check: test-environment
 	@$(PY) scripts/check.py
