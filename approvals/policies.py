@@ -257,6 +257,11 @@ def lets_through(stage: Stage) -> bool:
     return Meaning(stage.meaning) not in (Meaning.ATTEST, Meaning.VALIDATE, Meaning.REVIEW)
 
 
+def waits_for_gates(stage: Stage) -> bool:
+    """Tell whether whoever fills this stage waits for others: a blocking gate fails, so only a fix or a waiver helps."""
+    return lets_through(stage) and stage.change.gates_failed > 0
+
+
 def gate_blockers(evaluation: Evaluation) -> list[Blocker]:
     """Blocking gates without a live waiver. A condition adds duties, it never opens one of them (RULES 3.3)."""
     return [

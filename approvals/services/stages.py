@@ -7,6 +7,7 @@ from approvals.duties import DutyRecords, duty_records, eligible, repairer_of
 from approvals.evaluation import Evaluation
 from approvals.events import tell
 from approvals.models import ChangeRequest, Decision, Stage
+from approvals.policies import waits_for_gates
 from approvals.policy.document import StageRule
 from approvals.policy.gates import stages_of
 from approvals.states import POSITIVE_VERDICTS, Verdict
@@ -84,7 +85,11 @@ def stage_open_next(change: ChangeRequest, *, by: User | None, now: datetime) ->
 
 
 def stage_look_for_people(stage: Stage, records: DutyRecords, *, by: User | None, now: datetime) -> bool:
-    """Note whether enough people can fill a stage; the clock stands still while nobody can. Returns if that changed."""
+    """Note whether enough people can fill a stage, and let its clock run or stand. Returns if anything changed.
+
+    The approvers' clock runs only while they owe something (RULES 4.8): not while nobody can decide, and not while a
+    blocking gate fails at a stage that would let the change through, because a fix or a waiver is then owed by others.
+    """
     given = sum(row.stage_id == stage.pk and row.verdict in POSITIVE_VERDICTS for row in records.decisions)
     people = eligible(stage, records, now=now)
     missing = stage.quorum - given - len(people)
@@ -92,15 +97,15 @@ def stage_look_for_people(stage: Stage, records: DutyRecords, *, by: User | None
     if missing > 0:
         who = "Nobody" if not people else f"Only {len(people)} of {stage.quorum - given}"
         reason = f"{who} can fill “{stage.title}”: {repairer_of(stage)}."
-    changed = reason != stage.blocked_reason
+    changed, ran = reason != stage.blocked_reason, stage.clock_started_at
     stage.blocked_reason = reason
-    if reason:
+    if reason and changed:
+        tell("change_blocked", stage.change, by=by, now=now, stage=stage.key, reason=reason)
+    if reason or waits_for_gates(stage):
         clock_stop(stage, now=now)
-        if changed:
-            tell("change_blocked", stage.change, by=by, now=now, stage=stage.key, reason=reason)
     else:
         clock_start(stage, now=now)
-    return changed
+    return changed or ran != stage.clock_started_at
 
 
 def clock_start(stage: Stage, *, now: datetime) -> None:

@@ -222,7 +222,7 @@ def _look_again(change: ChangeRequest, *, by: User | None, now: datetime) -> Non
     if stage is None or change.state != ChangeState.IN_REVIEW:
         return
     if stage_look_for_people(stage, duty_records(change, now=now), by=by, now=now):
-        save_as(stage, by=by, now=now, reason="Eligible people changed")
+        save_as(stage, by=by, now=now, reason="Who owes the next step changed")
     if stage.blocked_reason:
         change.headline = stage.blocked_reason[:255]
 
