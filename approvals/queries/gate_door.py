@@ -7,7 +7,7 @@ from datetime import datetime
 from approvals import policies
 from approvals.dossier_format import compare, read_dossier
 from approvals.evaluation import Evaluation, evaluate, policy_for
-from approvals.models import ChangeRequest, Dossier, Stage
+from approvals.models import ChangeRequest, Dossier, Lapse, Stage
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.rules import Blocker
 from registry.models import Deployment, Environment, ModelVersion
@@ -52,11 +52,12 @@ def gate_answer(version: ModelVersion, environment: Environment, *, now: datetim
             "a developer of the unit",
         )
         return GateAnswer((missing,), None, now)
+    lapsed = _overdue_lapses(version, now)
     if change.state == ChangeState.COMPLETED:
-        return GateAnswer(tuple(_after_completion(change)), change, now)
+        return GateAnswer((*lapsed, *_after_completion(change)), change, now)
     if change.state not in (*STARTABLE, *UNDER_WAY):
-        return GateAnswer(tuple(_before_approval(change, now)), change, now)
-    unmet = list(_revoked(change))
+        return GateAnswer((*lapsed, *_before_approval(change, now)), change, now)
+    unmet = [*lapsed, *_revoked(change)]
     if change.state in STARTABLE:
         unmet += policies.start_blockers(change, by=None, signers=frozenset(), is_manual=False, now=now)
         unmet += policies.kind_blockers(change)
@@ -93,6 +94,19 @@ def _revoked(change: ChangeRequest) -> Sequence[Blocker]:
             "revoked", f"The approval of {change.code} was revoked on {change.revoked_at:%d %b %Y %H:%M}."
         ),
     )
+
+
+def _overdue_lapses(version: ModelVersion, now: datetime) -> list[Blocker]:
+    """What ended while this very version ran and was not settled in time; another version is a way out of it."""
+    rows = Lapse.objects.filter(change__version=version, closed_at__isnull=True, due_at__lte=now)
+    return [
+        Blocker(
+            "lapse_overdue",
+            f"A lapse of {row.change.code} is overdue since {row.due_at:%d %b %Y %H:%M}: {row.text}",
+            row.owner.name,
+        )
+        for row in rows.select_related("change", "owner").order_by("due_at", "pk")
+    ]
 
 
 def _after_completion(change: ChangeRequest) -> list[Blocker]:

@@ -1,0 +1,36 @@
+"""The gate door refuses a version whose lapse is overdue, and says which."""
+
+from datetime import datetime, timedelta
+
+from approvals.models import ChangeRequest
+from approvals.queries.gate_door import gate_answer
+from approvals.services.lapses import lapse_open
+from mlops_portal.foundation.history import save_as
+from registry.models import Environment, ModelVersion
+from tests.factories import approvals as make
+
+
+def test_an_overdue_lapse_is_refused_with_its_reason_and_owner(
+    filed: ChangeRequest,
+    version: ModelVersion,
+    prod: Environment,
+    release_cast: make.Cast,
+    now: datetime,
+) -> None:
+    due = now + timedelta(days=2)
+    lapse = lapse_open(change=filed, key="waiver:1", text="The waiver of FAIR-02 ended.", due_at=due, now=now)
+
+    def reasons(at: datetime) -> list[str]:
+        return [one.code for one in gate_answer(version, prod, now=at).unmet]
+
+    assert "lapse_overdue" not in reasons(due - timedelta(minutes=1))
+    answer = gate_answer(version, prod, now=due)
+    overdue = next(one for one in answer.unmet if one.code == "lapse_overdue")
+    assert not answer.is_allowed
+    assert "The waiver of FAIR-02 ended." in overdue.message
+    assert overdue.owner == release_cast.owner.name
+    other = make.complete_version(version.model, cast=release_cast, now=now, artifact="c")
+    assert "lapse_overdue" not in [one.code for one in gate_answer(other, prod, now=due).unmet]
+    lapse.closed_at, lapse.closed_by, lapse.outcome = due, release_cast.owner, "fixed"
+    save_as(lapse, by=release_cast.owner, now=due, reason="Settled")
+    assert "lapse_overdue" not in reasons(due)
