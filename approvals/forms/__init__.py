@@ -1,0 +1,49 @@
+"""Forms of approvals, one module for each kind of act: they parse and shape input; services act."""
+
+from approvals.forms.duties import LapseClosing, StandIn, Verification, WaiverDecision, WaiverRequest
+from approvals.forms.execution import Containment, ExecutionReport, Start
+from approvals.forms.fields import DayField, Lines, MomentField, PersonChoice, TrafficPlan, area, people
+from approvals.forms.filing import ALTERNATIVES, ChangeContent, ModelChoice, NewChange, content_of
+from approvals.forms.policies import PolicyDraft, Publication
+from approvals.forms.review import Comment, MaterialityConfirmation
+from approvals.forms.signing import CONDITIONS, JointApproval, Proof, Reason, SignedReason, Statement
+from approvals.forms.validations import Answer, Conclusion, Finding, FindingClosure, Question, ValidationStart
+
+__all__ = [
+    "ALTERNATIVES",
+    "CONDITIONS",
+    "Answer",
+    "ChangeContent",
+    "Comment",
+    "Conclusion",
+    "Containment",
+    "DayField",
+    "ExecutionReport",
+    "Finding",
+    "FindingClosure",
+    "JointApproval",
+    "LapseClosing",
+    "Lines",
+    "MaterialityConfirmation",
+    "ModelChoice",
+    "MomentField",
+    "NewChange",
+    "PersonChoice",
+    "PolicyDraft",
+    "Proof",
+    "Publication",
+    "Question",
+    "Reason",
+    "SignedReason",
+    "StandIn",
+    "Start",
+    "Statement",
+    "TrafficPlan",
+    "ValidationStart",
+    "Verification",
+    "WaiverDecision",
+    "WaiverRequest",
+    "area",
+    "content_of",
+    "people",
+]

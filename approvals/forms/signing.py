@@ -1,0 +1,116 @@
+"""What a person puts their name to, and what proves who they are."""
+
+from typing import Any
+
+from django import forms
+
+from approvals.forms.fields import DayField, Lines, PersonChoice, area
+from approvals.states import Verdict
+from mlops_portal.foundation.people.models import User
+
+
+class Reason(forms.Form):
+    """Why."""
+
+    reason = forms.CharField(widget=area(3), max_length=4000)
+
+
+class Proof(forms.Form):
+    """The two components that prove who signs. Neither is ever shown again."""
+
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    code = forms.CharField(
+        label="Code from your authenticator",
+        max_length=10,
+        widget=forms.TextInput(
+            attrs={"class": "code", "inputmode": "numeric", "autocomplete": "one-time-code"}
+        ),
+    )
+
+
+class SignedReason(Reason, Proof):
+    """A reason, signed."""
+
+    field_order = ["reason", "password", "code"]
+
+
+class JointApproval(Proof):
+    """One reason for several requests."""
+
+    rationale = forms.CharField(widget=area(3), max_length=8000, label="Your rationale, for each of them")
+    field_order = ["rationale", "password", "code"]
+
+
+CONDITIONS = 3
+
+
+class Statement(forms.Form):
+    """What a person puts their name to: rationale, conditions or items."""
+
+    rationale = forms.CharField(widget=area(4), max_length=8000, label="Your rationale")
+    on_behalf_of = forms.ModelChoiceField(
+        queryset=User.objects.none(), required=False, empty_label="Myself", label="You decide for"
+    )
+
+    def __init__(
+        self, *, verdict: Verdict, minimum: int, tier: int, absentees: list[User], user: User, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.verdict = verdict
+        rationale = self.fields["rationale"]
+        if verdict == Verdict.RECUSE:
+            rationale.label, minimum = "Why you step aside", 10
+            rationale.help_text = "Kept with the request. At least 10 characters."
+        else:
+            rationale.help_text = f"Part of what you sign. At least {minimum} characters for tier {tier}."
+        rationale.widget.attrs |= {"data-count": "rationale-count", "data-least": str(minimum)}
+        if absentees:
+            self.fields["on_behalf_of"].queryset = User.objects.filter(pk__in=[one.pk for one in absentees])
+        else:
+            del self.fields["on_behalf_of"]
+        if verdict == Verdict.REQUEST_CHANGES:
+            self.fields["items"] = Lines(
+                label="What is to be changed", help_text="One item a line. The requester answers each."
+            )
+        if verdict == Verdict.APPROVE_WITH_CONDITIONS:
+            self._add_conditions(user)
+
+    def _add_conditions(self, user: User) -> None:
+        for place in range(1, CONDITIONS + 1):
+            needed = place == 1
+            label = f"Condition {place}"
+            self.fields[f"text_{place}"] = forms.CharField(
+                label=label, widget=area(2), required=needed, max_length=2000
+            )
+            self.fields[f"evidence_{place}"] = forms.CharField(
+                label=f"{label}: evidence",
+                required=needed,
+                max_length=500,
+                help_text="What proves it, such as a monitor or a gate.",
+            )
+            self.fields[f"owner_{place}"] = PersonChoice(label=f"{label}: owner", required=needed)
+            self.fields[f"verifier_{place}"] = PersonChoice(
+                label=f"{label}: verified by", required=needed, help_text="Not the owner."
+            )
+            self.fields[f"due_on_{place}"] = DayField(label=f"{label}: due", required=needed)
+
+    def conditions(self) -> list[dict[str, Any]]:
+        """Return the conditions that were filled in."""
+        if self.verdict != Verdict.APPROVE_WITH_CONDITIONS:
+            return []
+        data = self.cleaned_data
+        return [
+            {
+                "text": data[f"text_{place}"].strip(),
+                "evidence": data[f"evidence_{place}"].strip(),
+                "owner": data[f"owner_{place}"].pk if data[f"owner_{place}"] else None,
+                "verifier": data[f"verifier_{place}"].pk if data[f"verifier_{place}"] else None,
+                "due_on": data[f"due_on_{place}"],
+            }
+            for place in range(1, CONDITIONS + 1)
+            if data[f"text_{place}"].strip()
+        ]
