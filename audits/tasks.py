@@ -8,6 +8,7 @@ from typing import Any
 from django.urls import reverse
 
 from audits.exports import change_log, inventory, release_pack
+from audits.exports.coverage import coverage_of
 from audits.exports.scopes import JOB_KINDS, LABELS, RIGHT, Scope, What, file_name
 from audits.exports.text_files import csv_line, workbook
 from audits.queries import ledger_state
@@ -99,6 +100,7 @@ def _keep(run: JobRun, scope: Scope, content: Content) -> dict[str, Any]:
     name = file_name(scope, now)
     stored = files.store(content, name=name, by=run.by, now=now, content_type=TYPES[scope.format])
     ledger = ledger_state()
+    covers = coverage_of(scope, run.by) if run.by else None
     with run.transaction():
         exports.export_made(job=run.job, file=stored, to_entry=ledger.size, by=run.by, now=now)
     return {
@@ -109,6 +111,7 @@ def _keep(run: JobRun, scope: Scope, content: Content) -> dict[str, Any]:
         "label": f"Download {size_text(stored.size)}",
         "url": reverse("audits:export-download", args=[run.job.pk]),
         "ledger_size": ledger.size,
+        "covers": covers,
     }
 
 

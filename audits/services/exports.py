@@ -5,6 +5,7 @@ from typing import Any
 
 from approvals.models import ChangeRequest
 from audits import events
+from audits.exports.coverage import lost_since
 from audits.exports.scopes import FORMATS, JOB_KINDS, RIGHT, Scope, What, told
 from mlops_portal.foundation.errors import Conflict, NotAllowed, NotFound, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
@@ -101,15 +102,18 @@ def export_taken(*, job: Job, by: User, now: datetime) -> StoredFile:
     """Enter a download and return the file.
 
     Raises:
-        NotAllowed: the right to export there has ended since.
+        NotAllowed: the right to export a part of what it covers has ended since, or never was.
         Conflict: there is no file.
     """
-    if job.unit_id:
-        require(by, RIGHT, unit_id=job.unit_id)
-    elif not rights_of(by).has(RIGHT):
+    if not rights_of(by).has(RIGHT):
         raise NotAllowed("You have no right to export any more.")
     if job.state != JobState.SUCCEEDED:
         raise Conflict("This export has no file yet.")
+    if lost := lost_since(job.result.get("covers"), by):
+        raise NotAllowed(
+            f"You may not export all of this any more: {lost}. Make a new export of what you may export now.",
+            owner="an administrator of the unit",
+        )
     file = StoredFile.objects.filter(pk=job.result.get("file_id")).first()
     if file is None:
         raise NotFound("The file of this export is no longer kept. Make it again.")

@@ -19,6 +19,7 @@ from audits.models import LedgerEntry
 from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.people.services import grants
 from mlops_portal.foundation.work.models import Job
 from registry.services.models import model_register
 
@@ -180,17 +181,72 @@ class TestWho:
         assert "press-line" not in content_of(job).decode()
 
     def test_a_right_that_ended_since_stops_download_and_job(self, retail, rita, as_person, run_jobs, adam):
-        from mlops_portal.foundation.people.services.grants import grant_revoke
-
         client = as_person(rita)
         done = start(client, "change_log", format="csv", unit=retail.pk)
         run_jobs()
         waiting = start(client, "change_log", format="csv", unit=retail.pk)
-        grant_revoke(grant=rita.grants.get(), reason="Left audit", by=adam, now=timezone.now())
+        grants.grant_revoke(grant=rita.grants.get(), reason="Left audit", by=adam, now=timezone.now())
         run_jobs()
         waiting.refresh_from_db()
         assert waiting.state == "failed"
         assert client.get(f"/exports/{done.pk}/download/").status_code == 403
+
+    @pytest.mark.parametrize(("what", "more"), [("change_log", {}), ("inventory", {"at": "2026-11-18"})])
+    def test_an_export_of_all_ones_units_is_not_taken_after_one_moved_elsewhere(
+        self, what, more, retail, plant, rita, as_person, run_jobs, adam, make_person
+    ):
+        """The export names no unit: what it covers is what its maker held when it was made."""
+        client = as_person(rita)
+        made = start(client, what, format="csv", **more)
+        run_jobs()
+        grants.grant_revoke(grant=rita.grants.get(), reason="Moves", by=adam, now=timezone.now())
+        grants.role_grant(user=rita, role="manager", unit=plant, reason="Moves", by=adam, now=timezone.now())
+        refused = client.get(f"/exports/{made.pk}/download/")
+        assert refused.status_code == 403
+        assert "it covers Retail Lending" in refused.content.decode()
+        assert not LedgerEntry.objects.filter(verb=events.EXPORT_TAKEN).exists()
+        fresh = start(client, what, format="csv", **more)
+        run_jobs()
+        assert client.get(f"/exports/{fresh.pk}/download/").status_code == 200
+
+    def test_an_export_of_everything_is_not_taken_by_who_was_narrowed_to_a_part(
+        self, retail, cleo, as_person, run_jobs, adam
+    ):
+        client = as_person(cleo)
+        made = start(client, "change_log", format="csv")
+        run_jobs()
+        assert client.get(f"/exports/{made.pk}/download/").status_code == 200
+        grants.grant_revoke(grant=cleo.grants.get(), reason="Moves", by=adam, now=timezone.now())
+        grants.role_grant(user=cleo, role="manager", unit=retail, reason="Moves", by=adam, now=timezone.now())
+        refused = client.get(f"/exports/{made.pk}/download/")
+        assert refused.status_code == 403
+        assert "it covers every unit" in refused.content.decode()
+
+    def test_an_export_that_notes_nothing_is_taken_only_by_who_may_export_everything(
+        self, rita, cleo, as_person, run_jobs
+    ):
+        made = start(as_person(rita), "change_log", format="csv")
+        run_jobs()
+        made.refresh_from_db()
+        del made.result["covers"]  # as those made before coverage was noted
+        made.save()
+        assert as_person(rita).get(f"/exports/{made.pk}/download/").status_code == 403
+        assert as_person(cleo).get(f"/exports/{made.pk}/download/").status_code == 200
+
+    def test_a_role_on_one_model_takes_the_pack_of_that_model_and_no_other(
+        self, released, make_person, adam, as_person, run_jobs
+    ):
+        mila = make_person("Mila One")
+        grant = grants.role_grant(
+            user=mila, role="manager", model_id=released.model_id, reason="Helps", by=None, now=timezone.now()
+        )
+        client = as_person(mila)
+        assert client.post(f"/changes/{released.pk}/evidence-pack/").status_code == 303
+        job = Job.objects.latest("pk")
+        run_jobs()
+        assert client.get(f"/exports/{job.pk}/download/").status_code == 200
+        grants.grant_revoke(grant=grant, reason="Done", by=adam, now=timezone.now())
+        assert client.get(f"/exports/{job.pk}/download/").status_code == 403
 
 
 class TestChangeLog:

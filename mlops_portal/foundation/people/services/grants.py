@@ -6,14 +6,14 @@ from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
 
-from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
 from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, UnitClosure, UnitUserRight, User
-from mlops_portal.foundation.people.rights import forget_rights, require
+from mlops_portal.foundation.people.rights import forget_rights, require, rights_of
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
@@ -84,6 +84,15 @@ def needs_second(grant: RoleGrant) -> bool:
     return others.exists()
 
 
+def _require_over(unit_id: int | None, model_id: int | None, by: User | None) -> None:
+    """Refuse machines, and whoever may not grant there; those who grant everywhere also grant on one model."""
+    if by is not None and not by.is_person:
+        raise NotAllowed("Roles are granted, confirmed and revoked by people, not by service accounts.")
+    if unit_id is None and by is not None and rights_of(by).everywhere("people.grant"):
+        return
+    require(by, "people.grant", unit_id=unit_id, model_id=model_id)
+
+
 def _is_effective(grant: RoleGrant, now: datetime) -> bool:
     confirmed = grant.confirmed_at is not None or not needs_second(grant)
     in_time = grant.valid_from <= now and (grant.valid_until is None or now < grant.valid_until)
@@ -122,7 +131,7 @@ def role_grant(
     A deciding role, and an administrator's, takes effect only when a second person confirms it (`needs_second`).
 
     Raises:
-        RuleViolation: a toxic pair.
+        RuleViolation: a toxic pair, oneself, or a role that decides for a service account.
         Invalid: unknown role, neither or both scopes, an end in the past.
     """
     if role not in ROLES:
@@ -131,9 +140,12 @@ def role_grant(
         raise invalid("unit", "A role is granted either on a unit or on one model.")
     if valid_until is not None and valid_until <= now:
         raise invalid("valid_until", "The end is in the past.")
-    require(by, "people.grant", unit_id=unit.pk if unit else None, model_id=model_id)
+    _require_over(unit.pk if unit else None, model_id, by)
     if by is not None and by.pk == user.pk:
         refuse_if([Blocker("own_grant", "Nobody grants a role to themselves.", "another administrator")])
+    if not user.is_person and ROLES[role].deciding:
+        message = f"A service account does not decide, so it cannot be {ROLES[role].label.lower()}."
+        refuse_if([Blocker("machine", message, "a person")])
     refuse_if(grant_blockers(user=user, role=role, unit=unit))
     grant = RoleGrant(
         user=user,
@@ -157,7 +169,7 @@ def role_grant(
 def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
     """Confirm a role as the second person; only then it takes effect."""
     grant = lock(RoleGrant.objects.all(), grant.pk)
-    require(by, "people.grant", unit_id=grant.unit_id, model_id=grant.model_id)
+    _require_over(grant.unit_id, grant.model_id, by)
     blockers = []
     if grant.confirmed_at is not None:
         blockers.append(Blocker("confirmed", "This role is confirmed already."))
@@ -181,7 +193,7 @@ def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
 def grant_revoke(*, grant: RoleGrant, reason: str, by: User | None, now: datetime) -> RoleGrant:
     """End a role at once."""
     grant = lock(RoleGrant.objects.all(), grant.pk)
-    require(by, "people.grant", unit_id=grant.unit_id, model_id=grant.model_id)
+    _require_over(grant.unit_id, grant.model_id, by)
     refuse_if([Blocker("revoked", "This role was revoked already.")] if grant.revoked_at else [])
     grant.revoked_by, grant.revoked_at, grant.is_effective = by, now, False
     save_as(grant, by=by, now=now, reason=reason, fields=["revoked_by", "revoked_at", "is_effective"])

@@ -1,0 +1,75 @@
+"""What an export reached when it was made, noted beside its file: whoever takes it away holds the right on all of it.
+
+Grants move. An export that names no unit covers every unit its maker held then, and nobody's present grants say which.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from approvals.models import ChangeRequest
+from audits.exports.scopes import RIGHT, Scope
+from audits.models import LedgerEntry
+from mlops_portal.foundation.people.models import BusinessUnit, UnitClosure, User
+from mlops_portal.foundation.people.rights import rights_of
+from registry.models import RegisteredModel
+
+NAMED = 5  # units that a refusal names
+
+
+def coverage_of(scope: Scope, user: User) -> dict[str, Any]:
+    """Return the units and single models an export reaches by the grants its rows are read with.
+
+    ``everything`` also stands for entries that belong to no unit.
+    """
+    rights = rights_of(user)
+    units, models = rights.units(RIGHT), rights.models(RIGHT)
+    if scope.change_id or scope.model_id:
+        reached, model_id = _of_record(scope)
+        return _noted(units & reached, models & {model_id})
+    if scope.unit_id:
+        below = UnitClosure.objects.filter(ancestor_id=scope.unit_id).values_list("descendant_id", flat=True)
+        inside = RegisteredModel.objects.filter(pk__in=models, unit_id__in=below).values_list("pk", flat=True)
+        return _noted(units & set(below), inside)
+    if rights.everywhere(RIGHT):
+        return {**_noted((), ()), "everything": True}
+    return _noted(units, models)
+
+
+def _of_record(scope: Scope) -> tuple[set[int], int]:
+    """Return the units that the records of a change request or of a model are or were in, and the model."""
+    if scope.change_id:
+        unit_id, model_id = ChangeRequest.objects.values_list("unit_id", "model_id").get(pk=scope.change_id)
+        return {unit_id}, model_id
+    then = LedgerEntry.objects.filter(model_id=scope.model_id).order_by().values_list("unit_id", flat=True)
+    return {unit_id for unit_id in then.distinct() if unit_id}, scope.model_id or 0
+
+
+def _noted(units: Iterable[int], models: Iterable[int]) -> dict[str, Any]:
+    return {"units": sorted(units), "models": sorted(models), "everything": False}
+
+
+def lost_since(covered: Mapping[str, Any] | None, user: User) -> str:
+    """Say what of an export this person may not export (any more); empty when they may take all of it."""
+    rights = rights_of(user)
+    if rights.everywhere(RIGHT):
+        return ""
+    if covered is None:
+        return "the portal did not note what it covers"
+    if covered["everything"]:
+        return "it covers every unit"
+    units = set(covered["units"]) - rights.units(RIGHT)
+    models = set(covered["models"]) - rights.models(RIGHT)
+    reached = RegisteredModel.objects.filter(pk__in=models, unit_id__in=rights.units(RIGHT))
+    models -= set(reached.values_list("pk", flat=True))
+    if units:
+        names = list(
+            BusinessUnit.objects.filter(pk__in=units).order_by("name").values_list("name", flat=True)
+        )
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"it covers {', '.join(names[:NAMED])}{more}"
+    if models:
+        names = list(
+            RegisteredModel.objects.filter(pk__in=models).order_by("name").values_list("name", flat=True)
+        )
+        return f"it covers the model {', '.join(names[:NAMED])}"
+    return ""
