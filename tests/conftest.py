@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test import Client, TransactionTestCase
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, settings
 
 from audits import triggers
 from mlops_portal.foundation.people import credentials, rights
@@ -17,6 +18,10 @@ from mlops_portal.foundation.people.services.persons import person_create
 from mlops_portal.foundation.people.services.units import unit_create
 
 PASSWORD = "correct horse battery staple"
+
+# How quickly examples are drawn says how busy the machine is, not whether the code is right.
+settings.register_profile("portal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("portal")
 
 
 @pytest.fixture(autouse=True, scope="session")
