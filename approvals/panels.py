@@ -3,8 +3,13 @@
 from typing import Any
 
 from approvals import home as sections
+from approvals.models import ChangeRequest
 from approvals.queries.inbox_page import STAGE_RIGHTS, waiting_count
+from approvals.states import OPEN_STATES
 from mlops_portal.foundation.web import home, navigation, panels, search
+from mlops_portal.foundation.web.tables import Column
+from registry import tables
+from registry.queries.portfolio import count_of
 from registry.states import DeploymentState, LifecycleState
 
 MODEL, VERSION, DEPLOYMENT = "registry.RegisteredModel", "registry.ModelVersion", "registry.Deployment"
@@ -20,6 +25,10 @@ def _is_suspended(deployment: Any) -> bool:
 
 def _in_use(model: Any) -> bool:
     return model.lifecycle_state != LifecycleState.RETIRED
+
+
+def _open_requests() -> Any:
+    return count_of(ChangeRequest.objects.filter(state__in=OPEN_STATES))
 
 
 def register() -> None:
@@ -42,6 +51,8 @@ def register() -> None:
         home.Section("approvals.own", "approvals/home/changes.html", sections.own, "approvals.request", 25),
     ):
         home.register(section)
+    open_requests = Column("Open requests", numeric=True, cell=tables.count_or_none("info"))
+    tables.offer("open_requests", open_requests, _open_requests)
     search.register(search.Source("change", "Change requests", sections.find, view, 20))
 
 

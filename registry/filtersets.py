@@ -41,16 +41,19 @@ def owners_of(request: Any) -> list[tuple[int, str]]:
 class ModelFilters(Filters):
     """Facets of the portfolio."""
 
+    counts_facets = True
     q = SearchFilter(["name", "title", "external_id"], label="Name, title or source key")
     unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
-    tier = ChoiceFacet("Tier", choices=[*Tier.choices, ("0", "No tier")], method="by_tier")
+    tier = ChoiceFacet(
+        "Tier", choices=[*Tier.choices, ("0", "No tier")], method="by_tier", column="tier", none="0"
+    )
     kind = ChoiceFacet("Kind", choices=[(kind.value, kind.label) for kind in INVENTORY_KINDS])
     state = ChoiceFacet("State", choices=LifecycleState.choices, field_name="lifecycle_state")
+    owner = ChoiceFacet("Owner", choices=owners_of, field_name="owner_id")
+    use_case = ChoiceFacet("Use case", choices=UseCase.choices)
     governance = ChoiceFacet("Governance", choices=Governance.choices)
     adoption = ChoiceFacet("Adoption", choices=AdoptionStage.choices, field_name="adoption_stage")
-    use_case = ChoiceFacet("Use case", choices=UseCase.choices)
     eu_ai_class = ChoiceFacet("EU AI Act", choices=[c for c in EuAiClass.choices if c[0]])
-    owner = ChoiceFacet("Owner", choices=owners_of, field_name="owner_id")
     review = OneOfFacet("Review", choices=[("overdue", "Overdue"), ("none", "Not set")], method="by_review")
 
     class Meta:
@@ -75,6 +78,7 @@ class ModelFilters(Filters):
 class DeploymentFilters(Filters):
     """Facets of deployments."""
 
+    counts_facets = True
     q = SearchFilter(
         ["model__name", "version__label", "environment__name"], label="Model, version or environment"
     )
@@ -101,6 +105,7 @@ class DeploymentFilters(Filters):
 class EnvironmentFilters(Filters):
     """Facets of environments."""
 
+    counts_facets = True
     q = SearchFilter(["name", "region"], label="Name or region")
     provider = ChoiceFacet("Runs on", choices=Provider.choices)
 

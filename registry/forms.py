@@ -182,6 +182,13 @@ class Reason(forms.Form):
     reason = forms.CharField(widget=_area(2), max_length=2000)
 
 
+class OwnerAssignment(forms.Form):
+    """Who answers for the selected models from now on."""
+
+    owner = PersonChoice(label="New owner", help_text="Is told; cannot also be risk officer.")
+    reason = forms.CharField(max_length=500, help_text="Kept in the history of each model.", widget=_area(2))
+
+
 class Note(forms.Form):
     """Words that go with an act."""
 

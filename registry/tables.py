@@ -1,12 +1,17 @@
 """Tables of the registry's lists; page, CSV and XLSX read the same columns."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
 
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
+from mlops_portal.foundation.web.words import when
 from registry import tones
+from registry.queries import portfolio
 
 
 def _model_url(row: Any) -> str:
@@ -29,6 +34,30 @@ def _aliases(row: Any) -> str:
     return ", ".join(f"@{alias.name}" for alias in row.aliases.all())
 
 
+def _production_url(row: Any) -> str | None:
+    number = row.production_number
+    return None if number is None else reverse("registry:version-detail", args=[row.pk, number])
+
+
+def _production(value: Any, row: Any) -> Any:
+    return cells.absent("not in production") if value is None else row.production_label or f"v{value}"
+
+
+def _review(value: Any, row: Any) -> Any:
+    if value is None:
+        return cells.absent("not set")
+    if value >= timezone.localdate():
+        return when(value)
+    return format_html(
+        '<span class="tone is-fail">{} {}</span><small>overdue</small>', marks.icon("fail", "sm"), when(value)
+    )
+
+
+def count_or_none(tone: str) -> Any:
+    """Show a number that matters when it is not zero."""
+    return lambda value, row: marks.count(value, tone) if value else cells.absent()
+
+
 class ModelTable(Table):
     """The portfolio."""
 
@@ -44,8 +73,24 @@ class ModelTable(Table):
         cell=_state(tones.LIFECYCLE, "lifecycle_state"),
         export=_label("lifecycle_state"),
     )
+    production = Column(
+        "In production",
+        accessor="production_number",
+        cell=_production,
+        link=_production_url,
+        export=lambda row: row.production_label or row.production_number,
+    )
+    open_tasks = Column("Open duties", numeric=True, cell=count_or_none("warn"))
+    documents = Column(
+        "Documents at release",
+        accessor="document_score",
+        numeric=True,
+        cell=lambda value, row: (
+            cells.absent("not counted") if value is None else f"{value:.0%}".replace("%", "\u202f%")
+        ),
+    )
     governance = Column(
-        "Governance", cell=_state(tones.GOVERNANCE, "governance"), export=_label("governance")
+        "Governance", shown=False, cell=_state(tones.GOVERNANCE, "governance"), export=_label("governance")
     )
     adoption_stage = Column(
         "Adoption",
@@ -59,11 +104,9 @@ class ModelTable(Table):
         cell=lambda value, row: row.get_use_case_display() or cells.absent(),
         export=_label("use_case"),
     )
+    versions = Column("Versions", shown=False, accessor="counter.last_number", numeric=True)
+    next_review = Column("Next review", accessor="next_review_on", sort="next_review_on", cell=_review)
     owner = Column("Owner", cell=cells.person, accessor="owner", export="owner.name")
-    versions = Column("Versions", accessor="counter.last_number", numeric=True)
-    next_review = Column(
-        "Next review", accessor="next_review_on", sort="next_review_on", cell=cells.empty_as("not set")
-    )
     updated = Column("Changed", shown=False, accessor="updated_at", sort="updated_at", cell=cells.when)
     vendor = Column("Vendor", shown=False)
     eu_ai_class = Column(
@@ -73,6 +116,15 @@ class ModelTable(Table):
         export=_label("eu_ai_class"),
     )
     external_id = Column("Source key", shown=False)
+
+
+def offer(name: str, column: Column, expression: Callable[[], Any], *, before: str = "open_tasks") -> None:
+    """Let an app above add a column to the portfolio; the expression is annotated on models under the same name."""
+    column.__set_name__(ModelTable, name)
+    others = [one for one in ModelTable.declared if one.name != name]
+    place = [one.name for one in others].index(before)
+    ModelTable.declared = (*others[:place], column, *others[place:])
+    portfolio.offered[name] = expression
 
 
 class DeploymentTable(Table):

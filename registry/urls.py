@@ -2,12 +2,23 @@
 
 from django.urls import path
 
-from registry.views import evidence, imports, limits, models, operations, ratings, version_evidence, versions
+from registry.views import (
+    evidence,
+    imports,
+    limits,
+    models,
+    operations,
+    owners,
+    ratings,
+    version_evidence,
+    versions,
+)
 
 app_name = "registry"
 urlpatterns = [
     path("models/", models.ModelList.as_view(), name="model-list"),
     path("models/register/", models.ModelRegister.as_view(), name="model-register"),
+    path("models/assign-owner/", owners.ModelsAssignOwner.as_view(), name="models-assign-owner"),
     path("models/<int:pk>/", models.ModelDetail.as_view(), name="model-detail"),
     path("models/<int:pk>/edit/", models.ModelEdit.as_view(), name="model-edit"),
     path("models/<int:pk>/attest/", models.ModelAttest.as_view(), name="model-attest"),

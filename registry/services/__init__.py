@@ -52,6 +52,7 @@ from registry.services.operations import (
     environment_create,
     environment_update,
 )
+from registry.services.owners import models_assign_owner
 from registry.services.ratings import rating_decide, rating_propose
 from registry.services.record_tasks import task_close, task_open
 from registry.services.surroundings import (
@@ -128,6 +129,7 @@ __all__ = [
     "model_tag_set",
     "model_transfer_unit",
     "model_update",
+    "models_assign_owner",
     "models_register_many",
     "monitoring_plan_save",
     "pipeline_link",

@@ -4,12 +4,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
-from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
+from mlops_portal.foundation.web.filters import clean_query
+from mlops_portal.foundation.web.pages import (
+    Action,
+    ActionPage,
+    BulkAct,
+    CreatePage,
+    DetailPage,
+    ListPage,
+    Preset,
+)
 from registry import filtersets, forms, tables
 from registry.models import RegisteredModel
-from registry.queries import model_page
+from registry.queries import model_page, portfolio
 from registry.services import models as services
 
 
@@ -17,10 +27,12 @@ class ModelList(ListPage):
     """Every model the reader may see."""
 
     queryset = RegisteredModel.objects.inventory().select_related("unit", "owner", "counter")
+    headline_name, always_counted = "registry/portfolio_head.html", ("tier",)
     filterset_class = filtersets.ModelFilters
     table_class = tables.ModelTable
     title, noun, right = "Models", "model", "registry.view"
     exports = ("csv", "xlsx")
+    bulk = (BulkAct("Assign an owner", "registry:models-assign-owner", "registry.edit", "users"),)
     actions = (
         Action("Import an inventory", "registry:import-start", right="registry.import", icon="download"),
         Action(
@@ -40,6 +52,22 @@ class ModelList(ListPage):
     )
     empty_title = "No models yet"
     empty_text = "Register a model, import an inventory, or point an MLflow client at the portal."
+
+    def get_queryset(self) -> QuerySet:
+        """Add what runs in production, what is open and how complete the documents were."""
+        return portfolio.with_columns(super().get_queryset())
+
+    def more(self) -> Mapping[str, Any]:
+        """Say how many models of each tier pass the other filters; each number leads to them."""
+        found = dict(super().more())
+        rest = clean_query(self.request.GET, "tier")
+        counts = found["counts"].get("tier", {})
+        tiers = [(str(number), number) for number in (1, 2, 3, 4)] + [("0", None)]
+        found["tiers"] = [
+            (tier, counts.get(value, 0), f"{rest.urlencode()}{'&' if rest else ''}tier={value}")
+            for value, tier in tiers
+        ]
+        return found
 
 
 class ModelDetail(DetailPage):

@@ -54,6 +54,7 @@ PAGES: dict[str, Needs] = {
     "web:kit": Needs(),
     "registry:model-list": Needs(V),
     "registry:model-register": Needs("registry.register"),
+    "registry:models-assign-owner": Needs(E),
     "registry:model-detail": Needs(V, "model"),
     "registry:model-edit": Needs(E, "model"),
     "registry:model-attest": Needs(E, "model"),

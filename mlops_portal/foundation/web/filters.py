@@ -5,22 +5,25 @@
         tier = ChoiceFacet("Tier", choices=[(1, "Tier 1"), …])                 # several values, field `tier`
         unit = ChoiceFacet("Unit", choices=units_for, field_name="unit_id")    # choices may be f(request)
         due = OneOfFacet("Due", choices=[("7", "within 7 days")], method="due_within")
+        counts_facets = True                                                   # how many rows stand behind each value
 
+A facet is counted over its column (`column=`, without a method its field; `none=` is the value that stands for no
+value), with every other filter applied and its own not: the number says what one more tick would show.
 `Filters` is a django-filter FilterSet, so the API can use the same class.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
-from typing import Any
+from typing import Any, ClassVar
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, QueryDict
 
 Choices = Sequence[tuple[Any, str]] | Callable[[HttpRequest], Sequence[tuple[Any, str]]]
-CONTROLS = ("after", "before", "export", "sort", "col")
+PLACES = ("after", "before", "export", "pk", "count_of")
 
 
 class SearchFilter(django_filters.CharFilter):
@@ -38,9 +41,24 @@ class SearchFilter(django_filters.CharFilter):
 
 
 class _FacetMixin:
-    """Choices that may depend on the person who asks."""
+    """Choices that may depend on the person who asks, and the column their rows are counted by."""
 
     facet_choices: Choices
+    column: str
+    none: str
+    field_name: str | None
+    method: Any
+
+    @property
+    def counted_by(self) -> str:
+        """Name the column; empty when rows cannot be counted by value."""
+        return self.column or ("" if self.method else self.field_name or "")
+
+    def value_of(self, stored: Any) -> str:
+        """Write a stored value as the address does."""
+        if stored is None:
+            return self.none
+        return str(stored).lower() if isinstance(stored, bool) else str(stored)
 
     def choices_for(self, request: HttpRequest | None) -> list[tuple[str, str]]:
         found = self.facet_choices(request) if callable(self.facet_choices) else self.facet_choices
@@ -59,8 +77,10 @@ class ChoiceFacet(_FacetMixin, django_filters.MultipleChoiceFilter):
 
     type = "checkbox"
 
-    def __init__(self, label: str, choices: Choices, **kwargs: Any) -> None:
-        self.facet_choices = choices
+    def __init__(
+        self, label: str, choices: Choices, *, column: str = "", none: str = "", **kwargs: Any
+    ) -> None:
+        self.facet_choices, self.column, self.none = choices, column, none
         super().__init__(label=label, **kwargs)
 
 
@@ -69,8 +89,10 @@ class OneOfFacet(_FacetMixin, django_filters.ChoiceFilter):
 
     type = "radio"
 
-    def __init__(self, label: str, choices: Choices, **kwargs: Any) -> None:
-        self.facet_choices = choices
+    def __init__(
+        self, label: str, choices: Choices, *, column: str = "", none: str = "", **kwargs: Any
+    ) -> None:
+        self.facet_choices, self.column, self.none = choices, column, none
         super().__init__(label=label, **kwargs)
 
 
@@ -82,6 +104,7 @@ class FacetItem:
     label: str
     checked: bool
     note: str = ""
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +115,7 @@ class Facet:
     label: str
     type: str
     items: list[FacetItem] = field(default_factory=list)
+    is_counted: bool = False
 
     @property
     def on(self) -> bool:
@@ -116,6 +140,8 @@ class Chip:
 class Filters(django_filters.FilterSet):
     """Base of every list's filters; wrong values are ignored with a message, never an empty page without reason."""
 
+    counts_facets: ClassVar[bool] = False
+
     @property
     def search(self) -> SearchFilter | None:
         """The free-text filter, when there is one."""
@@ -130,20 +156,61 @@ class Filters(django_filters.FilterSet):
     def _chosen(self, name: str) -> list[str]:
         return self.data.getlist(name) if isinstance(self.data, QueryDict) else []
 
-    def facets(self) -> list[Facet]:
-        """Facets in the order of declaration, with what the address says."""
-        found = []
-        for name, one in self.filters.items():
-            if not isinstance(one, _FacetMixin):
-                continue
-            chosen = set(self._chosen(name))
+    @cached_property
+    def _choices(self) -> dict[str, list[tuple[str, str]]]:
+        """Choices of every facet, read once for a page."""
+        return {
+            name: one.choices_for(self.request)
+            for name, one in self.filters.items()
+            if isinstance(one, _FacetMixin)
+        }
+
+    @property
+    def countable(self) -> list[str]:
+        """Facets whose rows can be counted by value, in the order of declaration."""
+        return [name for name in self._choices if self.filters[name].counted_by] if self.counts_facets else []
+
+    def counts(self, names: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Count the rows behind each value of the facets, in one statement whatever their number."""
+        asked = [name for name in names if name in self.countable]
+        if not asked:
+            return {}
+        wanted = {name: set(chosen) for name in self.countable if (chosen := self._valid(name))}
+        rows, _ = self.queryset, self.form.is_valid()
+        for name, value in getattr(self.form, "cleaned_data", {}).items():
+            if name not in wanted:
+                rows = self.filters[name].filter(rows, value)
+        columns = list(dict.fromkeys([*asked, *wanted]))
+        paths = [self.filters[name].counted_by for name in columns]
+        totals: dict[str, dict[str, int]] = {name: {} for name in asked}
+        for *stored, number in rows.order_by().values_list(*paths).annotate(facet_rows=Count("pk")):
+            row = {
+                name: self.filters[name].value_of(value) for name, value in zip(columns, stored, strict=True)
+            }
+            failing = [name for name, values in wanted.items() if row[name] not in values]
+            for name in asked:
+                if not failing or failing == [name]:
+                    totals[name][row[name]] = totals[name].get(row[name], 0) + number
+        return totals
+
+    def _valid(self, name: str) -> list[str]:
+        """Return what is chosen of a facet, as far as it is offered."""
+        offered = {value for value, _ in self._choices[name]}
+        return [value for value in self._chosen(name) if value in offered]
+
+    def facets(self, counts: Mapping[str, Mapping[str, int]] | None = None) -> list[Facet]:
+        """Facets in the order of declaration, with what the address says and how many rows stand behind a value."""
+        found, countable = [], self.countable
+        for name, choices in self._choices.items():
+            one, chosen = self.filters[name], set(self._chosen(name))
+            known = (counts or {}).get(name)
             items = [
-                FacetItem(value, label, checked=value in chosen)
-                for value, label in one.choices_for(self.request)
+                FacetItem(value, label, value in chosen, count=None if known is None else known.get(value, 0))
+                for value, label in choices
             ]
             if one.type == "radio":
                 items.insert(0, FacetItem("", "Any", checked=not any(item.checked for item in items)))
-            found.append(Facet(name, one.label, one.type, items))
+            found.append(Facet(name, one.label, one.type, items, is_counted=name in countable))
         return found
 
     def chips(self) -> list[Chip]:
@@ -164,7 +231,7 @@ def clean_query(data: QueryDict | None, *drop: str) -> QueryDict:
     """Copy an address without empty values and without places and exports."""
     out = QueryDict(mutable=True)
     for name, values in (data or QueryDict()).lists():
-        if name in ("after", "before", "export", *drop):
+        if name in (*PLACES, *drop):
             continue
         kept = [value for value in values if value]
         if kept:

@@ -9,6 +9,9 @@ A list is five declarations (filters, sorting, paging by key, column picker, sav
         title, noun, right = "Model versions", "version", "registry.view"
         exports = ("csv", "xlsx")
         actions = (Action("Register a model", "registry:model-register", right="registry.register", icon="plus"),)
+        bulk = (BulkAct("Assign an owner", "registry:models-assign-owner", right="registry.edit", icon="users"),)
+
+Rows can be selected where there is an act for several of them (`bulk`, see `selection`); what is selected can also be exported.
 
 A page of one object (404 when not visible, 403 without the right on its unit; `?as_of=` shows the past):
 
@@ -62,10 +65,13 @@ from mlops_portal.foundation.web.error_views import record_evidence
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.filters import Filters, clean_query
 from mlops_portal.foundation.web.saved_views import Preset, tabs_for, units_to_share_with
+from mlops_portal.foundation.web.selection import BulkAct, acts_for, as_fields, selected
 from mlops_portal.foundation.web.tables import Table
 from mlops_portal.foundation.web.words import number
 
 Crumbs = Sequence[tuple[str, str]]
+FACETS_SHOWN = 6  # the others stand behind one panel
+COUNTED_AT_ONCE = 1000  # beyond that many rows a facet is counted when it is opened
 EARLIEST_YEAR = 1900  # before it, conversions between zones leave the calendar
 
 
@@ -163,10 +169,14 @@ class ListPage(Page):
     table_class: ClassVar[type[Table]]
     template_name = "components/list.html"
     fragment = "components/list.html#swap"
+    counts_name = "components/facet_counts.html"
     noun = "row"
     nouns = ""
     page_size = 50
     exports: Sequence[str] = ("csv",)
+    bulk: Sequence[BulkAct] = ()
+    always_counted: Sequence[str] = ()
+    headline_name = ""
     presets: Sequence[Preset] = ()
     empty_title = ""
     empty_text = "Clear a filter to see more."
@@ -190,9 +200,13 @@ class ListPage(Page):
         self.filterset = self.filterset_class(request.GET, queryset=self.get_queryset(), request=request)
         self.filtered = self.filterset.qs
         self.order = self.get_order()
-        kind = request.GET.get("export", "")
+        kind, opened = request.GET.get("export", ""), request.GET.getlist("count_of")
         if kind:
             return self.export(kind)
+        if opened and is_fragment(request):
+            counted = self.filterset.facets(self.filterset.counts(opened))
+            shown = [facet for facet in counted if facet.name in opened]
+            return render(request, self.counts_name, {"all_facets": shown})
         return self.answer(fragment=self.fragment)
 
     def get_order(self) -> paging.Order:
@@ -224,7 +238,9 @@ class ListPage(Page):
         if kind not in self.exports:
             offered = ", ".join(FORMATS[one] for one in self.exports) or "nothing"
             raise invalid("export", f"This list exports {offered}.")
-        queryset = paging.ordered(self.filtered, self.order)
+        chosen = selected(self.request)
+        rows = self.filtered.filter(pk__in=chosen) if chosen else self.filtered
+        queryset = paging.ordered(rows, self.order)
         record_access(self.request, "web.list_exported", self.queryset.model._meta.label, kind, self.now)
         return export_response(kind, queryset, self.bound_table(), title=self.get_title(), now=self.now)
 
@@ -245,9 +261,19 @@ class ListPage(Page):
         count = paging.bounded_count(self.filtered)
         nouns = self.nouns or f"{self.noun}s"
         current = query.urlencode()
+        countable = self.filterset.countable
+        counts = self.filterset.counts(countable if count <= COUNTED_AT_ONCE else self.always_counted)
+        facets = self.filterset.facets(counts)
+        acts = acts_for(self.request.user, self.bulk)
         return {
             "filterset": self.filterset,
-            "facets": self.filterset.facets(),
+            "facets": facets[:FACETS_SHOWN],
+            "more_facets": facets[FACETS_SHOWN:],
+            "all_facets": facets,
+            "more_on": sum(facet.on for facet in facets[FACETS_SHOWN:]),
+            "counts": counts,
+            "bulk": acts,
+            "bulk_fields": as_fields(query) if acts else [],
             "chips": self.filterset.chips(),
             "table": self.bound_table(found.rows),
             "rows_page": found,
@@ -533,6 +559,7 @@ def safe_next(request: HttpRequest, default: str) -> str:
 __all__ = [
     "Action",
     "ActionPage",
+    "BulkAct",
     "CreatePage",
     "DetailPage",
     "ListPage",

@@ -189,6 +189,11 @@ class Table:
         for row in self.rows:
             yield self.row_class(row), [(column, column.html(row)) for column in self.columns]
 
+    def selectable(self) -> Iterator[tuple[Any, str, list[tuple[Column, SafeString | str]]]]:
+        """Yield each row with its class and its cells, for lists whose rows can be selected."""
+        for row, (cls, found) in zip(self.rows, self.body(), strict=True):
+            yield row, cls, found
+
     def row_class(self, row: Any) -> str:
         """Return classes of a row; none by default."""
         return ""
