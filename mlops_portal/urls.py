@@ -7,7 +7,7 @@ from mlops_portal.foundation.web.home import Home
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("mlops_portal.foundation.web.health_urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("mlops_portal.foundation.web.account_urls")),
     path("", Home.as_view(), name="home"),
     path("", include("mlops_portal.foundation.web.urls")),
     path("", include("registry.urls")),

@@ -24,7 +24,13 @@ PORTAL_TIME_ZONE = env("PORTAL_TIME_ZONE", "Europe/Berlin")
 PORTAL_FILES = env("PORTAL_FILES", "db:")
 PORTAL_LEDGER_KEY_FILE = env("PORTAL_LEDGER_KEY_FILE", str(VAR_DIR / "ledger.key"))
 PORTAL_LEDGER_ORIGIN = env("PORTAL_LEDGER_ORIGIN", "mlops-portal.local/ledger")
-PORTAL_METRICS_TOKEN = env("PORTAL_METRICS_TOKEN")  # without it /metrics answers this machine only
+PORTAL_METRICS_TOKEN = env(
+    "PORTAL_METRICS_TOKEN"
+)  # without it /metrics answers this machine, in production nobody
+# Networks of the proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; prod trusts this machine's.
+PORTAL_TRUSTED_PROXIES = [
+    network.strip() for network in env("PORTAL_TRUSTED_PROXIES").split(",") if network.strip()
+]
 PORTAL_WEB_THREADS = int(env("PORTAL_WEB_THREADS", "8"))  # of each web process; `manage.py up` sets it
 PORTAL_SECRETS_KEYS = [key for key in env("PORTAL_SECRETS_KEYS").split(",") if key]
 PORTAL_CLOCK_TOLERANCE_SECONDS: float | None = None  # prod sets 5: a `now` further off is refused
@@ -61,6 +67,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mlops_portal.foundation.web.client_address.ClientAddressMiddleware",
     "mlops_portal.foundation.web.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -176,6 +183,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody signs up, so there is nothing to invite a stranger to
 ACCOUNT_ADAPTER = "mlops_portal.foundation.people.accounts.ClosedAccounts"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "mlops_portal.foundation.people.accounts.SealedAuthenticators"

@@ -1,10 +1,19 @@
 """Production: refuses to start with a missing or unsafe setting, and names it."""
 
+from ipaddress import ip_network
+
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from mlops_portal.settings.base import *  # noqa: F403  (settings are composed by star import)
-from mlops_portal.settings.base import PORTAL_SECRETS_KEYS, database, env, mail, require
+from mlops_portal.settings.base import (
+    PORTAL_SECRETS_KEYS,
+    PORTAL_TRUSTED_PROXIES,
+    database,
+    env,
+    mail,
+    require,
+)
 
 PORTAL_MODE = "production"
 DEBUG = False
@@ -36,7 +45,18 @@ if env("EMAIL_URL"):
 else:
     EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
 
+if not PORTAL_TRUSTED_PROXIES:
+    PORTAL_TRUSTED_PROXIES = ["127.0.0.1", "::1"]
+for network in PORTAL_TRUSTED_PROXIES:
+    try:
+        trusted = ip_network(network)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"PORTAL_TRUSTED_PROXIES: {error}") from error
+    if trusted.prefixlen == 0:
+        raise ImproperlyConfigured("PORTAL_TRUSTED_PROXIES must name the proxies, not everybody")
+
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
+# Believed from a trusted proxy only: the first middleware drops it from everybody else.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]

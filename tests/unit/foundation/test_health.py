@@ -84,6 +84,7 @@ def test_the_figures_count_requests_by_view_and_hold_what_apps_add(client, monke
         pytest.param("", {}, "127.0.0.1", 200, id="this machine may without a token"),
         pytest.param("", {}, "192.0.2.7", 403, id="others may not"),
         pytest.param("", {"X-Forwarded-For": "192.0.2.7"}, "127.0.0.1", 403, id="nor through a proxy"),
+        pytest.param("", {"X-Forwarded-Proto": "https"}, "127.0.0.1", 403, id="however little it says"),
         pytest.param("secret", {}, "127.0.0.1", 403, id="with a token set, everybody needs it"),
         pytest.param("secret", {"Authorization": "Bearer wrong"}, "192.0.2.7", 403, id="the right one"),
         pytest.param("secret", {"Authorization": "Bearer secret"}, "192.0.2.7", 200, id="and then may"),
@@ -93,6 +94,15 @@ def test_who_may_read_the_figures(client, settings, token, request_headers, addr
     settings.PORTAL_METRICS_TOKEN = token
     response = client.get("/metrics", headers=request_headers, REMOTE_ADDR=address)
     assert response.status_code == status
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("token", "status"), [("", 403), ("secret", 200)])
+def test_in_production_the_figures_need_a_token_even_on_this_machine(client, settings, token, status):
+    """Behind a proxy on the same machine everybody has its address."""
+    settings.PORTAL_MODE, settings.PORTAL_METRICS_TOKEN = "production", token
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    assert client.get("/metrics", headers=headers, REMOTE_ADDR="127.0.0.1").status_code == status
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
