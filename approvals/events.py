@@ -49,6 +49,8 @@ register_verbs(
         Verb("approvals.delegation_made", "named a stand-in"),
         Verb("approvals.delegation_ended", "ended a delegation"),
         Verb("approvals.comment_written", "commented"),
+        Verb("approvals.evidence_asked", "asked for evidence"),
+        Verb("approvals.stage_assigned", "assigned a stage"),
         Verb("approvals.execution_started", "started an execution"),
         Verb("approvals.execution_refused", "refused to execute"),
         Verb("approvals.execution_finished", "finished an execution"),

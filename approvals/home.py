@@ -28,9 +28,10 @@ def decisions(user: Any) -> Mapping[str, Any] | None:
         "waivers": list(inbox_page.waivers_to_decide(user).order_by("requested_at", "pk")[:SHOWN]),
         "conditions": list(inbox_page.conditions_to_verify(user).order_by("due_on", "pk")[:SHOWN]),
         "lapses": list(inbox_page.open_lapses_of(user).order_by("due_at", "pk")[:SHOWN]),
+        "questions": list(inbox_page.questions_to(user).order_by("written_at", "pk")[:SHOWN]),
         "today": now.date(),
     }
-    waits = any(found[name] for name in ("rows", "waivers", "conditions", "lapses"))
+    waits = any(found[name] for name in ("rows", "waivers", "conditions", "lapses", "questions"))
     return found if waits else None
 
 
@@ -57,6 +58,26 @@ def to_start(user: Any) -> Mapping[str, Any] | None:
         if found
         else None
     )
+
+
+def overdue(user: Any) -> Mapping[str, Any] | None:
+    """What is late in a manager's units: stages past their time and lapses, oldest first, with both totals."""
+    now = timezone.now()
+    stages, lapses = inbox_page.overdue_in_units(user, now), inbox_page.lapses_in_units(user)
+    return {
+        "stages": list(stages.order_by("due_at", "pk")[:SHOWN]),
+        "stage_count": stages.count(),
+        "lapses": list(lapses.order_by("due_at", "pk")[:SHOWN]),
+        "lapse_count": lapses.count(),
+        "now": now,
+    }
+
+
+def executed(user: Any) -> Mapping[str, Any] | None:
+    """Changes executed lately, from which an auditor draws a sample."""
+    now = timezone.now()
+    rows = inbox_page.executed_lately(user, now)
+    return {"changes": list(rows.order_by("-executed_at", "-pk")[:SHOWN]), "count": rows.count()}
 
 
 def find(user: Any, text: str, limit: int) -> Sequence[Hit]:

@@ -48,6 +48,12 @@ def register() -> None:
         home.Section(
             "approvals.to_start", "approvals/home/changes.html", sections.to_start, "approvals.execute", 15
         ),
+        home.Section(
+            "approvals.overdue", "approvals/home/overdue.html", sections.overdue, "kpis.set_target", 20
+        ),
+        home.Section(
+            "approvals.executed", "approvals/home/executed.html", sections.executed, "audits.verify", 20
+        ),
         home.Section("approvals.own", "approvals/home/changes.html", sections.own, "approvals.request", 25),
     ):
         home.register(section)

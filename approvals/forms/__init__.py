@@ -5,7 +5,7 @@ from approvals.forms.execution import Containment, ExecutionReport, Start
 from approvals.forms.fields import DayField, Lines, MomentField, PersonChoice, TrafficPlan, area, people
 from approvals.forms.filing import ALTERNATIVES, ChangeContent, ModelChoice, NewChange, content_of
 from approvals.forms.policies import PolicyDraft, Publication
-from approvals.forms.review import Comment, MaterialityConfirmation
+from approvals.forms.review import Assignment, Comment, EvidenceQuestion, MaterialityConfirmation
 from approvals.forms.signing import CONDITIONS, JointApproval, Proof, Reason, SignedReason, Statement
 from approvals.forms.validations import Answer, Conclusion, Finding, FindingClosure, Question, ValidationStart
 
@@ -13,11 +13,13 @@ __all__ = [
     "ALTERNATIVES",
     "CONDITIONS",
     "Answer",
+    "Assignment",
     "ChangeContent",
     "Comment",
     "Conclusion",
     "Containment",
     "DayField",
+    "EvidenceQuestion",
     "ExecutionReport",
     "Finding",
     "FindingClosure",

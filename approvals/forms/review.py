@@ -4,8 +4,9 @@ from typing import Any
 
 from django import forms
 
-from approvals.forms.fields import area
+from approvals.forms.fields import PersonChoice, area, people
 from approvals.models import ChangeRequest
+from mlops_portal.foundation.people.models import User
 
 
 class Comment(forms.Form):
@@ -22,6 +23,29 @@ class Comment(forms.Form):
     def __init__(self, *, gates: list[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields["gate"].choices = [("", "The whole request"), *((gate, gate) for gate in gates)]
+
+
+class EvidenceQuestion(forms.Form):
+    """What an approver needs to see before they can decide."""
+
+    text = forms.CharField(
+        widget=area(3),
+        max_length=10_000,
+        label="What you need to see",
+        help_text="Goes to the owner of the model and stands in the discussion. It cannot be edited later.",
+    )
+
+
+class Assignment(forms.Form):
+    """Which colleague takes the stage."""
+
+    to = PersonChoice(
+        label="Who takes it", help_text="Only people who may decide every request listed above."
+    )
+
+    def __init__(self, *, colleagues: list[User], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["to"].queryset = people().filter(pk__in=[one.pk for one in colleagues])
 
 
 class MaterialityConfirmation(forms.Form):

@@ -292,6 +292,7 @@ class Stage(ApprovalRecord):
     is_independent = models.BooleanField()
     is_deciding = models.BooleanField()
     exclusions = models.JSONField(default=list)
+    assigned_to = person_key(null=True)  # who takes it among those who may; bars nobody else
     returns_to = person_key(null=True)  # who rejected the earlier filing: they or somebody above decide again
     quorum = models.PositiveSmallIntegerField(default=1)
     sla_hours = models.FloatField()

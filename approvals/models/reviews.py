@@ -241,6 +241,7 @@ class Comment(ApprovalRecord):
     author = person_key()
     text = models.TextField()
     gate = models.CharField(max_length=40, blank=True)
+    asks = person_key(null=True)  # whom it asks for evidence
     written_at = models.DateTimeField()
 
     class Meta:

@@ -7,9 +7,10 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from approvals.models import ChangeRequest, Condition, Decision, Lapse, Stage, Waiver
+from approvals import policies
+from approvals.models import ChangeRequest, Comment, Condition, Decision, Execution, Lapse, Stage, Waiver
 from approvals.queries.clocks import Clock, clock_of
 from approvals.queries.my_duties import duties_of
 from approvals.states import ChangeClass, ChangeState, Owes, Verdict
@@ -35,7 +36,10 @@ DECIDED_DAYS = 30
 # The filters of a queue join the change, its model and version; more joins in one statement take longer to plan than
 # the further statements take to run.
 JOINED = ("change__model", "change__version")
-FETCHED_AFTER = ("unit", "returns_to", "change__unit", "change__environment", "change__requester")
+FETCHED_AFTER = (
+    "unit", "returns_to", "assigned_to", "change__unit", "change__environment", "change__requester",
+    "change__model__owner",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,10 @@ class QueueRow:
     def can_sign_together(self) -> bool:
         """Tell whether the one rule lets this request be signed with others (RULES 4.9)."""
         return self.change.decided_tier == 4 and not self.change.gates_failed and not self.blockers
+
+    def is_for(self, person: User) -> bool:
+        """Tell whether the request is this person's to take: a colleague took it otherwise."""
+        return self.stage.assigned_to_id in (None, person.pk)
 
 
 def evidence_of(change: ChangeRequest) -> Evidence:
@@ -169,6 +177,43 @@ def open_lapses_of(user: Any) -> QuerySet[Lapse]:
     return Lapse.objects.filter(owner=user, closed_at__isnull=True).select_related("change", "model")
 
 
+def questions_to(user: Any) -> QuerySet[Comment]:
+    """Questions for evidence that this person has not answered in the discussion since."""
+    answered = Comment.objects.filter(
+        change=OuterRef("change"), author=user, written_at__gt=OuterRef("written_at")
+    )
+    return (
+        Comment.objects.filter(asks=user, change__state=ChangeState.IN_REVIEW)
+        .exclude(Exists(answered))
+        .select_related("change", "model", "author")
+    )
+
+
+def overdue_in_units(user: Any, now: datetime) -> QuerySet[Stage]:
+    """Stages past their time in what this person sees, whoever owes them; no person is named (RULES 4.8)."""
+    rows = Stage.objects.visible_to(user).filter(state=Stage.State.CURRENT, due_at__lt=now)
+    return rows.filter(change__state=ChangeState.IN_REVIEW).select_related("change", "unit")
+
+
+def lapses_in_units(user: Any) -> QuerySet[Lapse]:
+    """Open lapses in what this person sees."""
+    return Lapse.objects.visible_to(user).filter(closed_at__isnull=True).select_related("change", "model")
+
+
+def executed_lately(user: Any, now: datetime) -> QuerySet[ChangeRequest]:
+    """Changes that took effect in the last 30 days, for somebody who draws a sample of them."""
+    since = now - timedelta(days=DECIDED_DAYS)
+    done = Execution.objects.filter(
+        change=OuterRef("pk"), state=Execution.State.SUCCEEDED, finished_at__gte=since, finished_at__lte=now
+    )
+    return (
+        ChangeRequest.objects.visible_to(user)
+        .filter(Exists(done))
+        .annotate(executed_at=Subquery(done.order_by("-finished_at").values("finished_at")[:1]))
+        .select_related("model", "unit")
+    )
+
+
 def waiting_count(user: Any) -> int | None:
     """Return how many requests stand at a stage of this person, for the navigation, at most 100."""
     if not any(rights_of(user).has(right) for right in STAGE_RIGHTS):
@@ -185,6 +230,12 @@ class Totals:
     complete: int
     blocked: int
     stopped: int
+    requesters: int
+
+    @property
+    def others(self) -> int:
+        """How many of the stopped clocks wait for somebody other than a requester."""
+        return self.stopped - self.requesters
 
 
 def totals_of(rows: QuerySet[Stage], now: datetime) -> Totals:
@@ -195,8 +246,24 @@ def totals_of(rows: QuerySet[Stage], now: datetime) -> Totals:
         complete=Count("pk", filter=Q(change__gates_failed=0, change__gates_at__isnull=False)),
         blocked=Count("pk", filter=Q(change__gates_failed__gt=0)),
         stopped=Count("pk", filter=Q(clock_started_at__isnull=True)),
+        requesters=Count("pk", filter=Q(clock_started_at__isnull=True, change__gates_failed__gt=0)),
     )
     return Totals(**found)
+
+
+def latest_of(rows: QuerySet[Stage], now: datetime) -> tuple[str, float] | None:
+    """Name the request that is overdue longest, and by how many seconds."""
+    stage = rows.filter(due_at__lt=now).order_by("due_at", "pk").values_list("change_id", "due_at").first()
+    return (f"CR-{stage[0]}", (now - stage[1]).total_seconds()) if stage and stage[1] else None
+
+
+def neighbours_of(change: ChangeRequest, user: Any) -> tuple[int | None, int | None]:
+    """Return the requests before and after this one in the person's queue, by time left."""
+    keys = list(at_my_stage(user).order_by(*ORDERS[""]).values_list("change_id", flat=True)[:SHOWN])
+    if change.pk not in keys:
+        return None, keys[0] if keys else None
+    place = keys.index(change.pk)
+    return keys[place - 1] if place else None, keys[place + 1] if place + 1 < len(keys) else None
 
 
 ORDERS = {
@@ -252,6 +319,8 @@ def _owes(stage: Stage, change: ChangeRequest, blockers: Sequence[Blocker], cloc
         return f"Nobody can decide. {clock.left}"
     if blockers:
         return "Others owe: you may not decide this"
+    if policies.waits_for_gates(stage):
+        return f"{change.requester} owes a fix, or a waiver. {clock.left}"
     if not clock.runs or stage.due_at is None:
         return f"{Owes.SYSTEM.label} owes. {clock.left}"
     return (

@@ -1,9 +1,16 @@
 """Writes of approvals, one module per noun. The only place that saves its rows."""
 
+from approvals.services.assignments import stage_assign
 from approvals.services.changes import change_draft, change_update, change_withdraw
 from approvals.services.conditions import condition_verify
 from approvals.services.containment import roll_back, suspend
-from approvals.services.conversation import comment_add, delegation_create, delegation_end, dossier_read
+from approvals.services.conversation import (
+    comment_add,
+    delegation_create,
+    delegation_end,
+    dossier_read,
+    evidence_ask,
+)
 from approvals.services.decisions import (
     ConditionInput,
     DecisionPreview,
@@ -59,6 +66,7 @@ __all__ = [
     "delegation_create",
     "delegation_end",
     "dossier_read",
+    "evidence_ask",
     "execution_abort",
     "execution_confirm",
     "execution_run",
@@ -72,6 +80,7 @@ __all__ = [
     "revision_publish",
     "roll_back",
     "signature_revoke",
+    "stage_assign",
     "suspend",
     "validation_conclude",
     "validation_open",

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from approvals.events import tell
 from approvals.models import ChangeRequest, Comment, Delegation, Dossier, DossierReading
+from approvals.states import ChangeState
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -19,6 +20,31 @@ MAX_NAMED = timedelta(days=14)  # a stand-in named by somebody else (RULES 1.5)
 @operation
 def comment_add(*, change: ChangeRequest, text: str, gate: str = "", by: User, now: datetime) -> Comment:
     """Write a remark, on the request or on one of its gates. Remarks are never edited."""
+    comment = _write(change, text, gate, asks=None, by=by, now=now)
+    tell("comment_written", change, by=by, now=now, gate=gate)
+    return comment
+
+
+@operation
+def evidence_ask(*, change: ChangeRequest, text: str, gate: str = "", by: User, now: datetime) -> Comment:
+    """Ask the owner of the model, or the requester where there is none, for evidence.
+
+    A question is no decision: whoever asks still owes theirs, so the stage's clock goes on (RULES 4.8). Asking for
+    changes is the decision that stops it.
+    """
+    if change.state != ChangeState.IN_REVIEW:
+        refuse_if([Blocker("state", f"{change.code} is not in review: nobody waits for evidence.")])
+    asked = change.model.owner or change.requester
+    if asked == by:
+        refuse_if([Blocker("self", "You are whom this would ask.")])
+    comment = _write(change, text, gate, asks=asked, by=by, now=now)
+    tell("evidence_asked", change, by=by, now=now, gate=gate, asked=str(asked.pk))
+    return comment
+
+
+def _write(
+    change: ChangeRequest, text: str, gate: str, *, asks: User | None, by: User, now: datetime
+) -> Comment:
     require(by, "approvals.comment", unit_id=change.unit_id, model_id=change.model_id)
     if not text.strip():
         raise invalid("text", "Write something.")
@@ -35,10 +61,10 @@ def comment_add(*, change: ChangeRequest, text: str, gate: str = "", by: User, n
         author=by,
         text=text.strip(),
         gate=gate,
+        asks=asks,
         written_at=now,
     )
-    save_as(comment, by=by, now=now, reason="Comment")
-    tell("comment_written", change, by=by, now=now, gate=gate)
+    save_as(comment, by=by, now=now, reason="Asked for evidence" if asks else "Comment")
     return comment
 
 

@@ -50,6 +50,7 @@ class Inbox(Page):
         totals = inbox_page.totals_of(mine, now)
         found = {
             "totals": totals,
+            "latest": inbox_page.latest_of(mine, now) if totals.overdue else None,
             "sentence": self._sentence(totals),
             "queue": self.queue,
             "tabs": self._tabs(totals, others),
@@ -100,9 +101,15 @@ class Inbox(Page):
         else:
             owe = [row for row in rows if row.clock.runs and not row.blockers]
             overdue = any(row.clock.tone == "fail" for row in owe)
+            taken = [row for row in owe if not row.is_for(self.request.user)]
             rest = [row for row in rows if row not in owe]
             named = [
-                Group("You owe the decision", "fail" if overdue else "", owe),
+                Group(
+                    "You owe the decision",
+                    "fail" if overdue else "",
+                    [row for row in owe if row not in taken],
+                ),
+                Group("A colleague of yours takes it", "", taken),
                 Group("Clock stopped, others owe", "", rest),
             ]
         return [group for group in named if group.rows]

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponseBase
 
 from approvals import forms, tones
-from approvals.queries import review_page
+from approvals.queries import inbox_page, review_page
 from approvals.queries.clocks import clock_of
 from approvals.queries.inbox_page import evidence_of
 from approvals.services import conversation
@@ -54,6 +54,7 @@ class ChangeDetail(ChangeMixin, DetailPage):
             "evidence_line": evidence_of(change).line,
             "clock": clock_of(standing.stage, self.now) if standing.stage else None,
             "own_part": own_part,
+            "neighbours": inbox_page.neighbours_of(change, user) if bar and bar.stage else (None, None),
             "changed_parts": self._changed_parts(found["reading"]),
             "stage_words": f"{standing.stage.title}, stage {standing.stage.position} of {len(found['stages'])}"
             if standing.stage

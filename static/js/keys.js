@@ -26,6 +26,10 @@
     if (key === 'j' || key === 'k') { move(key === 'j' ? 1 : -1); return; }
     if (key === 'x') { document.querySelector('[aria-current="true"] [type="checkbox"]')?.click(); return; }
     const hot = document.querySelector(`[data-key="${CSS.escape(key)}"]`);
-    if (hot && !hot.closest(SIGNS)) { e.preventDefault(); hot.click(); }
+    if (!hot || hot.closest(SIGNS)) return;
+    e.preventDefault();
+    // An act on selected rows takes the row in view when none is selected
+    if (hot.matches('[data-on-selection]') && !hot.form.querySelector('[data-select]:checked')) document.querySelector('[aria-current="true"] [data-select]')?.click();
+    hot.click();
   });
 })();

@@ -1,0 +1,85 @@
+"""The inbox: who owes, handing requests to a colleague, asking for evidence, the way through the queue."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from approvals.models import ChangeRequest, Comment, Stage
+from mlops_portal.foundation.people.models import User
+
+SignIn = Callable[[User], Client]
+
+
+def page_of(client: Client, url: str, **query: object) -> str:
+    answer = client.get(url, query)
+    assert answer.status_code == 200, answer.status_code
+    return answer.content.decode()
+
+
+def test_a_failing_gate_stops_the_clock_and_names_who_owes(
+    blocked: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    page = page_of(as_person(ines), "/approvals/")
+    assert "0 are yours to decide. On 1 the clock is stopped" in page
+    assert "You owe the decision" not in page
+    assert "Clock stopped, others owe" in page
+    assert f"{blocked.requester.name} owes a fix, or a waiver." in page
+    assert "Requesters owe 1, others 0" in page
+    assert f'data-alone="{blocked.code} (tier 1)"' in page
+
+
+def test_a_request_is_handed_to_a_colleague_who_may_decide_it(
+    at_risk: ChangeRequest, ines: User, rolf: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    page = page_of(client, "/approvals/assign/", change=at_risk.pk)
+    assert f'<option value="{rolf.pk}">' in page
+    assert f'<option value="{at_risk.model.owner_id}">' not in page
+    answer = client.post("/approvals/assign/", {"change": at_risk.pk, "to": rolf.pk})
+    assert answer.status_code == 303
+    assert Stage.objects.get(change=at_risk, state="current").assigned_to == rolf
+    mine = page_of(client, "/approvals/")
+    assert "A colleague of yours takes it" in mine
+    assert f"{rolf.name} takes it" in mine
+    assert "You owe the decision" in page_of(as_person(rolf), "/approvals/")
+
+
+def test_nobody_is_given_what_they_may_not_decide(
+    at_risk: ChangeRequest, ines: User, vera: User, as_person: SignIn
+) -> None:
+    answer = as_person(ines).post("/approvals/assign/", {"change": at_risk.pk, "to": vera.pk})
+    assert answer.status_code == 400
+    assert Stage.objects.get(change=at_risk, state="current").assigned_to is None
+
+
+def test_evidence_is_asked_of_the_owner_and_the_clock_goes_on(
+    at_risk: ChangeRequest, ines: User, olga: User, as_person: SignIn
+) -> None:
+    before: datetime | None = at_risk.stages.get(state="current").clock_started_at
+    client = as_person(ines)
+    assert "your clock goes on" in page_of(client, "/approvals/ask/", change=at_risk.pk)
+    answer = client.post("/approvals/ask/", {"change": at_risk.pk, "text": "Where is the drift report?"})
+    assert answer.status_code == 303
+    assert Comment.objects.get(change=at_risk).asks == olga
+    assert at_risk.stages.get(state="current").clock_started_at == before
+    assert "Where is the drift report?" in page_of(as_person(olga), "/")
+    as_person(olga).post(f"/changes/{at_risk.pk}/comment/", {"text": "Attached as model card 3."})
+    assert "Where is the drift report?" not in page_of(as_person(olga), "/")
+
+
+@pytest.mark.parametrize("url", ["/approvals/assign/", "/approvals/ask/"])
+def test_nothing_selected_is_said(ines: User, as_person: SignIn, url: str, in_force: object) -> None:
+    client = as_person(ines)
+    assert "Select requests in the inbox first." in page_of(client, url)
+    assert client.post(url, {"text": "What?"}).status_code == 400
+
+
+def test_the_queue_is_walked_from_request_to_request(
+    at_risk: ChangeRequest, blocked: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    first = page_of(client, at_risk.get_absolute_url())
+    assert f'href="{blocked.get_absolute_url()}" data-key="]"' in first
+    assert f'href="{at_risk.get_absolute_url()}" data-key="["' in page_of(client, blocked.get_absolute_url())
