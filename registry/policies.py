@@ -321,7 +321,7 @@ def claimable_grades(by: User | None, *, version: ModelVersion) -> frozenset[str
         return frozenset(grades)
     if not by.is_person:
         repository = by.service_account.repository
-        if repository and version.repository in ("", repository):
+        if repository and version.repository == repository:
             grades.add(str(Grade.PIPELINE))
         return frozenset(grades)
     model = version.model

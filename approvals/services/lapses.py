@@ -7,8 +7,9 @@ from django.db.models import Q
 from approvals import policies
 from approvals.evaluation import policy_for
 from approvals.events import tell
-from approvals.models import ChangeRequest, Condition, Lapse, Waiver
+from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Waiver
 from approvals.services.changes import lock_change
+from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -20,6 +21,9 @@ from registry.models import Deployment
 from registry.states import DeploymentState
 
 DEFAULT_DAYS = 2
+EXECUTED = (ChangeState.VERIFYING, ChangeState.COMPLETED)
+# These take away what runs; they settle a lapse as restricted or suspended.
+TAKE_AWAY = (ChangeKind.ROLLBACK, ChangeKind.SUSPEND, ChangeKind.RETIRE)
 CLOSING_RIGHTS = (
     "approvals.accept",
     "approvals.approve_risk",
@@ -75,7 +79,7 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
     if outcome not in Lapse.Outcome.values:
         raise invalid("outcome", "Choose one of the four ways out.")
     change = lock_change(lapse.change_id)
-    lapse = lock(Lapse.objects.select_related("waiver"), lapse.pk)
+    lapse = lock(Lapse.objects.select_related("waiver", "condition"), lapse.pk)
     rights = rights_of(by)
     blockers = []
     if lapse.closed_at is not None:
@@ -95,7 +99,7 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
 
 _MISSING = {
     Lapse.Outcome.RENEWED: "No waiver of that gate was granted since.",
-    Lapse.Outcome.FIXED: "No change request was filed for this model since.",
+    Lapse.Outcome.FIXED: "No change request that addresses it was filed since and put in place there.",
     Lapse.Outcome.RESTRICTED: "The version still serves there.",
     Lapse.Outcome.SUSPENDED: "The version still serves there.",
 }
@@ -109,7 +113,29 @@ def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str) -> bool:
             )
             return (granted.filter(gate=lapse.waiver.gate) if lapse.waiver else granted).exists()
         case Lapse.Outcome.FIXED:
-            later = ChangeRequest.objects.filter(model_id=change.model_id, submitted_at__gte=lapse.opened_at)
-            return later.exclude(pk=change.pk).exists()
+            return any(_addresses(later, lapse, change) for later in _put_in_place_since(lapse, change))
         case _:
             return not is_running(change)
+
+
+def _put_in_place_since(lapse: Lapse, change: ChangeRequest) -> list[ChangeRequest]:
+    """Return the requests filed after the lapse opened that were executed where the lapsed one runs."""
+    later = ChangeRequest.objects.filter(
+        model_id=change.model_id,
+        environment_id=change.environment_id,
+        submitted_at__gte=lapse.opened_at,
+        state__in=EXECUTED,
+        revoked_at__isnull=True,
+    )
+    return list(later.exclude(pk=change.pk).exclude(kind__in=TAKE_AWAY))
+
+
+def _addresses(later: ChangeRequest, lapse: Lapse, change: ChangeRequest) -> bool:
+    """Tell whether an executed request removed what lapsed: the waived gate, the condition, or the lost approval."""
+    if lapse.waiver is not None:
+        outcomes = (GateResult.Outcome.PASS, GateResult.Outcome.NOT_APPLICABLE)
+        results = later.gate_results.filter(gate=lapse.waiver.gate, is_current=True, outcome__in=outcomes)
+        return results.exists()
+    if lapse.condition is not None:
+        return lapse.condition.state == Condition.State.MET or not is_running(change)
+    return True

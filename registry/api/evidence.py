@@ -41,7 +41,7 @@ class DocumentOut(RecordSerializer):
     """A document of a model or of one version of it."""
 
     version: Any = serializers.IntegerField(source="version.number", default=None, read_only=True)
-    file_name = serializers.CharField(source="file.name", default="", read_only=True)
+    file_name = serializers.CharField(read_only=True)
     file_size = serializers.IntegerField(source="file.size", default=None, read_only=True)
     file_sha256 = serializers.CharField(source="file.sha256", default="", read_only=True)
     sections = SectionOut(many=True, read_only=True)
@@ -154,7 +154,7 @@ class DocumentViewSet(ModelScoped):
         record_access(
             request, "document downloaded", "registry.Document", str(document.pk), now, document.unit_id
         )
-        return download(document.file)
+        return download(document.file, name=document.file_name)
 
     @extend_schema(request=Nothing, responses=DocumentOut)
     def approve(self, request: Request, model: int, pk: int) -> Response:

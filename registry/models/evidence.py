@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from mlops_portal.foundation.files.downloads import ending
 from registry.models.columns import ScopedRecord, person_key, together, unit_key
 from registry.models.models import RegisteredModel
 from registry.models.versions import ModelVersion
@@ -38,6 +39,12 @@ class Document(ScopedRecord):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def file_name(self) -> str:
+        """Name of the file as this document hands it out: a content may be shared with other records."""
+        name = "".join(one if one.isalnum() or one in " -_.()" else "-" for one in self.title).strip(" .-")
+        return f"{name or self.kind}{ending(self.file)}" if self.file else ""
 
 
 class DocumentSection(ScopedRecord):

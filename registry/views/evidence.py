@@ -232,7 +232,7 @@ class DocumentFile(DetailPage):
                 unit_id=self.object.unit_id,
             ),
         )
-        return download(self.object.file)
+        return download(self.object.file, name=self.object.file_name)
 
 
 class ConsumerAdd(ModelAction):

@@ -9,9 +9,11 @@ from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from mlops_portal.foundation.errors import NotFound, invalid
 from mlops_portal.foundation.files import services as files
+from mlops_portal.foundation.files import uploads
 from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
@@ -91,13 +93,15 @@ class ImportList(ListPage):
     empty_text = "CSV, XLSX and JSON inventories can be imported; nothing is dropped silently."
 
 
-def mapping_choices() -> list[tuple[str, str]]:
+def saved_mappings(user: Any) -> QuerySet[ImportMapping]:
+    """Mappings of the units into which this person may import."""
+    return ImportMapping.objects.visible_to(user, "registry.import").order_by("name")
+
+
+def mapping_choices(user: Any) -> list[tuple[str, str]]:
     """Offer a guess, the shipped documents and the saved ones."""
     shipped = [(f"shipped:{name}", f"{name} (shipped)") for name in mappings.shipped()]
-    saved = [
-        (f"saved:{name}", name)
-        for name in ImportMapping.objects.order_by("name").values_list("name", flat=True)
-    ]
+    saved = [(f"saved:{name}", name) for name in saved_mappings(user).values_list("name", flat=True)]
     return [(SUGGEST, "Guess from the headings"), *shipped, *saved]
 
 
@@ -106,7 +110,7 @@ class Upload(forms.Form):
 
     file = forms.FileField(help_text="CSV, XLSX or JSON, at most 50 MB.")
     unit = UnitChoice(label="Business unit", help_text="Takes rows that name no unit.")
-    mapping = forms.ChoiceField(choices=mapping_choices)
+    mapping = forms.ChoiceField()
     adds_units = forms.BooleanField(
         required=False, label="Add units that the file names and the portal lacks"
     )
@@ -114,6 +118,7 @@ class Upload(forms.Form):
     def __init__(self, *, user: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields["unit"].limit_to(user, "registry.import")
+        self.fields["mapping"].choices = mapping_choices(user)
 
 
 class ImportStart(CreatePage):
@@ -142,9 +147,13 @@ class ImportStart(CreatePage):
     def done(self, result: tuple[StoredFile, dict[str, Any]]) -> tuple[str, str]:
         """Go on with the mapping."""
         stored, data = result
-        adds = "&adds_units=on" if data["adds_units"] else ""
-        url = reverse("registry:import-preview", args=[stored.pk])
-        return "", f"{url}?unit={data['unit'].pk}&mapping={data['mapping']}{adds}"
+        given = {
+            "unit": data["unit"].pk,
+            "mapping": data["mapping"],
+            **({"adds_units": "on"} if data["adds_units"] else {}),
+            "upload": uploads.token(stored, name=data["file"].name, by=self.request.user),
+        }
+        return "", f"{reverse('registry:import-preview', args=[stored.pk])}?{urlencode(given)}"
 
 
 class MappingForm(forms.Form):
@@ -178,15 +187,21 @@ class ImportPreview(CreatePage):
     second_submit = ("look", "Look again")
 
     def prepare(self) -> None:
-        """Find the file (only its uploader goes on with it), the unit and the mapping."""
+        """Find the file (only who uploaded this content goes on with it), the unit and the mapping."""
         user, given = self.request.user, self.request.GET
-        stored = StoredFile.objects.filter(pk=self.kwargs["pk"], created_by=user).first()
+        stored = StoredFile.objects.filter(pk=self.kwargs["pk"]).first()
+        name = uploads.name_of(stored, given.get("upload", ""), by=user) if stored else ""
         number = given.get("unit", "")
         is_number = number.isdecimal() and len(number) < 18
         unit = BusinessUnit.objects.filter(pk=number).first() if is_number else None
-        if stored is None or unit is None or not rights_of(user).has("registry.import", unit_id=unit.pk):
+        if (
+            stored is None
+            or not name
+            or unit is None
+            or not rights_of(user).has("registry.import", unit_id=unit.pk)
+        ):
             raise NotFound("There is no upload of yours with this number.")
-        self.stored, self.unit = stored, unit
+        self.stored, self.unit, self.file_name = stored, unit, name
         self.content = files.read(stored)
         self.adds_units = given.get("adds_units") == "on"
         self.document = self.read_document(given.get("mapping", SUGGEST))
@@ -197,12 +212,12 @@ class ImportPreview(CreatePage):
         if kind == "shipped" and rest in mappings.shipped():
             self.is_document = True
             return {"shipped": rest}
-        saved = ImportMapping.objects.filter(name=rest).first() if kind == "saved" else None
+        saved = saved_mappings(self.request.user).filter(name=rest).first() if kind == "saved" else None
         self.is_document = saved is not None
         if saved is not None:
             return saved.document
-        headers = open_table(self.content, self.stored.name).headers
-        return suggest(headers, name=self.stored.name.rpartition(".")[0][:60] or "upload")
+        headers = open_table(self.content, self.file_name).headers
+        return suggest(headers, name=self.file_name.rpartition(".")[0][:60] or "upload")
 
     def mapping(self) -> mappings.ColumnMapping:
         """Check the document."""
@@ -212,7 +227,7 @@ class ImportPreview(CreatePage):
     def form_kwargs(self) -> dict[str, Any]:
         """Show the columns with the fields they fill."""
         mapping = self.mapping()
-        headers = list(open_table(self.content, self.stored.name, **mapping.file).headers)
+        headers = list(open_table(self.content, self.file_name, **mapping.file).headers)
         chosen = {column: name for name, rule in mapping.fields.items() for column in rule.columns[:1]}
         return {"headers": headers, "chosen": chosen}
 
@@ -253,7 +268,7 @@ class ImportPreview(CreatePage):
             service.mapping_save(document=named, unit=self.unit, by=by, now=now)
         return service.import_start(
             content=self.content,
-            name=self.stored.name,
+            name=self.file_name,
             mapping=self.mapping(),
             unit=self.unit,
             adds_units=self.adds_units,
@@ -273,7 +288,7 @@ class ImportPreview(CreatePage):
         """Plan the file without writing."""
         preview = service.import_preview(
             content=self.content,
-            name=self.stored.name,
+            name=self.file_name,
             mapping=self.mapping(),
             unit=self.unit,
             adds_units=self.adds_units,
@@ -283,6 +298,7 @@ class ImportPreview(CreatePage):
         return {
             "preview": preview,
             "stored": self.stored,
+            "file_name": self.file_name,
             "unit": self.unit,
             "is_document": self.is_document,
             "document": json.dumps(self.document, indent=2, ensure_ascii=False),

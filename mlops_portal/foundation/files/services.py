@@ -58,7 +58,7 @@ def store(
             sha256=sha256,
             size=size,
             content_type=content_type or sniff(head, name),
-            name=_base_name(name),
+            name=base_name(name),
             place=places.configured_place(),
             created_at=now,
             created_by=by,
@@ -150,7 +150,8 @@ def _parts(content: Content) -> Iterator[bytes]:
         yield from content
 
 
-def _base_name(name: str) -> str:
+def base_name(name: str) -> str:
+    """Return the last part of a path, with characters that can be printed, at most 255 of them."""
     base = PurePath(name.replace("\\", "/")).name or "file"
     printable = "".join(character for character in base if character.isprintable())
     if len(printable) > 255:

@@ -43,7 +43,6 @@ def release_manager(make_person, retail):
         pytest.param("ada", None, "declared", id="a person declares"),
         pytest.param("ada", "pipeline", None, id="a person is no pipeline"),
         pytest.param("ada", "reproduced", None, id="a developer reproduces nothing"),
-        pytest.param("pipeline", None, "pipeline", id="a bound pipeline gives its grade"),
         pytest.param("pipeline", "attested", None, id="a pipeline attests nothing"),
         pytest.param("release_manager", "reproduced", "reproduced", id="an independent validator reproduces"),
     ],
@@ -65,14 +64,21 @@ def test_who_may_claim_which_grade(who, asked, given, churn_1, now, request):
         assert services.metrics_record(**act)[0].grade == given
 
 
-def test_a_pipeline_of_another_repository_only_declares(churn, pipeline, now):
-    version = services.version_register(model=churn, by=pipeline, now=now, repository="git/other")
-    assert (
-        services.metrics_record(version=version, metrics=[{"name": "auc", "value": 1}], by=pipeline, now=now)[
-            0
-        ].grade
-        == "declared"
-    )
+@pytest.mark.parametrize(
+    ("repository", "grade"),
+    [
+        pytest.param("git/churn", "pipeline", id="its own"),
+        pytest.param("git/other", "declared", id="another one"),
+        pytest.param("", "declared", id="none, which binds the version to nothing"),
+    ],
+)
+def test_a_pipeline_gives_its_grade_to_versions_of_its_repository(repository, grade, churn, pipeline, now):
+    version = services.version_register(model=churn, by=pipeline, now=now, repository=repository)
+    act = {"version": version, "metrics": [{"name": "auc", "value": 1}], "by": pipeline, "now": now}
+    assert services.metrics_record(**act)[0].grade == grade
+    if grade == "declared":
+        with pytest.raises(RuleViolation, match="bound to the version's repository"):
+            services.metrics_record(**act, grade="pipeline")
 
 
 def test_metrics_are_kept_overall_and_by_segment_and_replaced_with_history(churn_1, ada, now, events):
@@ -85,10 +91,11 @@ def test_metrics_are_kept_overall_and_by_segment_and_replaced_with_history(churn
     assert [event.data["count"] for event in events if event.verb == "registry.metrics_recorded"] == [2, 1]
 
 
-def test_weaker_evidence_does_not_replace_stronger(churn_1, pipeline, ada, now):
-    services.metrics_record(version=churn_1, metrics=[{"name": "auc", "value": 0.9}], by=pipeline, now=now)
+def test_weaker_evidence_does_not_replace_stronger(churn, pipeline, ada, now):
+    version = services.version_register(model=churn, by=ada, now=now, repository="git/churn")
+    services.metrics_record(version=version, metrics=[{"name": "auc", "value": 0.9}], by=pipeline, now=now)
     with pytest.raises(RuleViolation, match="weaker evidence"):
-        services.metrics_record(version=churn_1, metrics=[{"name": "auc", "value": 0.99}], by=ada, now=now)
+        services.metrics_record(version=version, metrics=[{"name": "auc", "value": 0.99}], by=ada, now=now)
     assert MetricValue.objects.get().value == 0.9
 
 

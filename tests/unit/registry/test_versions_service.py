@@ -57,9 +57,11 @@ def test_the_person_behind_a_service_account_counts_as_developer(churn, retail, 
         name="pipeline", unit=retail, owner=olga, repository="git/churn", by=None, now=now
     )
     role_grant(user=account.user, role="developer", unit=retail, reason="ci", by=None, now=now)
-    version = version_register(model=churn, by=account.user, now=now, artifact_sha256=DIGEST)
+    built = {"model": churn, "by": account.user, "now": now, "artifact_sha256": DIGEST}
+    version = version_register(**built, repository="git/churn")
     assert version.developer_ids == [olga.pk]
     assert version.artifact_grade == "pipeline"
+    assert version_register(**built).artifact_grade == "declared", "nothing binds it to the repository"
 
 
 @pytest.mark.parametrize(

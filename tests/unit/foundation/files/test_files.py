@@ -144,7 +144,7 @@ def test_names_are_made_safe(given, kept):
 
 def test_a_download_is_always_an_attachment():
     stored = store(b"<html><script>alert(1)</script></html>", name='Wärme "1".html')
-    response = download(stored)
+    response = download(stored, name="report.pdf")
     assert b"".join(response.streaming_content) == services.read(stored)
     assert response["Content-Disposition"].startswith("attachment")
     assert response["Content-Type"] == "application/octet-stream"
