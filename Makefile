@@ -7,7 +7,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 BASE_STAMP := $(VENV)/.installed-base
 TEST_STAMP := $(VENV)/.installed-test
-LOCKED := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes
+EXAMPLES := .venv-examples
+EXAMPLES_STAMP := $(EXAMPLES)/.installed
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+LOCKED := $(PY) $(INSTALL)
 PACKAGES := mlops_portal registry approvals audits kpis integrations
 
 .PHONY: help demo demo-reset test check bench fix docs
@@ -43,6 +46,16 @@ test-environment: $(PY)
 	if [ "$$(cat $(TEST_STAMP) 2>/dev/null)" != "$$digest" ]; then \
 		echo "Installing the pinned packages and test tools (a minute or two) …"; \
 		$(LOCKED) -r requirements/test.txt && echo "$$digest" > $(TEST_STAMP); \
+	fi
+
+# mlflow and scikit-learn live apart: the portal needs neither.
+.PHONY: examples-environment
+examples-environment:
+	@[ -x $(EXAMPLES)/bin/python ] || $(PYTHON) -m venv $(EXAMPLES)
+	@digest=$$($(EXAMPLES)/bin/python -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read()).hexdigest())' requirements/examples.txt); \
+	if [ "$$(cat $(EXAMPLES_STAMP) 2>/dev/null)" != "$$digest" ]; then \
+		echo "Installing mlflow and scikit-learn in $(EXAMPLES) (a minute or two) …"; \
+		$(EXAMPLES)/bin/python $(INSTALL) -r requirements/examples.txt && echo "$$digest" > $(EXAMPLES_STAMP); \
 	fi
 
 demo: environment

@@ -1,6 +1,6 @@
 """Train real models, register them with the mlflow client, add evidence through REST, file a change request, wait for people.
 
-    python -m venv .venv-examples && .venv-examples/bin/pip install --require-hashes -r requirements/examples.txt
+    make examples-environment
     export PORTAL_URL=http://127.0.0.1:8000 PORTAL_TOKEN=mlp_…
     .venv-examples/bin/python examples/train_and_register.py --data wine --environment staging-eu
 
