@@ -28,12 +28,20 @@ class DomainError(Exception):
 
 
 class NotAllowed(DomainError):
-    """The person has no right to do this. ``owner`` names who can grant it."""
+    """The person has no right to do this. ``owner`` names who can grant it; ``right`` and ``unit_id`` say what is missing."""
 
     status, code, title = 403, "not_allowed", "Not allowed"
 
-    def __init__(self, message: str = "", *, owner: str = "", evidence: "DomainEvent | None" = None) -> None:
-        self.owner = owner
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        owner: str = "",
+        right: str = "",
+        unit_id: int | None = None,
+        evidence: "DomainEvent | None" = None,
+    ) -> None:
+        self.owner, self.right, self.unit_id = owner, right, unit_id
         super().__init__(message, evidence=evidence)
 
 

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from mlops_portal.foundation.people.models import (
+    AccessRequest,
     ApiToken,
     BusinessUnit,
     RightsRevision,
@@ -15,6 +16,7 @@ from mlops_portal.foundation.people.models import (
 )
 
 __all__ = [
+    "AccessRequest",
     "ApiToken",
     "BusinessUnit",
     "RightsRevision",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mlops_portal.foundation.administration import views
+from mlops_portal.foundation.administration import access, views
 
 app_name = "administration"
 urlpatterns = [
@@ -14,6 +14,7 @@ urlpatterns = [
     path("people/<int:pk>/deactivate/", views.PersonDeactivate.as_view(), name="person-deactivate"),
     path("grants/<int:pk>/confirm/", views.GrantConfirm.as_view(), name="grant-confirm"),
     path("grants/<int:pk>/revoke/", views.GrantRevoke.as_view(), name="grant-revoke"),
+    path("access/<int:pk>/", access.AccessDecide.as_view(), name="access-decide"),
     path("roles/", views.Roles.as_view(), name="roles"),
     path("units/", views.Units.as_view(), name="units"),
     path("units/add/", views.UnitCreate.as_view(), name="unit-create"),

@@ -15,6 +15,7 @@ from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, RoleGr
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services import grants, persons, tokens, units
+from mlops_portal.foundation.people.services.access import access_to_decide
 from mlops_portal.foundation.web import cells
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Page
@@ -111,8 +112,13 @@ class PeopleList(ListPage):
         return queries.people()
 
     def more(self) -> Mapping[str, Any]:
-        """Add what waits for a second person."""
-        return {**super().more(), "waiting": queries.grants_to_confirm(self.request.user)}
+        """Add what waits for a second person, and for a decision."""
+        reader = self.request.user
+        return {
+            **super().more(),
+            "waiting": queries.grants_to_confirm(reader),
+            "asked": access_to_decide(reader),
+        }
 
 
 class PersonDetail(DetailPage):

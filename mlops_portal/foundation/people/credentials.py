@@ -55,9 +55,19 @@ def enrol(user: User, secret: str | None = None) -> str:
 
 
 def present_code(user: User) -> str:
-    """Return the code the person's authenticator shows now. For the demonstration's authenticator only."""
+    """Return a code that serves now: of this half minute, or of the next one when this one was used already.
+
+    For the demonstration's authenticator only, whose clock runs ahead so that nobody waits to sign twice.
+    """
     counters = list(totp.yield_hotp_counters_from_time())
-    return _code(user, counters[len(counters) // 2])
+    present, *ahead = counters[len(counters) // 2 :]
+    codes = [_code(user, counter) for counter in (present, *ahead)]
+    return next((code for code in codes if code and not _is_used(user, code)), codes[0])
+
+
+def _is_used(user: User, code: str) -> bool:
+    authenticator = _authenticator(user)
+    return authenticator is not None and cache.get(totp.TOTP(authenticator)._get_used_cache_key(code))
 
 
 def code_at(user: User, moment: datetime) -> str:

@@ -178,6 +178,44 @@ class RoleGrant(AuditedModel):
         return f"{self.role} for {self.user or self.group}"
 
 
+class AccessRequest(AuditedModel):
+    """Somebody was refused and asks for access; a person who grants roles on the unit gives one, or declines."""
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Waiting"
+        GRANTED = "granted", "Granted"
+        DECLINED = "declined", "Declined"
+
+    person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="access_requests")
+    right = models.CharField(max_length=80)  # what the refused act needs
+    unit = models.ForeignKey(BusinessUnit, on_delete=models.PROTECT, related_name="+")
+    path = models.CharField(max_length=300, blank=True)  # where the person was refused
+    reason = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ASKED)
+    asked_at = models.DateTimeField()
+    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(blank=True)
+    grant = models.ForeignKey(RoleGrant, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "right", "unit"], condition=Q(state="asked"), name="access_asked_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="asked", decided_at__isnull=True, decided_by__isnull=True)
+                | (~Q(state="asked") & Q(decided_at__isnull=False, decided_by__isnull=False)),
+                name="access_decided_at_and_by_together",
+            ),
+            models.CheckConstraint(condition=~Q(decided_by=F("person")), name="access_by_two_people"),
+        ]
+        indexes = [models.Index(fields=["unit", "state", "asked_at"])]
+
+    def __str__(self) -> str:
+        return f"Access for {self.person} to {self.unit}"
+
+
 class UnitUserRight(UserObjectPermissionBase):
     """Guardian's row of a person's right on a unit; derived from grants, never edited."""
 

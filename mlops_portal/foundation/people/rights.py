@@ -180,10 +180,18 @@ def require(user: Any, right: str, *, unit_id: int | None = None, model_id: int 
     if user is None:
         return
     if not rights_of(user).has(right, unit_id=unit_id, model_id=model_id):
-        label = _rights[right].label if right in _rights else right
+        label = label_of(right)
         raise NotAllowed(
-            f"You have no right to do this here: {label.lower()}.", owner="an administrator of the unit"
+            f"You have no right to do this here: {label.lower()}.",
+            owner="an administrator of the unit",
+            right=right,
+            unit_id=unit_id,
         )
+
+
+def label_of(right: str) -> str:
+    """Say what a right allows, in words."""
+    return _rights[right].label if right in _rights else right
 
 
 def holders(right: str, *, unit_id: int, model_id: int | None = None) -> list[User]:

@@ -15,6 +15,7 @@ from mlops_portal.foundation.ids import uuid7
 from mlops_portal.foundation.operations import act
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.access import is_fragment
+from mlops_portal.foundation.web.refusals import offer_for
 
 log = logging.getLogger("mlops_portal.web")
 
@@ -70,6 +71,8 @@ def error_page(request: HttpRequest, status: int, context: dict[str, Any]) -> Ht
         if getattr(getattr(request, "user", None), "is_authenticated", False)
         else "base_plain.html"
     )
+    if status == 403:
+        context = {**context, "offer": offer_for(request, problem)}
     full = {"title": title, "status": status, "shell": shell, "crumbs": [(title, "")], **context}
     response = render(request, template, full, status=status)
     patch_vary_headers(response, ["HX-Request", "Cookie"])

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from mlops_portal.foundation.web import views
+from mlops_portal.foundation.web import asking, views
 
 app_name = "web"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("jobs/<int:pk>/stop/", views.JobStop.as_view(), name="job-stop"),
     path("views/save/", views.ViewSave.as_view(), name="view-save"),
     path("views/<int:pk>/delete/", views.ViewDelete.as_view(), name="view-delete"),
+    path("access/ask/", asking.AskForAccess.as_view(), name="access-ask"),
     path("profile/", views.Profile.as_view(), name="profile"),
     path("kit/", views.Kit.as_view(), name="kit"),
 ]
