@@ -1,12 +1,11 @@
 """The whole ledger: every stored byte of entries, payloads, numbers, tiles, checkpoints and keys."""
 
 import json
-import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db import connection, connections
+from django.db import connection
 
 from audits import events
 from audits.checkpoints import BadCheckpoint, VerificationKey, open_checkpoint
@@ -22,9 +21,10 @@ from audits.models import (
     LedgerTile,
     SigningKey,
 )
+from audits.processes import Spread, readers
 from audits.services.accesses import batch_digest
 from audits.verification import rows as row_check
-from audits.verification.entries import RangeResult, check_pending, check_range, entry_columns
+from audits.verification.entries import check_pending, check_range, entry_columns, fetched
 from audits.verification.report import Kind, Report
 from audits.verification.tree import TreeCheck, check_checkpoints, check_keys
 
@@ -60,8 +60,8 @@ def verify_ledger(
         report.add(Kind.ALTERED, "keys", f"the ledger has no key {fingerprint}", -1)
     check_checkpoints(report, keys)
     size = _check_size(report)
-    results = _check_tree(report, size, since=since, workers=workers, progress=progress)
-    with _without_time_limit():
+    with readers(workers) as spread, _without_time_limit():
+        results = _check_tree(report, size, since=since, spread=spread, progress=progress)
         _check_pending(report, results)
         _check_payloads(report, results)
         _check_strays(report)
@@ -70,7 +70,7 @@ def verify_ledger(
         if known_checkpoint:
             _check_known(report, known_checkpoint, keys)
         if with_rows:
-            row_check.check_rows(report, progress=progress)
+            row_check.check_rows(report, progress=progress, spread=spread)
     report.seconds = time.monotonic() - began
     return report
 
@@ -111,13 +111,15 @@ def _check_size(report: Report) -> int:
 
 
 def _check_tree(
-    report: Report, size: int, *, since: int, workers: int, progress: Progress
+    report: Report, size: int, *, since: int, spread: Spread, progress: Progress
 ) -> list[tuple[int, str]]:
     """Check all numbered entries and the tree over them; return those without payload."""
     tree, without = TreeCheck(report), []
     for start in range(0, min(since, size), RANGE):
         tree.append(_stored_hashes(start, min(start + RANGE, since, size)))
-    for result in _ranges(min(since, size), size, workers):
+    first = min(since, size)
+    bounds = [(start, min(start + RANGE, size)) for start in range(first, size, RANGE)]
+    for result in spread(check_range, bounds):
         report.extend(result.flaws)
         tree.append(result.hashes)
         without.extend(result.without_payload)
@@ -134,20 +136,6 @@ def _stored_hashes(first: int, end: int) -> bytes:
     return b"".join(map(bytes, leaves.values_list("leaf", flat=True).iterator(chunk_size=5000)))
 
 
-def _ranges(first: int, size: int, workers: int) -> Iterator[RangeResult]:
-    bounds = [(start, min(start + RANGE, size)) for start in range(first, size, RANGE)]
-    if workers < 2 or len(bounds) < 2:
-        yield from (check_range(*bound) for bound in bounds)
-        return
-    connections.close_all()  # a child must not inherit an open connection
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        yield from pool.imap(_check_bound, bounds)
-
-
-def _check_bound(bound: tuple[int, int]) -> RangeResult:
-    return check_range(*bound)
-
-
 def _check_pending(report: Report, without: list[tuple[int, str]]) -> None:
     text = "::text" if connection.vendor == "postgresql" else ""
     statement = (
@@ -155,9 +143,7 @@ def _check_pending(report: Report, without: list[tuple[int, str]]) -> None:
         "LEFT JOIN audits_ledgerentry e ON e.entry_id = q.entry_id "
         "LEFT JOIN audits_ledgerpayload p ON p.entry_id = q.entry_id"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-        result = check_pending(cursor.fetchall())
+    result = check_pending(fetched(statement, []))
     report.extend(result.flaws)
     report.count("entries without number", result.entries)
     without.extend(result.without_payload)
