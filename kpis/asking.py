@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import QueryDict
 
-from kpis.reading import closed_day, period, year, zone
+from kpis.reading import closed_day, period, quarter, year, zone
 from kpis.scopes import VIEW, Scope, scope_for
 from kpis.windows import Window, local_day, month_of, month_to_date, previous, trailing
 from kpis.words import period_text
@@ -21,7 +21,7 @@ from registry.states import INVENTORY_KINDS, Tier
 KINDS = {kind.value: kind.label for kind in INVENTORY_KINDS}
 TIERS = dict(Tier.choices)
 NARROWING = ("unit", "tier", "kind")
-USUAL, CUSTOM = "90d", "custom"
+USUAL, CUSTOM = "3m", "custom"
 NO_ONE_DAY = "is no date. Write it as 2026-11-17."
 
 
@@ -51,6 +51,11 @@ class Ask:
         return period_text(self.window)
 
     @property
+    def before_text(self) -> str:
+        """The period it is compared with, in words."""
+        return period_text(self.before) if self.before else ""
+
+    @property
     def unit(self) -> int | None:
         """The unit asked for, when it is one."""
         return next(iter(self.scope.units)) if len(self.scope.units) == 1 else None
@@ -58,10 +63,10 @@ class Ask:
     def periods(self, now: datetime) -> list[Period]:
         """Offer the usual periods."""
         usual = (
-            ("90 days", "90d"),
+            (period_text(quarter(now)), USUAL),
             ("12 months", "12m"),
+            ("90 days", "90d"),
             ("Month to date", "mtd"),
-            ("Today", "today"),
         )
         return [Period(label, value, value == self.period) for label, value in usual]
 
@@ -159,7 +164,8 @@ def _numbers(query: QueryDict, name: str) -> list[int]:
 
 
 def window_of(query: QueryDict, now: datetime) -> tuple[Window, str]:
-    """Read the period: days from and to, a month, or one of the usual names; 90 days when nothing is said.
+    """Read the period: days from and to, a month, or one of the usual names; three complete months when
+    nothing is said.
 
     Raises:
         Invalid: it is no period, ends before it begins, or lies in the future.
@@ -170,7 +176,7 @@ def window_of(query: QueryDict, now: datetime) -> tuple[Window, str]:
         return _named(name, now), name
     if first or last:
         return _custom(first, last, now), CUSTOM
-    return trailing(now, zone()), USUAL
+    return quarter(now), USUAL
 
 
 def _named(name: str, now: datetime) -> Window:
@@ -182,13 +188,14 @@ def _named(name: str, now: datetime) -> Window:
         is_open = (first.year, first.month) == (today.year, today.month)
         return month_to_date(now, zone()) if is_open else month_of(first, zone())
     named = {
+        USUAL: lambda: quarter(now),
         "90d": lambda: trailing(now, zone()),
         "12m": lambda: year(now),
         "mtd": lambda: month_to_date(now, zone()),
         "today": lambda: period(today, today, now),
     }
     if name not in named:
-        raise invalid("period", f"There is no period {name[:40]}. Use 90d, 12m, mtd, today or a month.")
+        raise invalid("period", f"There is no period {name[:40]}. Use 3m, 90d, 12m, mtd, today or a month.")
     return named[name]()
 
 

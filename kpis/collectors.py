@@ -428,11 +428,16 @@ def _steps(rows: Any) -> dict[int, list[Step]]:
     stages = Stage.objects.filter(change_id__in=ids, opened_at__isnull=False).order_by(
         "change_id", "position"
     )
-    for pk, change_id, role, opened_at, decided_at in stages.values_list(
-        "pk", "change_id", "role", "opened_at", "decided_at"
+    for pk, change_id, role, opened_at, decided_at, used in stages.values_list(
+        "pk", "change_id", "role", "opened_at", "decided_at", "used_seconds"
     ):
         if opened_at is not None:
-            step = Step(role=role, requested_at=opened_at, decided_at=decided_at or answers.get(pk))
+            step = Step(
+                role=role,
+                requested_at=opened_at,
+                decided_at=decided_at or answers.get(pk),
+                owed=timedelta(seconds=used) if used else None,
+            )
             steps[change_id].append(step)
     return steps
 

@@ -8,15 +8,14 @@ from django.utils import timezone
 from kpis import definitions
 from kpis.judging import judge, targets_in_force
 from kpis.queries.dashboard import ORDER
-from kpis.reading import closed_day, read, zone
+from kpis.reading import closed_day, quarter, read
 from kpis.scopes import scope_for
-from kpis.windows import trailing
-from kpis.words import value_text
+from kpis.words import period_text, value_text
 
 
 def numbers(user: Any) -> Mapping[str, Any] | None:
-    """The trailing 90 days."""
-    window = trailing(timezone.now(), zone())
+    """The last three complete months."""
+    window = quarter(timezone.now())
     found = read(scope_for(user), [window], now=timezone.now(), names=ORDER, cells_of=[window])
     targets, on = targets_in_force(), closed_day(window)
     rows: list[dict[str, Any]] = []
@@ -26,4 +25,4 @@ def numbers(user: Any) -> Mapping[str, Any] | None:
         rows.append(
             {"kpi": kpi, "figure": figure, "verdict": verdict, "value": value_text(kpi, figure.value)}
         )
-    return {"rows": rows} if any(row["figure"].n for row in rows) else None
+    return {"rows": rows, "period": period_text(window)} if any(row["figure"].n for row in rows) else None

@@ -28,6 +28,7 @@ TONES = {
 }
 WORDS = {"ok": "On target", "warn": "Watch", "fail": "Off target"}
 EXCESS_OF_NOTHING = 1000.0  # a share that should be high and is zero is as far off as can be
+TOO_FEW = "Too few"
 RANK = ("ok", "warn", "fail")
 
 
@@ -119,7 +120,7 @@ def judge_part(part: Part, kpi: Kpi, limits: Limits | None) -> Verdict:
         return Verdict("mute", "No data", text, limits.goal)
     band = limits.scale.band(part.value, part.n)
     if band is None:
-        return Verdict("mute", "n below 5", text, limits.goal)
+        return Verdict("mute", TOO_FEW, text, limits.goal)
     tone = TONES[band]
     return Verdict(tone, WORDS[tone], text, limits.goal, band)
 
@@ -135,7 +136,7 @@ def _by_tier(figure: Figure, kpi: Kpi, targets: Targets, *, on: date, unit: int 
     if figure.judged.value is None:
         return Verdict("mute", "No data", "Limits by tier")
     if not found:
-        return Verdict("mute", "n below 5", "Limits by tier, each with fewer than 5")
+        return Verdict("mute", TOO_FEW, "Limits by tier, fewer than 5 in each")
     worst = max((verdict for _, verdict in found), key=lambda one: RANK.index(one.tone))
     met = sum(verdict.tone == "ok" for _, verdict in found)
     return Verdict(worst.tone, worst.word, f"Limits by tier: {met} of {len(found)} met", None, worst.band)

@@ -16,7 +16,7 @@ from kpis.computing import compute
 from kpis.figures import Figure, figure_from
 from kpis.models import KpiSnapshot
 from kpis.scopes import Scope, key_digest, stored_key
-from kpis.windows import Window, local_day, months_back, previous, trailing, whole_days
+from kpis.windows import Window, complete_months, local_day, months_back, previous, trailing, whole_days
 
 MONTHS_SHOWN = 13
 Wanted = tuple[str, datetime, datetime]
@@ -39,10 +39,16 @@ def year(now: datetime) -> Window:
     return Window(complete[0].start, complete[-1].end, zone())
 
 
+def quarter(now: datetime) -> Window:
+    """Return the last three complete months: the period of every page that names none."""
+    return complete_months(now, zone())
+
+
 def standing_windows(now: datetime) -> list[Window]:
     """Return the periods that the nightly run keeps, those with cells first."""
-    last, twelve = trailing(now, zone()), year(now)
-    return [window for window in (last, previous(last), twelve, previous(twelve)) if window]
+    kept = (quarter(now), trailing(now, zone()), year(now))
+    found = {(one.start, one.end): one for last in kept for one in (last, previous(last)) if one}
+    return list(found.values())
 
 
 def closed_day(window: Window) -> date:

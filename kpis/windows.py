@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 DEFAULT_DAYS = 90
 RECOMPUTE_DAYS = 35
 DAYS_IN_WEEK = 7
+MONTHS_IN_YEAR = 12
+QUARTER = 3
 
 
 def local_day(at: datetime, zone: ZoneInfo) -> date:
@@ -88,13 +90,38 @@ def trailing(now: datetime, zone: ZoneInfo, days: int = DEFAULT_DAYS) -> Window:
 
 
 def previous(window: Window) -> Window | None:
-    """Return the window of equal length just before; None for an open period, which is not compared."""
+    """Return the window of equal length just before; None for an open period, which is not compared.
+
+    Whole quarters and years are compared with as many whole months, whose days may differ by a few.
+    """
     if window.is_to_date:
         return None
+    if (count := _months_in(window)) >= QUARTER:
+        first = local_day(window.start, window.zone)
+        return whole_days(_months_before(first, count), first, window.zone)
     if window.is_whole_days:
         first, after_last = local_day(window.start, window.zone), local_day(window.end, window.zone)
         return whole_days(first - (after_last - first), first, window.zone)
     return Window(window.start - (window.end - window.start), window.start, window.zone)
+
+
+def complete_months(now: datetime, zone: ZoneInfo, count: int = QUARTER) -> Window:
+    """Return the last ``count`` complete calendar months before ``now``."""
+    first = local_day(now, zone).replace(day=1)
+    return whole_days(_months_before(first, count), first, zone)
+
+
+def _months_before(first: date, count: int) -> date:
+    months = first.year * MONTHS_IN_YEAR + first.month - 1 - count
+    return date(months // MONTHS_IN_YEAR, months % MONTHS_IN_YEAR + 1, 1)
+
+
+def _months_in(window: Window) -> int:
+    """Count the whole months a window is made of; zero when it is not made of whole months."""
+    first, after = local_day(window.start, window.zone), local_day(window.end, window.zone)
+    if not window.is_whole_days or first.day != 1 or after.day != 1:
+        return 0
+    return (after.year - first.year) * MONTHS_IN_YEAR + after.month - first.month
 
 
 def month_of(day: date, zone: ZoneInfo, *, now: datetime | None = None) -> Window:

@@ -60,7 +60,9 @@ def period_text(window: Window) -> str:
     after = local_day(window.end, window.zone)
     if first.day == 1 and after.day == 1:
         begin, end = f"{MONTHS[first.month - 1]} {first.year}", f"{MONTHS[last.month - 1]} {last.year}"
-        return begin if begin == end else f"{begin} to {end}"
+        if begin == end:
+            return begin
+        return f"{begin if first.year != last.year else MONTHS[first.month - 1]} to {end}"
     return f"{day_text(first)} to {day_text(last)}"
 
 

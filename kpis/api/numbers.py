@@ -26,7 +26,9 @@ QUESTION = [
     OpenApiParameter("tier", int, many=True, description="Tiers, 1 to 4."),
     OpenApiParameter("kind", str, many=True, description="analytical, generative, agent."),
     OpenApiParameter(
-        "period", str, description="90d (default), 12m, mtd, today, or a month such as 2026-10."
+        "period",
+        str,
+        description="3m (three complete months, default), 90d, 12m, mtd, today, or a month such as 2026-10.",
     ),
     OpenApiParameter("from", str, description="First day, instead of a period: 2026-08-01."),
     OpenApiParameter("to", str, description="Last day, included; today when left out."),

@@ -22,11 +22,16 @@ Span = tuple[datetime, datetime | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One approver's turn: asked at, answered at, in which role. Whose turn it was is never kept here."""
+    """One approver's turn: asked at, answered at, in which role. Whose turn it was is never kept here.
+
+    ``owed`` is what the stage's own clock counted, which stands while others owe something; without it the time
+    between asking and answering counts, less what the request lay with its requester.
+    """
 
     role: str
     requested_at: datetime
     decided_at: datetime | None = None
+    owed: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +162,8 @@ def _queue(decided: Iterable[Change]) -> tuple[Mapping[str, dict[str, timedelta]
             if step.decided_at < step.requested_at:
                 errors.append(Note(key, "decided before it was requested"))
             else:
-                by_role[step.role][key] = _less_returned(row, step.requested_at, step.decided_at)
+                between = _less_returned(row, step.requested_at, step.decided_at)
+                by_role[step.role][key] = between if step.owed is None else min(step.owed, between)
     return by_role, errors
 
 

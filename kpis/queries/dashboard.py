@@ -14,11 +14,11 @@ from kpis.collectors import NO_INCIDENT_INTAKE, rollout_rows, running_models
 from kpis.definitions import Kpi
 from kpis.figures import Figure, Part
 from kpis.judging import Targets, Verdict, judge, judge_part, off_target
-from kpis.reading import NAMES, Numbers, closed_day, months, read
-from kpis.windows import local_day
+from kpis.reading import NAMES, Numbers, months, read
+from kpis.windows import local_day, month_to_date
 from kpis.words import change_of, interval_text, measure, value_text
 from mlops_portal.foundation.people.models import BusinessUnit
-from mlops_portal.foundation.web import marks, words
+from mlops_portal.foundation.web import marks, svg, words
 from registry.states import Tier
 
 HEAT = {"ok": "1", "warn": "3", "fail": "5", "mute": "1"}
@@ -47,6 +47,15 @@ class Tile:
     basis: str
     target: str
     url: str
+
+    @property
+    def spark(self) -> SafeString | str:
+        """The months as a line."""
+        return (
+            svg.sparkline(self.points, self.verdict.tone, self.goal)
+            if any(p is not None for p in self.points)
+            else ""
+        )
 
 
 def figures_for(ask: Ask, now: datetime) -> Numbers:
@@ -84,10 +93,14 @@ def basis_of(kpi: Kpi, figure: Figure) -> str:
         return "nothing to count in this period"
     if kpi.name == FREQUENCY:
         pace = figure.notes.get("pace")
-        return f"n {figure.n} in {figure.window.days:g} days" + (f", pace {pace}" if pace else "")
+        return f"{words.plural(figure.n, 'deployment')} in {figure.window.days:g} days" + (
+            f", pace {pace}" if pace else ""
+        )
     if kpi.name == definitions.APPROVAL_CYCLE_TIME.name:
         whole = figure.judged
-        return f"n {figure.n} stages; whole request {value_text(kpi, whole.value)}, n {whole.n}"
+        return (
+            f"{words.plural(figure.n, 'stage')}; whole request {value_text(kpi, whole.value)} (n {whole.n})"
+        )
     if kpi.name == definitions.LEAD_TIME.name:
         return f"n {figure.n}, p90 {value_text(kpi, figure.p90)}"
     text = f"{figure.numerator or 0:g} of {figure.n}"
@@ -200,13 +213,14 @@ def summary(tiles: Sequence[Tile]) -> str:
 
 def facts_line(ask: Ask, now: datetime) -> dict[str, Any]:
     """Read how many models run, and what happened since the period's last complete day."""
-    today = local_day(now, ask.window.zone)
-    since = ask.window.end
-    late = 0
-    if not ask.window.is_to_date and closed_day(ask.window) == _yesterday(today):
-        late = rollout_rows(ask.scope, since, now).count()
-    return {"running": running_models(ask.scope), "late": late, "incidents": NO_INCIDENT_INTAKE}
-
-
-def _yesterday(today: date) -> date:
-    return date.fromordinal(today.toordinal() - 1)
+    since, today = ask.window.end, local_day(now, ask.window.zone)
+    is_recent = not ask.window.is_to_date and since >= month_to_date(now, ask.window.zone).start
+    late = rollout_rows(ask.scope, since, now).count() if is_recent else 0
+    return {
+        "running": running_models(ask.scope),
+        "late": late,
+        "since": "midnight"
+        if local_day(since, ask.window.zone) == today
+        else words.day_text(local_day(since, ask.window.zone)),
+        "incidents": NO_INCIDENT_INTAKE,
+    }

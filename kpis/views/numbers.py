@@ -13,9 +13,10 @@ from kpis.asking import Ask, ask
 from kpis.collectors import NO_INCIDENT_INTAKE
 from kpis.definitions import Kpi
 from kpis.figures import Figure
-from kpis.judging import Targets, judge, targets_in_force
+from kpis.judging import TOO_FEW, Targets, judge, targets_in_force
 from kpis.queries import dashboard, drilldown
 from kpis.queries.places import place_rows
+from kpis.queries.stock import documents_today
 from kpis.reading import Numbers, closed_day, months, read
 from kpis.words import change_of, interval_text, measure, value_text
 from mlops_portal.foundation.errors import NotFound, invalid
@@ -79,6 +80,7 @@ class Dashboard(Page):
             "facets": asked.facets(),
             "tiles": tiles,
             "summary": dashboard.summary(tiles),
+            "too_few": all(one.verdict.word == TOO_FEW for one in tiles if one.kpi.has_target),
             "facts": dashboard.facts_line(asked, now),
             "first": dashboard.ask_first(asked, figures, targets, on=on),
             "specs": self._specs(numbers, targets),
@@ -240,8 +242,25 @@ class KpiDetail(ListPage):
                 for name in kpi.beside
             ],
             "shows": self._shows(figure),
+            "stages": self._stages(figure),
+            "stock": documents_today(asked.scope, asked.window, now=now)
+            if kpi is definitions.DOCUMENTATION_COMPLETENESS
+            else None,
             "incidents": NO_INCIDENT_INTAKE,
         }
+
+    def _stages(self, figure: Figure) -> list[dict[str, Any]]:
+        """What approvers owed, stage by stage; of whom is never said."""
+        return [
+            {
+                "role": name.removeprefix("queue:").replace("_", " "),
+                "part": part,
+                "median": value_text(self.kpi, part.value),
+                "p90": value_text(self.kpi, part.p90),
+            }
+            for name, part in figure.parts.items()
+            if name.startswith("queue:") and part.n
+        ]
 
     def _facts(self, figure: Figure) -> list[tuple[str, Any, str]]:
         """Numerator, denominator and companions, each with the way to its rows where it has rows."""
@@ -259,12 +278,12 @@ class KpiDetail(ListPage):
         if figure.interval:
             rows.append(("Interval", interval_text(figure.interval), "Wilson"))
         for name, part in figure.parts.items():
-            if part.n:
+            if part.n and not name.startswith("queue:"):
                 hours = name not in ("matured", "first_pass", "emergency", "withdrawn")
                 shown = f"{_plain(part.value)} h" if hours else f"{100 * (part.value or 0):.1f} %"
                 rows.append(
                     (
-                        PART_WORDS.get(name, name.replace("queue:", "Stage: ").replace("_", " ")),
+                        PART_WORDS.get(name, name.replace("_", " ")),
                         shown,
                         f"n {part.n}",
                     )

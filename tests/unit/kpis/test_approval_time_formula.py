@@ -34,6 +34,16 @@ def test_the_headline_is_what_approvers_owed_per_stage():
     assert result.detail["approvals_per_change"] == 2
 
 
+def test_a_clock_that_stood_counts_only_what_was_owed():
+    step = Step(
+        role="risk officer",
+        requested_at=at("2026-02-01"),
+        decided_at=at("2026-02-05"),
+        owed=timedelta(hours=7),
+    )
+    assert measured([change("CR-1", steps=(step,))]).value == 7
+
+
 def test_time_with_the_requester_is_nobody_elses():
     row = change(
         "CR-1",

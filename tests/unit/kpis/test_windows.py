@@ -66,6 +66,20 @@ def test_the_previous_window_has_as_many_local_days_across_a_clock_change():
     assert window.end - window.start == timedelta(days=60, hours=-1)
 
 
+def test_pages_show_three_complete_months_against_the_three_before():
+    window = windows.complete_months(at("2026-01-15T12:00"), BERLIN)
+    assert window == windows.whole_days(date(2025, 10, 1), date(2026, 1, 1), BERLIN)
+    assert windows.previous(window) == windows.whole_days(date(2025, 7, 1), date(2025, 10, 1), BERLIN)
+    first = windows.complete_months(at("2026-04-30T22:30"), BERLIN)  # already May in Berlin
+    assert first == windows.whole_days(date(2026, 2, 1), date(2026, 5, 1), BERLIN)
+    assert windows.previous(first) == windows.whole_days(date(2025, 11, 1), date(2026, 2, 1), BERLIN)
+
+
+def test_a_single_month_is_compared_with_as_many_days():
+    window = windows.month_of(date(2026, 3, 10), BERLIN)
+    assert windows.previous(window).days == window.days == 31
+
+
 def test_a_window_not_on_day_borders_is_preceded_by_one_of_equal_duration():
     window = windows.Window(at("2026-01-02T10:00"), at("2026-01-02T16:00"), BERLIN)
     assert windows.previous(window) == windows.Window(at("2026-01-02T04:00"), at("2026-01-02T10:00"), BERLIN)

@@ -70,6 +70,32 @@ def test_a_quiet_portal_says_that_there_is_nothing(as_person, mona):
     assert "no unit has rows" in text.lower()
 
 
+def test_the_usual_period_is_three_complete_months_and_the_open_one_is_apart(busy, as_person, cleo, present):
+    answer = as_person(cleo).get(reverse("kpis:dashboard"))
+    ask = answer.context["ask"]
+    assert ask.period == "3m"
+    local = [moment.astimezone(ask.window.zone) for moment in (ask.window.start, ask.window.end, present)]
+    assert [moment.day for moment in local[:2]] == [1, 1]
+    assert (local[1].year, local[1].month) == (local[2].year, local[2].month)
+    assert f"against {ask.before_text}" in answer.content.decode()
+
+
+def test_fewer_than_five_are_grey_and_get_no_band(busy, as_person, mona):
+    answer = as_person(mona).get(reverse("kpis:dashboard") + "?period=mtd")
+    small = [one for one in answer.context["tiles"] if one.figure.is_small]
+    assert small
+    assert {one.verdict.tone for one in small} == {"mute"}
+    assert answer.content.decode().count('class="value muted"') == len(small)
+
+
+def test_approval_time_is_split_by_stage(busy, as_person, cleo):
+    answer = as_person(cleo).get(detail("approval_cycle_time", "?period=12m"))
+    stages = answer.context["stages"]
+    assert stages
+    assert sum(one["part"].n for one in stages) == answer.context["figure"].n
+    assert "By stage" in answer.content.decode()
+
+
 def test_strangers_see_nothing_and_visitors_sign_in(busy, as_person, make_person, client):
     stranger = make_person("Sten Nobody")
     for url in (reverse("kpis:dashboard"), detail("lead_time"), reverse("kpis:target-list")):
