@@ -4,6 +4,7 @@ Read without surprises (size, depth, no duplicate key, no alias, no tag), and ev
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,11 @@ from mlops_portal.foundation.errors import FieldError, Invalid
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
+MAX_PARTS = 20_000  # names, values, lists and mappings together
+MAX_NUMBER = (
+    200  # characters: YAML reads 1:1:1:… as one number, in time that grows with the square of its length
+)
+LIKE_A_NUMBER = re.compile(r"[-+.0-9][-+.:_0-9a-fA-FxXoO]*")
 Path = tuple[str | int, ...]
 # The same language in C, ten times as fast, where the library was built with it.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -130,7 +136,7 @@ def read_yaml(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> YamlDocument:
         raise DocumentInvalid([Problem(f"The document is larger than {max_bytes // 1024} KB.")])
     try:
         decoded = raw.decode("utf-8-sig")
-        _check_events(decoded)
+        check_events(decoded)
         root = yaml.compose(decoded, Loader=LOADER)
     except UnicodeDecodeError as error:
         raise DocumentInvalid([Problem(f"The text is not UTF-8 (byte {error.start + 1}).")]) from error
@@ -152,15 +158,25 @@ def read_yaml(text: str | bytes, *, max_bytes: int = MAX_BYTES) -> YamlDocument:
     return YamlDocument(data, marks)
 
 
-def _check_events(text: str) -> None:
-    """Refuse what makes a short text a large or a strange document, before anything is built from it."""
+def check_events(text: str) -> None:
+    """Refuse what makes a short text a large, a slow or a strange document, before anything is built from it.
+
+    Raises:
+        DocumentInvalid: naming the first place.
+        yaml.YAMLError: it is no YAML.
+    """
     depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
+    for count, event in enumerate(yaml.parse(text, Loader=LOADER)):
         at = (event.start_mark.line + 1, event.start_mark.column + 1) if event.start_mark else (1, 1)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        if count > MAX_PARTS:
+            raise DocumentInvalid([Problem(f"holds more than {MAX_PARTS} names and values", *at)])
+        if isinstance(event, yaml.ScalarEvent) and not event.style and len(event.value) > MAX_NUMBER:
+            if LIKE_A_NUMBER.fullmatch(event.value):
+                raise DocumentInvalid([Problem(f"a number has at most {MAX_NUMBER} characters", *at)])
         if depth > MAX_DEPTH:
             raise DocumentInvalid([Problem(f"is nested deeper than {MAX_DEPTH} levels", *at)])
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):

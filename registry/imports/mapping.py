@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from mlops_portal.foundation.errors import FieldError, Invalid, invalid
+from mlops_portal.foundation.yaml_documents import DocumentInvalid, check_events
 from registry.imports.fields import COMPUTED_OR_RATED, FIELDS
 from registry.imports.transforms import Transform, compile_transform
 
@@ -115,7 +116,9 @@ def parse(text: str) -> ColumnMapping:
     if len(text) > MAX_DOCUMENT:
         raise invalid("mapping", f"the document is larger than {MAX_DOCUMENT:,} characters")
     try:
-        document = json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
+        document = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
+    except DocumentInvalid as error:
+        raise invalid("mapping", str(error.problems[0])) from error
     except json.JSONDecodeError as error:
         raise invalid("mapping", f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except yaml.YAMLError as error:
@@ -128,6 +131,11 @@ def parse(text: str) -> ColumnMapping:
         # A date or a number that fits its pattern and no calendar or type.
         raise invalid("mapping", "it holds a value that cannot be read") from error
     return build(document)
+
+
+def _yaml(text: str) -> Any:
+    check_events(text)
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader that refuses more)
 
 
 class _Loader(yaml.SafeLoader):

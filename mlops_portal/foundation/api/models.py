@@ -5,7 +5,10 @@ from django.db import models
 
 
 class IdempotencyKey(models.Model):
-    """The answer given to one key of one identity; kept for a day."""
+    """The answer given to one key of one identity; kept for a day.
+
+    ``key`` is the digest of credential, method, path and the caller's key.
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     key = models.CharField(max_length=200)

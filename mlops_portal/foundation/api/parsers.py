@@ -18,6 +18,16 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that is given twice: which of the values was meant, nobody can say."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"“{name[:80]}” is given twice")
+        found[name] = value
+    return found
+
+
 class JsonParser(BaseParser):
     """Reads JSON; whatever is not JSON is an error of the caller, however it is broken."""
 
@@ -40,7 +50,11 @@ class JsonParser(BaseParser):
         if len(content) > most:
             raise TooLarge(f"The body is larger than {most // MEGABYTE} MB.")
         try:
-            found = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
+            found = json.loads(
+                content.decode("utf-8"),
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_without_repetition,
+            )
             if HALF in content.lower():  # an escape may be half of a character, which no answer could repeat
                 json.dumps(found, ensure_ascii=False).encode()
             return found

@@ -17,6 +17,7 @@ from mlops_portal.foundation.api.models import IdempotencyKey
 from mlops_portal.foundation.canonical import sha256
 from mlops_portal.foundation.errors import Conflict, NotFound, invalid
 from mlops_portal.foundation.operations import act
+from mlops_portal.foundation.people.principals import Principal
 from mlops_portal.foundation.people.rights import require, rights_of
 
 KEPT = timedelta(days=1)
@@ -63,6 +64,15 @@ def visible(rows: QuerySet, caller: Any, field: str, **where: Any) -> Any:
         named = ", ".join(str(value)[:80] for value in where.values())
         raise invalid(field, f"There is no {rows.model._meta.verbose_name} {named} that you can see.")
     return found
+
+
+def key_scope(request: Request, key: str) -> str:
+    """Return what an idempotency key is kept under: the same word of another token, or of a session, is another key.
+
+    A token of narrower scope would otherwise be told what a wider one of its account created.
+    """
+    credential = f"token {request.auth.token.pk}" if isinstance(request.auth, Principal) else "session"
+    return sha256(f"{credential}\n{request.method}\n{request.path}\n{key}".encode())
 
 
 def body_digest(request: Request) -> str:
@@ -143,7 +153,7 @@ class ScopedViewSet(viewsets.GenericViewSet):
             return Response(render(create()), status=201)
         if len(key) > 200 or not key.isprintable():
             raise invalid("Idempotency-Key", "At most 200 printable characters.")
-        body = body_digest(request)
+        key, body = key_scope(request, key), body_digest(request)
         known = self._known(request, key, body)
         if known is not None:
             return known
@@ -175,8 +185,8 @@ class ScopedViewSet(viewsets.GenericViewSet):
         ).first()
         if row is None:
             return None
-        if row.body_sha256 != body or row.path != request.path[:300]:
-            raise Conflict("This Idempotency-Key was used with another request. Use a new key.")
+        if row.body_sha256 != body:
+            raise Conflict("This Idempotency-Key was used with another body. Use a new key.")
         return Response(row.answer, status=row.status, headers={"Idempotent-Replay": "true"})
 
 

@@ -8,7 +8,6 @@ from django.utils.http import content_disposition_header
 from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.files.services import open_chunks
 
-
 LONGEST_ENDING = 6
 
 

@@ -16,6 +16,9 @@ register_verbs(
         Verb("people.person_deactivated", "deactivated a person"),
         Verb("people.person_invited", "made an invitation"),
         Verb("people.password_set", "set a password"),
+        Verb("people.authenticator_added", "set up an authenticator"),
+        Verb("people.authenticator_removed", "removed an authenticator"),
+        Verb("people.recovery_codes_made", "made recovery codes"),
         Verb("people.signing_failed", "failed to prove identity at signing"),
     ]
 )

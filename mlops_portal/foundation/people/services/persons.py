@@ -18,6 +18,7 @@ from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.notifications import notify
 
 
 @operation
@@ -101,12 +102,35 @@ def _tell(verb: str, person: User, by: User | None, now: datetime) -> None:
     )
 
 
+def _notice(person: User, text: str, now: datetime) -> None:
+    """Tell the person what became of their means of signing in: whoever did it may not have been they."""
+    notify(
+        people=[person], subject="Your sign-in", text=text, link=reverse("web:profile"), tone="warn", now=now
+    )
+
+
+CHANGED = {
+    "people.authenticator_added": "An authenticator was set up for you.",
+    "people.authenticator_removed": "Your authenticator was removed.",
+    "people.recovery_codes_made": "New recovery codes were made for you; the earlier ones ended.",
+}
+NOT_YOU = "If that was not you, tell an administrator at once."
+
+
+@operation
+def credential_changed(*, person: User, verb: str, now: datetime) -> None:
+    """Enter that a person changed their authenticator or recovery codes, and tell them."""
+    _tell(verb, person, person, now)
+    _notice(person, f"{CHANGED[verb]} {NOT_YOU}", now)
+
+
 @operation
 def password_set(*, person: User, password: str, now: datetime) -> User:
     """Set one's own password; the hash is kept nowhere but in the person's row."""
     person.set_password(password)
     person.save(update_fields=["password"])
     _tell("people.password_set", person, person, now)
+    _notice(person, f"Your password was set. {NOT_YOU}", now)
     return person
 
 
@@ -137,6 +161,12 @@ def person_invite(*, person: User, by: User | None, now: datetime) -> str:
         blockers.append(Blocker("deciding_role", message, "the person"))
     refuse_if(blockers)
     _tell("people.person_invited", person, by, now)
+    maker = by.name if by else "The portal"
+    _notice(
+        person,
+        f"{maker} made a link that sets your password. If you did not ask, tell an administrator.",
+        now,
+    )
     key = f"{user_pk_to_url_str(person)}-{default_token_generator.make_token(person)}"
     return reverse(
         "account_reset_password_from_key", kwargs=dict(zip(("uidb36", "key"), key.split("-", 1), strict=True))

@@ -81,12 +81,12 @@ def test_all_mistakes_are_reported_at_once():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name: [a", "line 1"),
+        ("name: [a", "line 2, column 1"),
         ("{broken", "line 1, column 2"),
         ("- a\n- b", "not an object"),
         ("name: a\nname: b", "given twice"),
-        ("a: &x [1]\nb: *x", "aliases are not allowed"),
-        ("a: !!python/object:os.system x", "could not determine a constructor"),
+        ("a: &x [1]\nb: *x", "line 1, column 4: anchors and aliases are not used"),
+        ("a: !!python/object:os.system x", "line 1, column 4: tags are not used"),
         ("x" * 300_000, "larger than"),
         ("[" * 5_000, ""),
         ("? [a]\n: b", "line 1, column 3: a name should be a plain text"),
