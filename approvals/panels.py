@@ -57,7 +57,7 @@ def register() -> None:
         home.Section("approvals.own", "approvals/home/changes.html", sections.own, "approvals.request", 25),
     ):
         home.register(section)
-    open_requests = Column("Open requests", numeric=True, cell=tables.count_or_none("info"))
+    open_requests = Column("Requests", numeric=True, cell=tables.count_or_none("info"))
     tables.offer("open_requests", open_requests, _open_requests)
     search.register(search.Source("change", "Change requests", sections.find, view, 20))
 

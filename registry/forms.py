@@ -1,6 +1,6 @@
 """Forms of the registry: they parse and shape input; services act."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -9,7 +9,7 @@ from django.utils.text import slugify
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from registry.gates import WantedSection
-from registry.models import Document, ModelVersion, RegisteredModel
+from registry.models import CustomField, Document, ModelVersion, RegisteredModel
 from registry.states import (
     INVENTORY_KINDS,
     Connector,
@@ -82,6 +82,19 @@ def _area(rows: int = 3) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
 
 
+def entry_for(custom: CustomField, value: Any) -> forms.Field:
+    """Return the entry of a custom field; the service judges what was typed and names the field."""
+    usual: dict[str, Any] = {"label": custom.label, "required": custom.required, "initial": value}
+    if custom.type == CustomField.Type.CHOICE:
+        offered = [(str(one), str(one)) for one in custom.choices]
+        return forms.ChoiceField(choices=[("", "Not stated"), *offered], **usual)
+    if custom.type == CustomField.Type.BOOLEAN:
+        usual["initial"] = {True: "yes", False: "no"}.get(value, "")
+        return forms.ChoiceField(choices=[("", "Not stated"), ("yes", "Yes"), ("no", "No")], **usual)
+    hints = {"date": "YYYY-MM-DD", "number": "A number."}
+    return forms.CharField(max_length=10_000, help_text=hints.get(custom.type, ""), **usual)
+
+
 class ModelFacts(forms.Form):
     """The inventory fields that people write."""
 
@@ -143,7 +156,24 @@ class ModelRegistration(ModelFacts):
 
 
 class ModelEdit(ModelFacts):
-    """The record of a model, with the revision the reader saw."""
+    """The record of a model, with the revision the reader saw and the fields that its unit declares."""
+
+    def __init__(
+        self, *, custom: Mapping[str, CustomField], values: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.custom, self.values = custom, values
+        for key, field in custom.items():
+            self.fields[f"custom.{key}"] = entry_for(field, values.get(key))
+
+    def clean(self) -> dict[str, Any]:
+        """Gather the values of the unit's own fields; values nobody declared stay as they are."""
+        data = super().clean() or {}
+        entered = {key: data.pop(f"custom.{key}", "") for key in self.custom}
+        kept = {key: value for key, value in self.values.items() if key not in self.custom}
+        if self.custom:
+            data["custom"] = kept | {key: value for key, value in entered.items() if value not in ("", None)}
+        return data
 
     revision = forms.IntegerField(widget=forms.HiddenInput)
     reason = forms.CharField(max_length=500, help_text="Why it changes; kept in history.", widget=_area(2))

@@ -40,7 +40,7 @@ def _production_url(row: Any) -> str | None:
 
 
 def _production(value: Any, row: Any) -> Any:
-    return cells.absent("not in production") if value is None else row.production_label or f"v{value}"
+    return cells.absent("not yet") if value is None else row.production_label or f"v{value}"
 
 
 def _review(value: Any, row: Any) -> Any:
@@ -49,7 +49,9 @@ def _review(value: Any, row: Any) -> Any:
     if value >= timezone.localdate():
         return when(value)
     return format_html(
-        '<span class="tone is-fail">{} {}</span><small>overdue</small>', marks.icon("fail", "sm"), when(value)
+        '<span class="tone is-fail nowrap">{} {}</span><small>overdue</small>',
+        marks.icon("fail", "sm"),
+        when(value),
     )
 
 
@@ -80,9 +82,9 @@ class ModelTable(Table):
         link=_production_url,
         export=lambda row: row.production_label or row.production_number,
     )
-    open_tasks = Column("Open duties", numeric=True, cell=count_or_none("warn"))
+    open_tasks = Column("Duties", numeric=True, cell=count_or_none("warn"))
     documents = Column(
-        "Documents at release",
+        "Documents",
         accessor="document_score",
         numeric=True,
         cell=lambda value, row: (

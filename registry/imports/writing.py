@@ -23,7 +23,9 @@ from registry.imports.plan import PlannedRow
 from registry.imports.rows import Problem
 from registry.imports.transforms import fold
 from registry.models import Component, CustomField, ModelCounter, RegisteredModel
+from registry.queries.custom import declared_for
 from registry.services import fields as plain_fields
+from registry.services.custom_values import fitted
 from registry.services.models import EDITABLE, ModelFields, NewModel, build_components, build_model
 
 IMPORTED = "Imported from an inventory"
@@ -91,6 +93,7 @@ class ChunkWriter:
     ) -> None:
         self._source, self._units, self._by, self._now = source, units, by, now
         self._custom_keys = custom_keys
+        self._declared: dict[int, dict[str, CustomField]] = {}
 
     def decide(self, rows: Sequence[PlannedRow], *, writes: bool) -> list[Decision]:
         """Say for each row what would be written; with ``writes`` missing units are added on the way."""
@@ -167,7 +170,7 @@ class ChunkWriter:
         name = next((name for name in row.names if name not in taken), None)
         if name is None:
             raise DomainError(f"every possible name is taken, the last one is “{row.names[-1]}”")
-        values = self._values(decision, people)
+        values = self._values(decision, people, unit.pk)
         new = NewModel(
             name=name,
             unit=unit,
@@ -198,7 +201,7 @@ class ChunkWriter:
     ) -> None:
         row = decision.row
         require(self._by, "registry.import", unit_id=model.unit_id, model_id=model.pk)
-        values = self._values(decision, people)
+        values = self._values(decision, people, model.unit_id)
         values["custom"] = {
             **{key: value for key, value in model.custom.items() if key not in self._custom_keys},
             **values["custom"],
@@ -238,7 +241,7 @@ class ChunkWriter:
             model.retired_at = values.get("retired_at", model.retired_at)
             model.retirement_reason = values.get("retirement_reason", model.retirement_reason)
 
-    def _values(self, decision: Decision, people: Mapping[str, User]) -> dict[str, Any]:
+    def _values(self, decision: Decision, people: Mapping[str, User], unit_id: int | None) -> dict[str, Any]:
         row = decision.row
         custom = dict(row.custom)
         values: dict[str, Any] = {}
@@ -252,7 +255,19 @@ class ChunkWriter:
                 decision.notes.append(
                     Problem(row.number, "", f"nobody here is “{value}”; the {name} stays a text")
                 )
-        return values | {"custom": custom}
+        return values | {"custom": self._fitted(decision, custom, unit_id)}
+
+    def _fitted(self, decision: Decision, custom: dict[str, Any], unit_id: int | None) -> dict[str, Any]:
+        """Store values as their fields declare; what does not fit stays the text of the file, with a note."""
+        if unit_id is None:  # a unit that the import adds: it declares nothing yet
+            return custom
+        if unit_id not in self._declared:
+            self._declared[unit_id] = declared_for(unit_id)
+        stored, errors = fitted(custom, self._declared[unit_id], complete=False)
+        decision.notes += [
+            Problem(decision.row.number, "", f"{one.message} The text is kept.") for one in errors
+        ]
+        return custom | stored
 
     def _people(self, rows: Sequence[PlannedRow]) -> dict[str, User]:
         texts = {fold(row.values[name]) for row in rows for name in PERSON_FIELDS if name in row.values}

@@ -27,6 +27,7 @@ from registry.models import (
     VersionDataset,
     VersionPipeline,
 )
+from registry.queries import custom
 from registry.states import DeploymentState
 
 SHOWN_VERSIONS = 6
@@ -46,6 +47,7 @@ def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
     live = list(deployments_at(model, at))
     return {
         "record": record,
+        "custom": custom.shown(record.custom or {}, custom.declared_for(model.unit_id)),
         "versions": versions,
         "newest": newest,
         "live": live,

@@ -1,7 +1,7 @@
 """Many records at once, for big builds: the rules of the single services, one history row each, one summary event."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,9 @@ from registry.models import (
     RegisteredModel,
     VersionTag,
 )
+from registry.queries.custom import declared_for
 from registry.queries.facts import RecordFacts
+from registry.services import custom_values
 from registry.services.governance import apply_facts, first_tasks
 from registry.services.metrics import build_metrics
 from registry.services.models import NewModel, build_components, build_model, refuse_taken
@@ -81,8 +83,14 @@ def models_register_many(
     parts: list[Component] = []
     tasks: list[RecordTask] = []
     names: set[str] = set()
+    declared = {
+        unit: declared_for(unit) for unit in {new.unit.pk for new in models if new.fields.get("custom")}
+    }
     for place, new in enumerate(models, start=1):
         try:
+            if new.fields.get("custom"):
+                fitting = custom_values.checked(new.fields["custom"], declared[new.unit.pk])
+                new = replace(new, fields={**new.fields, "custom": fitting})
             model = build_model(new, by=by, now=now)
             own = build_components(new, model)
         except Invalid as refusal:

@@ -17,7 +17,9 @@ from registry import gates, policies
 from registry.events import tell
 from registry.models import Alias, Component, ModelCounter, ModelTag, ModelVersion, RegisteredModel
 from registry.models.columns import ScopedRecord
+from registry.queries.custom import declared_for
 from registry.queries.facts import RecordFacts
+from registry.services import custom_values
 from registry.services import fields as plain_fields
 from registry.services.governance import apply_facts, first_tasks
 from registry.services.living import lock_living, touch
@@ -212,6 +214,8 @@ def model_register(
     """
     require(by, "registry.register", unit_id=unit.pk)
     refuse_if(_unit_blockers(unit))
+    if fields.get("custom"):
+        fields["custom"] = custom_values.checked(fields["custom"], declared_for(unit.pk))
     new = NewModel(
         name=name, unit=unit, fields=fields, components=components, tags=tags or {}, is_draft=is_draft
     )
@@ -258,6 +262,8 @@ def model_update(
     model = lock_living(model.pk)
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
     refuse_stale(model, revision)
+    if "custom" in fields:
+        fields["custom"] = custom_values.checked(fields["custom"], declared_for(model.unit_id))
     changed = plain_fields.assign(model, fields, allowed=EDITABLE)
     if model.kind in INVENTORY_KINDS and "kind" in changed and not model.components.exists():
         raise invalid("kind", "A prompt becomes no model; register the model.")

@@ -20,6 +20,7 @@ from mlops_portal.foundation.web.pages import (
 from registry import filtersets, forms, tables
 from registry.models import RegisteredModel
 from registry.queries import model_page, portfolio
+from registry.queries.custom import declared_for
 from registry.services import models as services
 
 
@@ -125,6 +126,10 @@ class ModelEdit(ActionPage):
     def initial(self) -> dict[str, Any]:
         """Start with the record as it is."""
         return {name: getattr(self.object, name) for name in forms.ModelEdit.base_fields if name != "reason"}
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Add the fields that the model's unit declares."""
+        return {"custom": declared_for(self.object.unit_id), "values": self.object.custom}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> RegisteredModel:
         """Save it."""

@@ -122,7 +122,7 @@ def test_the_portfolio_shows_what_runs_and_what_is_open(portfolio, as_person, mo
     )
     page = as_person(mona).get(LIST).content.decode()
     assert "4.2.1</a>" in page
-    assert "not in production" in page
+    assert "not yet" in page
     assert "92\u202f%" in page
     row = next(one for one in as_person(mona).get(LIST).context["rows_page"].rows if one.name == "pd")
     assert row.open_tasks == model.tasks.filter(closed_at__isnull=True).count() > 0

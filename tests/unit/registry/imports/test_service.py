@@ -25,6 +25,7 @@ from registry.models import (
     RegisteredModel,
 )
 from registry.services.models import model_rename
+from registry.services.surroundings import custom_field_save
 
 pytestmark = pytest.mark.django_db
 
@@ -98,6 +99,16 @@ def test_rows_become_models_with_units_people_facts_and_custom_fields(importing,
         (3, "", "nobody here is “ghost@aldermoor.example”; the owner stays a text")
     ]
     assert CustomField.objects.get(unit=group, key="colour").label == "Colour"
+
+
+def test_values_fit_the_declared_field_or_stay_the_text_of_the_file(importing, retail, group, ada, now):
+    custom_field_save(unit=group, label="Colour", type="choice", choices=["red"], by=None, now=now)
+    run = importing(HEAD + CHURN + CHURN.replace("1,churn", "2,churn-too").replace("red", "green"))
+    colours = RegisteredModel.objects.order_by("name").values_list("custom__colour", flat=True)
+    assert list(colours) == ["red", "green"]
+    note = "Colour: “green” is not offered. Choose one of red. The text is kept."
+    assert errors(run, is_note=True) == [(3, "", note)]
+    assert service.import_counts(run)["failed"] == 0
 
 
 def test_one_ledger_entry_per_row_and_one_summary_with_the_counts(importing, ada):
