@@ -14,7 +14,7 @@ EXPORT_TAKEN = "audits.export_downloaded"
 
 register_verbs(
     [
-        Verb(BULK, "wrote rows together"),
+        Verb(BULK, "wrote several records in one act"),
         Verb(ACCESSES, "recorded accesses"),
         Verb(PURGED, "removed personal data"),
         Verb(KEY_ADDED, "added a signing key"),

@@ -5,15 +5,19 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import Q
 from django.utils import timezone
 
 from approvals.models import ChangeRequest
+from approvals.states import ChangeState
 from audits.exports.scopes import FORMATS, RIGHT, Scope, What
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.forms import DateText
 from registry.models import RegisteredModel
 
+OFFERED = 12
+NUMBER = re.compile(r"(?:CR-)?(\d{1,12})", re.IGNORECASE)
 FORMAT_LABELS = {
     "zip": "Evidence ZIP, files and digests",
     "csv": "CSV, flat table",
@@ -51,24 +55,54 @@ class ExportForm(forms.Form):
         raise NotImplementedError
 
 
+class ChangeField(forms.ModelChoiceField):
+    """One change request: chosen from a list, or named by its number."""
+
+    widget = forms.RadioSelect
+    default_error_messages = {
+        "required": "Choose a change request.",
+        "invalid_choice": "There is no such change request that you may export.",
+    }
+
+    @staticmethod
+    def key_of(value: Any) -> int | None:
+        """Read a number, with or without ``CR-``."""
+        match = NUMBER.fullmatch(str(value or "").strip())
+        return int(match[1]) if match else None
+
+    def to_python(self, value: Any) -> Any:
+        """Find it among those the person may export."""
+        return super().to_python(self.key_of(value) or value)
+
+
 class PackForm(ExportForm):
     """One release."""
 
     what = What.PACK
-    change = forms.CharField(
-        label="Change request",
-        max_length=20,
-        help_text="Its number, such as CR-12. It stands on the request's page.",
-    )
+    change = ChangeField(label="Change request", queryset=ChangeRequest.objects.none())
 
-    def clean_change(self) -> ChangeRequest:
-        """Find the change request among those the person may export."""
-        match = re.fullmatch(r"(?:CR-)?(\d{1,12})", self.cleaned_data["change"].strip(), re.IGNORECASE)
-        rows = ChangeRequest.objects.visible_to(self.user, RIGHT)
-        found = rows.filter(pk=int(match[1])).first() if match else None
-        if found is None:
-            raise forms.ValidationError("There is no such change request that you may export.")
-        return found
+    def __init__(self, *args: Any, find: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["change"]
+        field.queryset = ChangeRequest.objects.visible_to(self.user, RIGHT).exclude(state=ChangeState.DRAFT)
+        chosen = field.key_of(self.data.get("change") if self.is_bound else self.initial.get("change"))
+        self.initial["change"] = chosen
+        field.choices = self._offered(field.queryset, find.strip(), chosen)
+
+    @staticmethod
+    def _offered(rows: Any, find: str, chosen: int | None) -> list[tuple[int, str]]:
+        """Offer the chosen request first, then the newest that hold the words."""
+        found = rows
+        if number := NUMBER.fullmatch(find):
+            found = rows.filter(pk=int(number[1]))
+        elif find:
+            words = (
+                Q(title__icontains=find) | Q(model__name__icontains=find) | Q(model__title__icontains=find)
+            )
+            found = rows.filter(words)
+        first = list(rows.filter(pk=chosen)) if chosen else []
+        listed = [*first, *(one for one in found.order_by("-pk")[:OFFERED] if one.pk != chosen)]
+        return [(one.pk, f"{one} ({one.get_state_display().lower()})") for one in listed]
 
     def scope(self, data: dict[str, Any]) -> Scope:
         """Name the change."""

@@ -22,13 +22,32 @@ def _number(value: Any, row: Any) -> SafeString | str:
 def _what(value: Any, row: Any) -> SafeString | str:
     late = marks.pill("warn", "recorded late", "clock") if row.is_flagged else ""
     removed = marks.pill("mute", "payload removed", "cross") if row.is_removed else ""
-    same = format_html('<span class="muted">{}</span> ', "same act") if row.is_same_act else ""
-    return format_html("{}{} {} {}", same, row.what, late, removed)
+    about = format_html("<b>{}</b>", row.subject) if row.subject else ""
+    if row.url and about:
+        about = format_html('<a href="{}">{}</a>', row.url, row.subject)
+    where = []
+    if row.change_id and row.subject != f"CR-{row.change_id}":
+        url = reverse("approvals:change-detail", args=[row.change_id])
+        where.append(format_html('of <a href="{}">CR-{}</a>', url, row.change_id))
+    if row.model_name and row.model_name != row.subject:
+        where.append(format_html("on {}", row.model_name))
+    said = format_html("{}{}{}", row.what, ": " if about else "", about)
+    same = format_html('<small class="muted">{}</small>', "part of the act above") if row.is_same_act else ""
+    return format_html("{} {} {} {}{}", said, SafeString(" ").join(where), late, removed, same)
+
+
+def _told(row: Any) -> str:
+    parts = [
+        row.what,
+        row.subject,
+        f"CR-{row.change_id}" if row.change_id and row.subject != f"CR-{row.change_id}" else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def _subject(value: Any, row: Any) -> SafeString:
     url = f"{reverse('audits:ledger')}?record={row.subject_label}&subject={row.subject_id}"
-    return format_html('<a href="{}">{}</a>', url, row.subject)
+    return format_html('<a href="{}">{} {}</a>', url, row.subject_label, row.subject_id)
 
 
 def _reason(value: Any, row: Any) -> Any:
@@ -53,11 +72,12 @@ class LedgerTable(Table):
     """Entries, newest first; rows of one act stand together."""
 
     default_sort = "-number"
-    number = Column("Entry", header=True, sort="id", accessor="pk", cell=_number)
+    number = Column("Entry", header=True, sort="id", accessor="pk", cell=_number, export="number")
     at = Column("Occurred", accessor="occurred_at", cell=cells.when)
-    actor = Column("By", accessor="actor_id", cell=_actor)
-    what = Column("What", accessor="verb", cell=_what)
-    subject = Column("Record", accessor="subject_id", cell=_subject)
+    actor = Column("Who", accessor="actor_id", cell=_actor, export="actor")
+    what = Column("Did what", accessor="verb", cell=_what, export=_told)
+    verb = Column("Verb", cell=lambda value, row: format_html("<code>{}</code>", value), shown=False)
+    subject = Column("Record", accessor="subject_id", cell=_subject, export="subject_label", shown=False)
     reason = Column("Reason", accessor="reason", cell=_reason)
     unit = Column("Unit", accessor="unit_name", cell=cells.empty_as("no unit"))
     model = Column("Model", accessor="model_name", cell=cells.empty_as("none"), shown=False)

@@ -2,34 +2,66 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
 from django.db.models import Min, Q
-from django.urls import NoReverseMatch
+from django.urls import NoReverseMatch, reverse
 
+from audits.events import BULK
 from audits.models import EntryQuerySet, LedgerEntry, LedgerLeaf
 from audits.queries import FieldChange, names_of, numbers_of, payloads_of
 from audits.reading.records import ToldChange, changes_in_words
 from audits.row_formats import PAST_TENSE
 from mlops_portal.foundation.events import verb_label, verbs
 from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.web.words import plural
 from registry.models import RegisteredModel
 
 SYSTEM = "The portal"
 SHORT_ID = re.compile(r"[0-9a-f]{12}")
 LONGEST_ID = 24
+CHANGE = "approvals.ChangeRequest"
+SAID = (
+    "verdict",
+    "outcome",
+    "gate",
+    "alias",
+    "state",
+    "stage",
+    "role",
+)  # words of acts, none of them personal
 NUMBER = re.compile(r"#?(\d{1,18})")
 
 
-def told_verb(entry: LedgerEntry) -> str:
-    """Say what happened; row changes name the kind of record."""
+def told_verb(entry: LedgerEntry, payload: Mapping[str, Any] | None = None) -> str:
+    """Say what somebody did, so that it reads on after their name; row changes name the kind of record."""
     word = entry.verb.rpartition("_")[2]
+    kind = kind_of(entry.subject_label)
+    if entry.verb == BULK:
+        data = (payload or {}).get("data") or {}
+        done = str(data.get("verb", "")).rpartition("_")[2] or "wrote"
+        count = data.get("count")
+        return (
+            f"{done} {plural(count, f'{kind},{kind}s')} in one act"
+            if count
+            else f"{done} several {kind}s in one act"
+        )
     if entry.verb in {verb.name for verb in verbs()} or word not in PAST_TENSE.values():
-        return verb_label(entry.verb)
-    return f"{kind_of(entry.subject_label)} {word}"
+        return verb_label(entry.verb) + _said_more((payload or {}).get("data") or {})
+    return f"{word} the {kind}"
+
+
+def _said_more(data: Mapping[str, Any]) -> str:
+    """Add the word that tells one act of a kind from another: the verdict, the outcome, the gate, the state."""
+    for name in SAID:
+        value = data.get(name)
+        if isinstance(value, str) and value:
+            return f" ({value.replace('_', ' ')})"
+    return ""
 
 
 def kind_of(label: str) -> str:
@@ -60,11 +92,28 @@ def tell(entries: Sequence[Any]) -> None:
         )
         entry.unit_name = units.get(entry.unit_id, "")
         entry.model_name = models.get(entry.model_id, "")
-        entry.what = told_verb(entry)
+        entry.what = told_verb(entry, payload)
         entry.subject = subject_of(entry, payload or {})
+        entry.change_id = _change_of(entry, payload or {})
+        entry.url = _url_of(entry, set(models))
         entry.reason = reason_of(payload or {})
         entry.is_same_act = above is not None and entry.act_id == above
         above = entry.act_id
+
+
+def _change_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> int | None:
+    """Return the change request an entry is about, or a part of."""
+    if entry.subject_label == CHANGE:
+        return int(entry.subject_id) if entry.subject_id.isdigit() else None
+    found = (payload.get("row") or {}).get("change_id")
+    return found if isinstance(found, int) else None
+
+
+def _url_of(entry: Any, models: set[int]) -> str:
+    """Lead to the request, else to the model; records without a page of their own lead to what they belong to."""
+    if entry.change_id:
+        return reverse("approvals:change-detail", args=[entry.change_id])
+    return reverse("registry:model-detail", args=[entry.model_id]) if entry.model_id in models else ""
 
 
 def subject_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> str:
@@ -72,7 +121,9 @@ def subject_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> str:
     called = payload.get("subject") or ""
     if called:
         return str(called)
-    codes = {"approvals.ChangeRequest": f"CR-{entry.subject_id}"}
+    if entry.verb == BULK:
+        return ""
+    codes = {CHANGE: f"CR-{entry.subject_id}"}
     key = entry.subject_id if len(entry.subject_id) <= LONGEST_ID else f"{entry.subject_id[:12]}…"
     return codes.get(entry.subject_label) or f"{kind_of(entry.subject_label)} {key}".strip()
 
@@ -181,3 +232,17 @@ def first_numbers(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], 
         entry_id__in=LedgerEntry.objects.filter(pk__in=rows).values("entry_id")
     )
     return {rows[row]: index for row, index in leaves.values_list("entry_row", "index") if row in rows}
+
+
+class Told:
+    """Entries for a file: each chunk is put into words before it is written."""
+
+    def __init__(self, entries: Any) -> None:
+        self.entries = entries
+
+    def iterator(self, chunk_size: int) -> Iterator[Any]:
+        """Yield entries chunk by chunk."""
+        rows = self.entries.iterator(chunk_size=chunk_size)
+        while chunk := list(islice(rows, chunk_size)):
+            tell(chunk)
+            yield from chunk

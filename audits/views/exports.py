@@ -20,6 +20,7 @@ from mlops_portal.foundation.web.pages import ActionPage, CreatePage, Page, SeeO
 from mlops_portal.foundation.work.models import Job
 from registry.models import Deployment
 
+SHORT = {"pack": What.PACK, "log": What.CHANGE_LOG}  # as people write addresses
 EXPORTS = Job.objects.filter(kind__in=JOB_KINDS.values()).select_related("owner", "unit")
 NOTES = {
     What.PACK: "One release with everything a stranger needs to check it offline: report, tables, dossier, decisions, ledger entries with proofs, and the program that verifies them.",
@@ -37,13 +38,15 @@ class Exports(CreatePage):
 
     def prepare(self) -> None:
         """Read which kind of export is built."""
-        given = self.request.GET.get("what", What.CHANGE_LOG)
-        self.what = What(given) if given in set(What) else What.CHANGE_LOG
+        given = self.request.GET.get("what", What.PACK)
+        given = SHORT.get(given, given)
+        self.what = What(given) if given in set(What) else What.PACK
         self.form_class = FORMS[self.what]
 
     def form_kwargs(self) -> dict[str, Any]:
         """Offer only what the person may export."""
-        return {"user": self.request.user}
+        found = {"find": self.request.GET.get("find", "")[:200]} if self.what == What.PACK else {}
+        return {"user": self.request.user, **found}
 
     def initial(self) -> dict[str, Any]:
         """Take scope from the address: links of other pages fill it in."""
@@ -65,6 +68,8 @@ class Exports(CreatePage):
             "what": self.what,
             "kinds": [(one, LABELS[one]) for one in What],
             "note": NOTES[self.what],
+            "find": self.request.GET.get("find", ""),
+            "is_pack": self.what == What.PACK,
             "exports": exports_of(self.request.user, limit=30),
         }
 

@@ -5,24 +5,34 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from django.http import HttpResponseBase
 from django.urls import reverse
 
 from audits.exports.scopes import RIGHT as EXPORT
 from audits.filtersets import LedgerFilters
 from audits.models import LedgerEntry
-from audits.queries import entries_of_act
+from audits.queries import entries_of_act, names_of
 from audits.reading import entries as reading
 from audits.reading.proof import prove
 from audits.tables import LedgerTable
+from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.events import verbs
+from mlops_portal.foundation.web import paging
+from mlops_portal.foundation.web.access import record_access
+from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.pages import Action, DetailPage, ListPage, Preset
+from registry.models import RegisteredModel
 
 VIEW = "audits.view_ledger"
+EXPORTED = 10_000
+ID_DIGITS = 18
+TYPED = ("since", "until", "verb")  # fields of the page hold these
 BY_ADDRESS = {
-    "verb": "only this verb",
-    "actor": "only this person",
-    "subject": "only this record",
-    "model": "only this model",
-    "act": "only this act",
+    "verb": "verb",
+    "actor": "person",
+    "subject": "record",
+    "model": "model",
+    "act": "act",
     "since": "from",
     "until": "to",
 }
@@ -35,11 +45,12 @@ class Explorer(ListPage):
     filterset_class, table_class, template_name = LedgerFilters, LedgerTable, "audits/ledger.html"
     fragment = "components/list.html#swap"
     title, noun, nouns, right = "Ledger", "entry", "entries", VIEW
-    exports = ()
+    exports = ("csv",)
     presets = (
         Preset("All entries", ""),
-        Preset("Signatures", "nature=signature"),
         Preset("Acts", "nature=act"),
+        Preset("Signatures", "nature=signature"),
+        Preset("Changes of records", "nature=row"),
         Preset("Exports and reads", "nature=access"),
         Preset("Recorded late", "nature=late"),
     )
@@ -54,14 +65,49 @@ class Explorer(ListPage):
         given = self.request.GET
         narrowed = [(name, label, given[name]) for name, label in BY_ADDRESS.items() if given.get(name)]
         rest = {name: given.get(name, "") for name in BY_ADDRESS}
+        named = self._names(given)
         chips = [
-            (label, value if name in ("since", "until", "verb") else "", urlencode({k: v for k, v in rest.items() if v and k != name}))
+            (label, named.get(name, ""), urlencode({k: v for k, v in rest.items() if v and k != name}))
             for name, label, value in narrowed
-            if name not in ("since", "until")
-        ]  # fmt: skip
-        hidden = [(name, value) for name, _, value in narrowed if name not in ("since", "until")]
+            if name not in TYPED
+        ]
+        hidden = [(name, value) for name, _, value in narrowed if name not in TYPED]
         is_filtered = found["is_filtered"] or bool(narrowed)
-        return {**found, "narrowed": chips, "hidden": hidden, "is_filtered": is_filtered, "given": given}
+        verbs_offered = sorted((verb.label, verb.name) for verb in verbs())
+        return {
+            **found,
+            "narrowed": chips,
+            "hidden": hidden,
+            "is_filtered": is_filtered,
+            "given": given,
+            "verbs": verbs_offered,
+        }
+
+    def _names(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Name person and model of the address, as far as the reader sees entries of them."""
+        actor, model = given.get("actor", ""), given.get("model", "")
+        seen = LedgerEntry.objects.visible_to(self.request.user)
+        names: dict[str, str] = {}
+        if actor and seen.filter(actor_id=actor).exists():
+            names["actor"] = names_of([actor]).get(actor, "")
+        if model.isdecimal() and len(model) < ID_DIGITS and seen.filter(model_id=int(model)).exists():
+            names["model"] = (
+                RegisteredModel.objects.filter(pk=int(model)).values_list("name", flat=True).first() or ""
+            )
+        return names
+
+    def export(self, kind: str) -> HttpResponseBase:
+        """Answer with the newest filtered entries in words; a change log holds all of them.
+
+        Raises:
+            Invalid: there is no such format.
+        """
+        if kind not in self.exports:
+            raise invalid("export", f"This list exports {', '.join(FORMATS[one] for one in self.exports)}.")
+        record_access(self.request, "web.list_exported", LedgerEntry._meta.label, kind, self.now)
+        newest = paging.ordered(self.filtered, self.order)[:EXPORTED]
+        table = self.bound_table()
+        return export_response(kind, reading.Told(newest), table, title="ledger", now=self.now)
 
 
 class EntryDetail(DetailPage):

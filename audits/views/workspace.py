@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
+from approvals.queries.inbox_page import executed_lately
 from audits.keys import public_pem
 from audits.models import SigningKey
 from audits.packs import VERIFIER
@@ -18,6 +19,7 @@ from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.pages import CreatePage, Page
 
 VIEW = "audits.view_ledger"
+SAMPLED = 8
 LATER = (
     ("Coverage by framework", "Checks of controls are not connected yet."),
     ("Failing controls", "Checks of controls are not connected yet."),
@@ -33,11 +35,13 @@ class Workspace(Page):
     def more(self) -> Mapping[str, Any]:
         """Read verdict, late entries and exports."""
         user, found = self.request.user, workspace.integrity()
-        last = found.last
+        last, executed = found.last, executed_lately(user, self.now)
         return {
             "integrity": found,
             "verified_by": names_of([last.by_id]).get(last.by_id, "the portal") if last else "",
             "sees_all": rights_of(user).everywhere(VIEW),
+            "executed": list(executed.order_by("-executed_at", "-pk")[:SAMPLED]),
+            "executed_count": executed.count(),
             "late": workspace.late_entries(user),
             "exports": workspace.exports_of(user, limit=5),
             "verifying": workspace.verifying(user),

@@ -312,3 +312,22 @@ def test_the_inventory_is_that_of_the_day(retail, olga, ada, cleo, as_person, ru
     assert job.state == "succeeded", job.error
     rows = list(csv.DictReader(io.StringIO(content_of(job).decode())))
     assert [(row["Name"], row["Title"]) for row in rows] == [("credit-pd", "Credit")]
+
+
+class TestChoosingAChange:
+    def test_a_link_fills_the_request_in_and_words_find_others(self, released, cleo, as_person):
+        client = as_person(cleo)
+        for address in (f"?what=pack&change={released.pk}", f"?what=release_pack&change={released.code}"):
+            page = client.get(f"/exports/{address}").content.decode()
+            first = page.split('type="radio"')[1].split(">")[0]
+            assert f'value="{released.pk}"' in first, address
+            assert "checked" in first, address
+        found = client.get("/exports/", {"what": "pack", "find": released.model.name}).content.decode()
+        assert released.title in found
+        none = client.get("/exports/", {"what": "pack", "find": "no such words"}).content.decode()
+        assert "No change request holds these words." in none
+
+    def test_nothing_chosen_is_said(self, released, cleo, as_person):
+        refused = as_person(cleo).post("/exports/?what=pack", {})
+        assert refused.status_code == 400
+        assert "Choose a change request." in refused.content.decode()

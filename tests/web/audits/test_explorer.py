@@ -1,0 +1,80 @@
+"""The explorer in words: who did what to which record, filters in the address, a file; and exports by choice."""
+
+import csv
+import io
+
+import pytest
+from django.utils import timezone
+
+from audits.models import LedgerEntry
+from mlops_portal.foundation.history import bulk_save_as
+from mlops_portal.foundation.operations import operation
+from registry.services.models import model_register
+
+pytestmark = pytest.mark.django_db
+
+
+def text_of(client, url: str) -> str:
+    answer = client.get(url)
+    assert answer.status_code == 200, answer.status_code
+    return b"".join(answer).decode() if answer.streaming else answer.content.decode()
+
+
+@pytest.fixture
+def press(retail, ada, olga):
+    return model_register(
+        name="press-line", title="Press", unit=retail, owner=olga, by=ada, now=timezone.now()
+    )
+
+
+def test_sentences_name_person_act_and_record_with_a_link(press, ada, cleo, as_person):
+    page = text_of(as_person(cleo), "/ledger/?q=press-line")
+    assert ada.name in page
+    assert f'<a href="/models/{press.pk}/">' in page
+    assert "created the registered model" in page or "created the model" in page
+    assert "wrote rows together" not in page
+
+
+def test_rows_written_at_once_are_counted(press, retail, plant, ada, cleo, as_person):
+    @operation
+    def both():
+        for unit in (retail, plant):
+            unit.name += " (old)"
+        bulk_save_as([retail, plant], by=ada, now=timezone.now(), reason="Renamed", fields=["name"])
+
+    both()
+    page = text_of(as_person(cleo), "/ledger/")
+    assert "changed 2 business units in one act" in page
+
+
+def test_person_model_verb_and_day_stand_in_the_address(press, ada, cleo, as_person):
+    client = as_person(cleo)
+    address = f"/ledger/?actor={ada.pk}&model={press.pk}&verb=registry.registeredmodel_created"
+    page = text_of(client, address)
+    assert "press-line" in page
+    assert f"Clear person: {ada.name}" in page
+    assert "Clear model: press-line" in page
+    assert "<tbody>" not in text_of(client, f"/ledger/?model={press.pk}&until=2001-01-01")
+
+
+def test_names_outside_of_ones_units_are_not_told(press, plant, olga, rita, as_person):
+    other = model_register(
+        name="secret-press", title="X", unit=plant, owner=olga, by=None, now=timezone.now()
+    )
+    assert "secret-press" not in text_of(as_person(rita), f"/ledger/?model={other.pk}")
+
+
+def test_a_file_holds_the_filtered_entries_in_words(press, ada, cleo, as_person):
+    rows = list(
+        csv.DictReader(io.StringIO(text_of(as_person(cleo), f"/ledger/?model={press.pk}&export=csv")))
+    )
+    assert rows
+    assert {"Entry", "Occurred", "Who", "Did what"} <= rows[0].keys()
+    assert any(row["Who"] == ada.name and "press-line" in row["Did what"] for row in rows)
+
+
+def test_the_payload_is_there_but_folded(press, cleo, as_person):
+    client = as_person(cleo)
+    found = LedgerEntry.objects.filter(model_id=press.pk).latest("pk")
+    entry = text_of(client, f"/ledger/{found.pk}/")
+    assert "The raw payload</summary>" in entry
