@@ -28,7 +28,7 @@ def suspect_entries(
         return None
     params = [list(verbs), model._meta.label, first, end]
     try:
-        with transaction.atomic(), connection.wrap_database_errors, reading_in_order():
+        with reading_in_order(), transaction.atomic(), connection.wrap_database_errors:
             rows = fetched(_entries_statement(model), params)
     except DataError:
         return None

@@ -9,7 +9,7 @@ from django.db import connection
 
 from audits import events
 from audits.checkpoints import BadCheckpoint, VerificationKey, open_checkpoint
-from audits.merkle import HASH_SIZE, TiledTree
+from audits.merkle import HASH_SIZE, TILE_WIDTH, TiledTree
 from audits.models import (
     AccessLog,
     Checkpoint,
@@ -29,6 +29,7 @@ from audits.verification.report import Kind, Report
 from audits.verification.tree import TreeCheck, check_checkpoints, check_keys
 
 RANGE = 32_768  # a multiple of a tile, so that only the last range ends inside one
+RANGES = 8  # at least so many, however small the ledger is, so that no worker waits for another
 AFTER_THE_TREE = 1 << 60
 NAMED = 100  # of each kind of stray row
 
@@ -118,7 +119,8 @@ def _check_tree(
     for start in range(0, min(since, size), RANGE):
         tree.append(_stored_hashes(start, min(start + RANGE, since, size)))
     first = min(since, size)
-    bounds = [(start, min(start + RANGE, size)) for start in range(first, size, RANGE)]
+    width = min(RANGE, max(1, (size - first) // RANGES // TILE_WIDTH) * TILE_WIDTH)
+    bounds = [(start, min(start + width, size)) for start in range(first, size, width)]
     for result in spread(check_range, bounds):
         report.extend(result.flaws)
         tree.append(result.hashes)
