@@ -1,18 +1,31 @@
 """What approvals put on a person's home page, and what they offer to search."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
 from approvals import tones
-from approvals.models import ChangeRequest
+from approvals.models import ChangeRequest, PolicyRevision
+from approvals.policy_in_force import policy_in_force
 from approvals.queries import inbox_page, panel_reads
 from approvals.states import ChangeState
 from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.first_run import Result
 from mlops_portal.foundation.web.search import Hit
 
 SHOWN = 8
+
+
+def adopted_policy(now: datetime) -> Result:
+    """Tell which policy is in force, for the checklist of a new installation."""
+    found = policy_in_force(now)
+    if found is not None:
+        return Result(is_done=True, text=f"{found.name} is in force")
+    if PolicyRevision.objects.filter(state=PolicyRevision.State.DRAFT).exists():
+        return Result(is_done=False, text="A draft waits for a second publisher")
+    return Result(is_done=False, text="No policy yet: nothing can be filed or decided")
 
 
 def decisions(user: Any) -> Mapping[str, Any] | None:

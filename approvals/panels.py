@@ -6,7 +6,7 @@ from approvals import home as sections
 from approvals.models import ChangeRequest
 from approvals.queries.inbox_page import STAGE_RIGHTS, waiting_count
 from approvals.states import OPEN_STATES
-from mlops_portal.foundation.web import home, navigation, panels, search
+from mlops_portal.foundation.web import first_run, home, navigation, panels, search
 from mlops_portal.foundation.web.tables import Column
 from registry import tables
 from registry.queries.portfolio import count_of
@@ -57,6 +57,16 @@ def register() -> None:
         home.Section("approvals.own", "approvals/home/changes.html", sections.own, "approvals.request", 25),
     ):
         home.register(section)
+    first_run.register(
+        first_run.Step(
+            "policy",
+            "Adopt a policy",
+            "It says which gates and which people a change needs. The shipped text is offered as a draft.",
+            (("Policies", "approvals:policies", view),),
+            sections.adopted_policy,
+            30,
+        )
+    )
     open_requests = Column("Requests", numeric=True, cell=tables.count_or_none("info"))
     tables.offer("open_requests", open_requests, _open_requests)
     search.register(search.Source("change", "Change requests", sections.find, view, 20))

@@ -11,7 +11,7 @@ class RegistryConfig(AppConfig):
     def ready(self) -> None:
         """Register what other parts of the house ask for."""
         from mlops_portal.foundation.people import rights
-        from mlops_portal.foundation.web import home
+        from mlops_portal.foundation.web import first_run, home
         from mlops_portal.foundation.web.navigation import NavItem, register
         from registry import home as sections
         from registry import tasks
@@ -25,6 +25,19 @@ class RegistryConfig(AppConfig):
         register(NavItem("Portfolio", "Models", "model", "registry:model-list", "registry.view", 10))
         register(
             NavItem("Portfolio", "Deployments", "deploy", "registry:deployment-list", "registry.view", 20)
+        )
+        first_run.register(
+            first_run.Step(
+                "models",
+                "Register the first models",
+                "By hand, from an inventory file, or from a pipeline with an MLflow client.",
+                (
+                    ("Import an inventory", "registry:import-start", "registry.import"),
+                    ("Register a model", "registry:model-register", "registry.register"),
+                ),
+                sections.first_models,
+                40,
+            )
         )
         view = "registry.view"
         for section in (

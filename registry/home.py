@@ -1,14 +1,22 @@
 """What the registry puts on a person's home page."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.first_run import Result
 from mlops_portal.foundation.web.paging import bounded_count, count_text
 from registry.models import RecordTask, RegisteredModel, RiskAssessment, UnitUse
 from registry.states import ReviewState, UseState
 
 SHOWN = 8
+
+
+def first_models(now: datetime) -> Result:
+    """Tell whether the inventory holds anything, for the checklist of a new installation."""
+    count = bounded_count(RegisteredModel.objects.inventory())
+    return Result(count > 0, count_text(count, "model", "models") if count else "The inventory is empty")
 
 
 def tasks(user: Any) -> Mapping[str, Any] | None:

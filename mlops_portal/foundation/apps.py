@@ -16,7 +16,7 @@ class FoundationConfig(AppConfig):
         from mlops_portal.foundation import readiness, timestamps
         from mlops_portal.foundation.people import accounts, rights
         from mlops_portal.foundation.people.rights_declared import RIGHTS
-        from mlops_portal.foundation.web import asking, home
+        from mlops_portal.foundation.web import asking, first_run, home
         from mlops_portal.foundation.web.navigation import NavItem, register
         from mlops_portal.foundation.work import housekeeping
 
@@ -24,6 +24,9 @@ class FoundationConfig(AppConfig):
         rights.declare(RIGHTS)
         manages = ("people.grant", "people.manage_units", "people.manage_accounts")
         register(NavItem("System", "Administration", "admin", "administration:people", manages, 10))
+        first_run.declare()
+        checklist = home.Section("web.first_run", "web/home/first_run.html", first_run.checklist, order=1)
+        home.register(checklist)
         home.register(home.Section("web.access", "web/home/access.html", asking.waiting, order=5))
         housekeeping.declare()
         readiness.declare()
