@@ -3,12 +3,11 @@
 from typing import Any
 
 from django import forms
-from django.db.models import Q
 
 from approvals.forms.fields import Lines, MomentField, PersonChoice, TrafficPlan, area
 from approvals.models import ChangeRequest
 from approvals.states import ChangeKind
-from mlops_portal.foundation.people.models import UnitClosure, User
+from mlops_portal.foundation.people.models import User
 from registry.models import Environment, ModelVersion, RegisteredModel
 
 
@@ -26,10 +25,7 @@ class NewChange(forms.Form):
     def __init__(self, *, model: RegisteredModel, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
-        # What a parent unit runs serves the units below it, whose people need not see everything there.
-        shared = UnitClosure.objects.filter(descendant_id=model.unit_id).values("ancestor_id")
-        own = Environment.objects.visible_to(user, "registry.view").values("pk")
-        places = Environment.objects.filter(Q(unit__in=shared) | Q(pk__in=own), closed_at__isnull=True)
+        places = Environment.objects.visible_to(user).filter(closed_at__isnull=True)
         self.fields["environment"].queryset = places.order_by("-is_production", "name")
 
 
@@ -74,8 +70,8 @@ class ChangeContent(forms.Form):
     window_starts_at = MomentField(required=False, label="Window opens", help_text="YYYY-MM-DD HH:MM")
     window_ends_at = MomentField(required=False, label="Window closes", help_text="YYYY-MM-DD HH:MM")
     traffic_plan = TrafficPlan(
-        help_text="One step a line: share, hours, what stops it. For example “5 %, 24 h, error rate above 0.5 %”. "
-        "Empty: the policy's plan for the tier."
+        label="Traffic plan",
+        help_text="One step a row, the last at 100 %. Empty: the policy's plan for the tier.",
     )
     rollback_target = forms.ModelChoiceField(
         queryset=ModelVersion.objects.none(),

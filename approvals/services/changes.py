@@ -103,6 +103,7 @@ def change_draft(
     if kind not in ChangeKind.values:
         raise invalid("kind", f"There is no kind of change called {kind}.")
     _check(model, version, fields)
+    _check_place(environment, by)
     live = _live(model, environment)
     if fields.get("rollback_target") is None:
         fields["rollback_target"] = _way_back(kind, version, live)
@@ -133,6 +134,13 @@ def change_draft(
         raise Conflict(f"{known.code} asks for the same and is open already.") from error
     tell("change_drafted", change, by=by, now=now, kind=kind)
     return change
+
+
+def _check_place(environment: Environment | None, by: User) -> None:
+    if environment is None:
+        return
+    if not Environment.objects.visible_to(by).filter(pk=environment.pk, closed_at__isnull=True).exists():
+        raise invalid("environment", f"{environment} is closed, or belongs to a unit you do not see.")
 
 
 def _account_name(by: User) -> str:

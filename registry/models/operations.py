@@ -1,11 +1,13 @@
 """Where versions run: environments and deployments."""
 
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from mlops_portal.foundation.people.models import UnitClosure
+from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.scoped import ScopedQuerySet
 from registry.models.columns import ScopedRecord, person_key, unit_key
 from registry.models.models import RegisteredModel
@@ -13,8 +15,26 @@ from registry.models.versions import ModelVersion
 from registry.states import Connector, DeploymentKind, DeploymentState, Provider
 
 
+class EnvironmentQuerySet(ScopedQuerySet):
+    """Environments. What a unit runs serves the units below it: their people see it, and nothing else of that unit."""
+
+    model_column = None
+
+    def visible_to(self, user: Any, right: str | None = None) -> Self:
+        """Those of one's units and, to look at, those of the units above."""
+        right = right or self.view_right
+        rights = rights_of(user)
+        if right != self.view_right or rights.everywhere(right):
+            return super().visible_to(user, right)
+        models_seen = RegisteredModel.objects.filter(pk__in=rights.models(right)).values("unit_id")
+        below = Q(descendant_id__in=rights.units(right)) | Q(descendant_id__in=models_seen)
+        return self.filter(unit_id__in=UnitClosure.objects.filter(below).values("ancestor_id"))
+
+
 class Environment(ScopedRecord):
     """A place that serves models, in a cloud, a data centre or at the edge."""
+
+    objects = models.Manager.from_queryset(EnvironmentQuerySet)()
 
     unit = unit_key("environments")
     name = models.CharField(max_length=120, unique=True)

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 from mlops_portal.foundation.errors import Invalid, NotAllowed, NotFound
+from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.rules import Blocker, RuleViolation
 from registry import gates, services
 from registry.gates import Criterion
-from registry.models import Deployment, RegisteredModel
+from registry.models import Deployment, Environment, RegisteredModel
 from registry.queries.last_good import last_good, last_good_candidates
 from tests.factories.registry import DeploymentFactory, EnvironmentFactory, VersionFactory
 
@@ -206,3 +207,19 @@ def test_nothing_is_deployed_of_a_deleted_model(churn, churn_1, production, adam
     services.model_delete(model=churn, reason="x", by=adam, now=now)
     with pytest.raises(NotFound):
         services.deployment_start(version=churn_1, environment=production, by=None, now=now)
+
+
+@pytest.mark.parametrize("through", ["the unit", "a single model of the unit"])
+def test_what_a_unit_above_runs_is_seen_below_and_nothing_of_a_sister_unit(
+    group, retail, plant, churn, make_person, now, through
+):
+    EnvironmentFactory(unit=group, name="group-prod")
+    EnvironmentFactory(unit=retail, name="retail-test")
+    EnvironmentFactory(unit=plant, name="plant-edge")
+    reader = make_person("Uma Reader")
+    scope = {"unit": retail} if through == "the unit" else {"model_id": churn.pk}
+    role_grant(user=reader, role="viewer", reason="test", by=None, now=now, **scope)
+
+    seen = Environment.objects.visible_to(reader)
+    assert set(seen.values_list("name", flat=True)) == {"group-prod", "retail-test"}
+    assert not Environment.objects.visible_to(reader, "registry.manage_environments").exists()

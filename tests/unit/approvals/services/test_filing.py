@@ -6,13 +6,15 @@ import pytest
 
 from approvals import services
 from approvals.models import ChangeRequest, Dossier
-from mlops_portal.foundation.errors import Conflict, NotAllowed
+from approvals.states import ChangeKind
+from mlops_portal.foundation.errors import Conflict, Invalid, NotAllowed
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
 from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
 from registry.services.models import model_update
 from tests.factories import approvals as make
+from tests.factories.registry import EnvironmentFactory
 
 
 def codes(refusal: pytest.ExceptionInfo[RuleViolation]) -> list[str]:
@@ -176,3 +178,20 @@ def test_withdrawing_ends_a_request_before_approval(filed: ChangeRequest, ada: U
     filed.refresh_from_db()
     assert filed.state == "withdrawn"
     assert set(filed.stages.values_list("state", flat=True)) == {"closed"}
+
+
+def test_nobody_asks_for_a_place_they_cannot_see(
+    version: ModelVersion, plant: BusinessUnit, ada: User, now: datetime
+) -> None:
+    elsewhere = EnvironmentFactory(unit=plant, name="plant-edge", now=now)
+    with pytest.raises(Invalid) as refused:
+        services.change_draft(
+            model=version.model,
+            kind=ChangeKind.DEPLOY,
+            version=version,
+            environment=elsewhere,
+            by=ada,
+            now=now,
+        )
+    assert [error.where for error in refused.value.errors] == ["environment"]
+    assert not ChangeRequest.objects.filter(environment=elsewhere).exists()
