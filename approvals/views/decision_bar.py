@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
@@ -99,6 +100,8 @@ def bar_for(change: ChangeRequest, standing: Standing, *, user: User, now: datet
             return _operator_bar(change, user, now)
         case ChangeState.EXECUTING | ChangeState.VERIFYING:
             return _execution_bar(change, user)
+        case ChangeState.REJECTED:
+            return _rejected_bar(change, user)
     return None
 
 
@@ -205,6 +208,26 @@ def _requester_bar(change: ChangeRequest, user: User) -> Bar | None:
             ),
             Choice("Withdraw", reverse("approvals:withdraw", args=[change.pk])),
         ],
+    )
+
+
+def _rejected_bar(change: ChangeRequest, user: User) -> Bar | None:
+    if policies.requester_blockers(change, user):
+        return None
+    about = {
+        "model": change.model_id,
+        "kind": change.kind,
+        "version": change.version.number if change.version else None,
+        "environment": change.environment_id,
+    }
+    address = (
+        f"{reverse('approvals:new')}?{urlencode({name: value for name, value in about.items() if value})}"
+    )
+    return Bar(
+        "fail",
+        "Rejected",
+        "A new request names this one and says what changed since; its approvers see that first.",
+        [Choice("File anew", address)],
     )
 
 

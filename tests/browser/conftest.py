@@ -40,14 +40,30 @@ FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of the running portal; `PORTAL_BROWSER_ADDRESS` names a demonstration that runs already."""
-    if running := os.environ.get("PORTAL_BROWSER_ADDRESS"):
-        yield running.rstrip("/")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[portal.Portal]:
+    """Return the running portal.
+
+    `PORTAL_BROWSER_ADDRESS` names a demonstration that runs already, `PORTAL_VAR` then names its data.
+    """
+    if address := os.environ.get("PORTAL_BROWSER_ADDRESS"):
+        data = Path(os.environ.get("PORTAL_VAR", portal.ROOT / "var"))
+        yield portal.Portal(address.rstrip("/"), portal.environment_of(data, 0))
         return
     models = portal.FULL if os.environ.get("UPDATE_SCREENSHOTS") == "1" else portal.MODELS
     with portal.running_portal(tmp_path_factory.mktemp("portal"), models=models) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def scenes(running: portal.Portal) -> dict[str, dict[str, str]]:
+    """Return the addresses of what the services made for the shorter journeys, by scene."""
+    return running.make_scenes()
+
+
+@pytest.fixture(scope="session")
+def signed_in() -> dict[str, Any]:
+    """Remember how each persona signed in: once a session is enough."""
+    return {}
 
 
 @pytest.fixture(scope="module")
@@ -63,29 +79,41 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def visit(chromium: Any, address: str, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
-    """Return a factory of visitors: ``visit("ines", width=390)`` signs in as that persona, ``visit()`` as nobody.
+def visit(
+    chromium: Any, running: portal.Portal, signed_in: dict[str, Any], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Visitor]]:
+    """Return a factory of visitors: ``visit("ines", width=390)`` is signed in as that persona, ``visit()`` as nobody.
 
     When the journey fails, each visitor leaves a trace and a screenshot in `test-results/`.
     """
-    open_visitors: list[Visitor] = []
+    open_visitors: list[tuple[Visitor, bool]] = []
 
-    def enter(key: str = "", *, width: int = 1440, theme: str = "light", **options: Any) -> Visitor:
+    def enter(
+        key: str = "", *, width: int = 1440, theme: str = "light", traced: bool = True, **options: Any
+    ) -> Visitor:
         context = chromium.new_context(
-            viewport={"width": width, "height": 1000}, color_scheme=theme, base_url=address, **options
+            viewport={"width": width, "height": 1000},
+            color_scheme=theme,
+            base_url=running.address,
+            storage_state=signed_in.get(key),
+            **options,
         )
         context.set_default_timeout(SLOWEST)
-        context.tracing.start(screenshots=True, snapshots=True)
-        visitor = Visitor(context.new_page())
-        open_visitors.append(visitor)
-        return visitor.become(key) if key else visitor
+        if traced:
+            context.tracing.start(snapshots=True)
+        visitor = Visitor(context.new_page(), key)
+        open_visitors.append((visitor, traced))
+        if key and key not in signed_in:
+            signed_in[key] = visitor.become(key).page.context.storage_state()
+        return visitor
 
     yield enter
     failed = request.node.stash.get(FAILED, False)
-    for number, visitor in enumerate(open_visitors, start=1):
+    for number, (visitor, traced) in enumerate(open_visitors, start=1):
         name = "".join(sign if sign.isalnum() else "-" for sign in request.node.name)
         kept = RESULTS / f"{name}-{number}-{visitor.key or 'nobody'}"
         if failed:
             visitor.page.screenshot(path=f"{kept}.png", full_page=True)
-        visitor.page.context.tracing.stop(**({"path": f"{kept}.zip"} if failed else {}))
+        if traced:
+            visitor.page.context.tracing.stop(**({"path": f"{kept}.zip"} if failed else {}))
         visitor.page.context.close()

@@ -1,5 +1,6 @@
 """The whole portal as `make demo` runs it, over a small portfolio of its own: what the journeys walk through."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,6 +21,32 @@ MODELS = 12  # the catalogue begins with a story of every kind
 FULL = 60
 KEPT = "PORTAL_BROWSER_VAR"
 STARTING_SECONDS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """A portal that runs: where it answers, and the environment its programs need to work on the same data."""
+
+    address: str
+    environment: dict[str, str]
+
+    def make_scenes(self) -> dict[str, dict[str, str]]:
+        """Let the services make what the shorter journeys start from; return its addresses by scene."""
+        asked = [sys.executable, "-m", "tests.browser.scenes"]
+        outcome = subprocess.run(asked, cwd=ROOT, env=self.environment, capture_output=True, text=True)
+        if outcome.returncode:
+            raise RuntimeError(f"The scenes were not made.\n{outcome.stderr[-4000:]}")
+        return json.loads(outcome.stdout)
+
+
+def environment_of(folder: Path, port: int) -> dict[str, str]:
+    """Return the environment of a demonstration over the data in ``folder``."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "mlops_portal.settings.dev",
+        "PORTAL_VAR": str(folder),
+        "PORT": str(port),
+    }
 
 
 def _manage(*arguments: str, environment: dict[str, str]) -> None:
@@ -94,16 +122,11 @@ def _wait_until_ready(process: subprocess.Popen, address: str, log: Path) -> Non
 
 
 @contextmanager
-def running_portal(folder: Path, *, models: int = MODELS) -> Iterator[str]:
-    """Run web server, worker, scheduler and sequencer over a portfolio in ``folder``; yield the address."""
+def running_portal(folder: Path, *, models: int = MODELS) -> Iterator[Portal]:
+    """Run web server, worker, scheduler and sequencer over a portfolio in ``folder``."""
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
-    environment = {
-        **os.environ,
-        "DJANGO_SETTINGS_MODULE": "mlops_portal.settings.dev",
-        "PORTAL_VAR": str(folder),
-        "PORT": str(port),
-    }
+    environment = environment_of(folder, port)
     log = folder / "portal.log"
     with _database(environment):
         _prepare(folder, environment, models)
@@ -117,7 +140,7 @@ def running_portal(folder: Path, *, models: int = MODELS) -> Iterator[str]:
             )
             try:
                 _wait_until_ready(process, address, log)
-                yield address
+                yield Portal(address, environment)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(timeout=60)

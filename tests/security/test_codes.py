@@ -53,3 +53,13 @@ def settings_of_the_database_cache():
     from mlops_portal.settings import base
 
     return base.CACHES["default"]["OPTIONS"]
+
+
+def test_the_authenticator_of_the_demonstration_shows_no_used_code(ines, monkeypatch):
+    at(monkeypatch, 2)
+    first = credentials.present_code(ines)
+    assert first == credentials._code(ines, AT // 30)
+    credentials.check_password_and_code(ines, password=PASSWORD, code=first)
+    second = credentials.present_code(ines)
+    assert second == credentials._code(ines, AT // 30 + 1)
+    credentials.check_password_and_code(ines, password=PASSWORD, code=second)

@@ -1,6 +1,7 @@
 """Somebody in front of the portal: signs in, opens pages, fills forms, presses buttons."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 QUIET = "() => !document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, .htmx-added')"
@@ -34,15 +35,21 @@ class Visitor:
         return self
 
     def follow(self, name: str | re.Pattern[str], *, within: Any = None, exact: bool = True) -> Self:
-        """Follow a link by its words."""
-        (within or self.page.locator("#main")).get_by_role("link", name=name, exact=exact).first.click()
+        """Follow a link by its words to another page."""
+        link = (within or self.page.locator("#main")).get_by_role("link", name=name, exact=exact).first
+        with self.page.expect_navigation(wait_until="load"):
+            link.click()
         wait_for_htmx(self.page)
         return self
 
     def press(self, name: str | re.Pattern[str], *, within: Any = None) -> Self:
-        """Press a button by its words."""
-        (within or self.page.locator("#main")).get_by_role("button", name=name).first.click()
+        """Press a button that sends its form; the answer is another page, without complaints."""
+        button = (within or self.page.locator("#main")).get_by_role("button", name=name).first
+        with self.page.expect_navigation(wait_until="load"):
+            button.click()
         wait_for_htmx(self.page)
+        complaints = self.page.locator("#form-errors, #problem").all_inner_texts()
+        assert not complaints, f"{self.key} pressed {name} on {self.path}: {complaints}"
         return self
 
     def field(self, label: str) -> Any:
@@ -82,6 +89,16 @@ class Visitor:
         ]
         assert found, f"No option “{words}” among {options}"
         control.select_option(label=found[0].strip())
+
+    def look(self, theme: str, width: int) -> Self:
+        """Show the page in another theme or window."""
+        self.page.emulate_media(color_scheme=theme)
+        self.page.set_viewport_size({"width": width, "height": 1000})
+        return self
+
+    def in_days(self, days: int) -> str:
+        """Return what one types into a field for a moment that many days from now."""
+        return (datetime.now(tz=UTC) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M")
 
     @property
     def heading(self) -> str:
