@@ -1,7 +1,7 @@
 """The inventory as it was: 10,000 models among 1,000,000 history rows.
 
-The models are registered through the services. Their past is not: 99 earlier history rows each are copied by SQL in
-a database that is dropped afterwards, and stand in no ledger.
+The models are registered through the services, unless an earlier benchmark did. Their past is not: 99 earlier history
+rows each are copied by SQL in a database that is dropped afterwards, and stand in no ledger.
 """
 
 import time
@@ -34,11 +34,12 @@ def run(models: int = 10_000) -> list[Row]:
     """Read the whole inventory as of moments in the past."""
     built = Portfolio()
     built.found()
-    built.register_models(models)
+    built.register_models(max(0, models - len(built.models)))
+    models = RegisteredModel.objects.count()
     _give_a_past(HISTORY - 1)
     analyse()
     total = history_model(RegisteredModel).objects.count()
-    if total != models * HISTORY:
+    if total < models * HISTORY:
         raise RuntimeError(f"{total} history rows instead of {models * HISTORY}")
     now, seconds = timezone.now(), []
     for repeat in range(REPEATS):

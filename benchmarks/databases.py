@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 ROOT = Path(__file__).resolve().parents[1]
 POSTGRES = ("postgres://", "postgresql://")
+SETTINGS = "mlops_portal.settings.dev"
 
 
 def postgres_url() -> str:
@@ -28,7 +29,7 @@ def scratch(engine: str) -> Iterator[dict[str, str]]:
             "DATABASE_URL": url,
             "PORTAL_VAR": folder,
             "PORTAL_MODE": "demo",
-            "DJANGO_SETTINGS_MODULE": "mlops_portal.settings.dev",
+            "DJANGO_SETTINGS_MODULE": SETTINGS,
         }
         python(environment, "manage.py", "migrate", "--verbosity=0")
         python(environment, "manage.py", "createcachetable")
@@ -40,21 +41,33 @@ def _address(engine: str, folder: str) -> Iterator[str]:
     if engine == "sqlite":
         yield f"sqlite:///{folder}/bench.sqlite3"
         return
-    import psycopg
-
     url, name = postgres_url(), f"portal_bench_{os.getpid()}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+    _administer(url, f'CREATE DATABASE "{name}"')
     try:
         yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
     finally:
+        _administer(url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _administer(url: str, statement: str) -> None:
+    """Run one statement on the server.
+
+    Raises:
+        RuntimeError: it does not answer or refuses.
+    """
+    import psycopg
+
+    try:
         with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+            connection.execute(statement.encode())
+    except psycopg.Error as error:
+        raise RuntimeError(f"PostgreSQL: {error}") from error
 
 
-def python(environment: dict[str, str], *arguments: str) -> str:
+def python(environment: dict[str, str], *arguments: str, patience: float | None = None) -> str:
     """Run Python in the project and return what it printed; its errors go to the terminal."""
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, *arguments], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True,
+        timeout=patience,
+    )  # fmt: skip
     return done.stdout

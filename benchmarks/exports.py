@@ -1,10 +1,12 @@
 """Exports: the change log of a million entries against a plain COPY of the same columns in the same run; flat memory.
 
-Needs a PostgreSQL database of its own, as `benchmarks.ledger` does, and reads what that one entered.
+Reads what the benchmark of the ledger entered, or enters as much itself. The COPY to compare with takes the same
+columns as they are stored: no rendered times, no words for verbs, no neutralised cells.
 """
 
 import resource
 import time
+from dataclasses import replace
 
 from django.db import connection
 from django.utils import timezone
@@ -13,7 +15,7 @@ from audits.exports import change_log
 from audits.exports.scopes import Scope, What
 from audits.models import LedgerEntry, LedgerLeaf
 from audits.services import sequencing
-from benchmarks.ledger import MILLION, ledger_signer, make_entries
+from benchmarks.ledger import MILLION, ledger_signer, make_rows
 from benchmarks.rows import Row
 from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.people.models import BusinessUnit, User
@@ -22,6 +24,17 @@ from mlops_portal.foundation.people.services.persons import person_create
 from mlops_portal.foundation.people.services.units import unit_create
 
 SCOPE = Scope(What.CHANGE_LOG, "csv")
+REPEATS = 2
+AS_STORED = {
+    "Occurred at": "e.occurred_at",
+    "Recorded at": "e.recorded_at",
+    "Late": "e.is_flagged",
+    "Actor id": "e.actor_id",
+    "Actor": "a.name",
+    "What": "v.label",
+    "Payload": "p.entry_id",
+    "Commitment": "e.payload_commitment",
+}
 
 
 def _silent(done: int, total: int, phase: str) -> None:
@@ -49,7 +62,8 @@ def _plain_copy(auditor: User) -> float:
     """Return the seconds that COPY alone takes for the columns as they are stored, thrown away."""
     entries = change_log.entries_of(SCOPE, auditor)
     size = change_log.bounds_of(entries).size
-    statement, params = change_log.copy_statement(entries, size, change_log.COLUMNS, safe=False)
+    columns = [replace(one, sql=AS_STORED.get(one.label, one.sql)) for one in change_log.COLUMNS]
+    statement, params = change_log.copy_statement(entries, size, columns, safe=False)
     began = time.perf_counter()
     with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
         for _ in copy:
@@ -61,11 +75,13 @@ def change_logs(auditor: User, count: int) -> list[Row]:
     """Measure the export as the job makes it, file and digest included, and its writer alone."""
     if connection.vendor != "postgresql":
         return []
-    plain = _plain_copy(auditor)
-    began = time.perf_counter()
-    for _ in change_log.csv_parts(SCOPE, auditor, progress=_silent):
-        pass
-    writing = time.perf_counter() - began
+    plain, writing = float("inf"), float("inf")
+    for _ in range(REPEATS):  # in turns, so that both meet the same machine
+        plain = min(plain, _plain_copy(auditor))
+        began = time.perf_counter()
+        for _ in change_log.csv_parts(SCOPE, auditor, progress=_silent):
+            pass
+        writing = min(writing, time.perf_counter() - began)
     before, began = _megabytes(), time.perf_counter()
     parts = change_log.csv_parts(SCOPE, auditor, progress=_silent)
     files.store(parts, name="log.csv", by=None, now=timezone.now(), content_type="text/csv")
@@ -83,7 +99,7 @@ def run(size: int = MILLION) -> list[Row]:
     """Measure on the database that DATABASE_URL names."""
     auditor = _auditor()
     if LedgerEntry.objects.count() < size:
-        make_entries(size)
+        make_rows(size)
     signer, key = ledger_signer()
     sequencing.sequence_all(signer=signer, key=key)
     return change_logs(auditor, LedgerLeaf.objects.count())

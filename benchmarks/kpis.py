@@ -172,9 +172,9 @@ def _timed(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def run() -> list[Row]:
+def run(models: int = MODELS, deployments: int = DEPLOYMENTS) -> list[Row]:
     """Measure."""
-    everything, one_unit = make_rows()
+    everything, one_unit = make_rows(models=models, deployments=deployments)
     engine = connection.vendor
     rows = [
         Row(f"kpis: nightly run, first ({engine})", _timed(lambda: snapshot_take(now=timezone.now())), "s")

@@ -81,7 +81,10 @@ class Portfolio:
         self.size = Size(models=0, versions=0, deployments=0, open_changes=0, closed_changes=0)
 
     def found(self) -> None:
-        """Make units (three levels), people, environments and the policy."""
+        """Make units (three levels), people, environments and the policy, or find those of an earlier benchmark."""
+        if BusinessUnit.objects.filter(code="group").exists():
+            self._find()
+            return
         self.root = unit_create(code="group", name="Group", by=None, now=self.now)
         divisions = [self._unit(f"division-{n}", self.root) for n in range(9)]
         teams = [self._unit(f"team-{n}", divisions[n % 9]) for n in range(UNITS - 10)]
@@ -100,6 +103,12 @@ class Portfolio:
             )
             for n in range(6)
         ]  # fmt: skip
+
+    def _find(self) -> None:
+        self.root = BusinessUnit.objects.get(code="group")
+        self.units = list(BusinessUnit.objects.filter(code__startswith="team-").order_by("pk"))
+        self.owners = list(User.objects.filter(email__startswith="owner-").order_by("pk"))
+        self.models = list(RegisteredModel.objects.order_by("pk"))
 
     def _unit(self, code: str, parent: BusinessUnit) -> BusinessUnit:
         name = code.replace("-", " ").capitalize()

@@ -6,6 +6,7 @@ import sqlite3
 import sysconfig
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from benchmarks import databases
 from benchmarks.rows import Row
@@ -39,7 +40,9 @@ def as_text(rows: Sequence[Row]) -> str:
     return "\n".join(lines) or "Nothing was measured."
 
 
-def write(rows: Sequence[Row], *, load: Sequence[float], quick: bool) -> None:
+def write(
+    rows: Sequence[Row], *, load: Sequence[float], quick: bool, failed: Sequence[str] = (), minutes: float = 0
+) -> None:
     """Rewrite the page of the documentation."""
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     build = "built with optimisation" if optimised else "built without optimisation: 1.3 to 1.7 times slower"
@@ -52,9 +55,11 @@ def write(rows: Sequence[Row], *, load: Sequence[float], quick: bool) -> None:
         "",
         f"- Measured on {datetime.now(UTC):%d %B %Y}" + (", quick sizes: no figure counts" if quick else ""),
         f"- {platform.python_implementation()} {platform.python_version()}, {build}",
-        f"- {os.cpu_count()} cores, {memory:.0f} GB of memory, load average at the start {load[0]:.1f}"
+        f"- {_processor()}, {os.cpu_count()} cores, {memory:.0f} GB of memory, load average at the start {load[0]:.1f}"
         + (" (the machine was busy with other work: times are too high)" if load[0] > 1 else ""),
         f"- {', '.join(engines)}",
+        f"- `make bench` took {minutes:.0f} minutes",
+        *([f"- **Not measured**, because it failed: {', '.join(failed)}"] if failed else []),
         "",
         "| Measure | Value | Unit | Goal | Met |",
         "| --- | ---: | --- | --- | --- |",
@@ -65,6 +70,16 @@ def write(rows: Sequence[Row], *, load: Sequence[float], quick: bool) -> None:
         "",
     ]
     (databases.ROOT / PAGE).write_text("\n".join(lines))
+
+
+def _processor() -> str:
+    """Name the processor, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.machine())
 
 
 def _postgres_version() -> list[str]:
