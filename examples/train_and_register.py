@@ -393,7 +393,7 @@ def arguments() -> argparse.Namespace:
         "--data", choices=sorted(DATA), default="breast_cancer", help="a data set of scikit-learn"
     )
     parser.add_argument(
-        "--environment", help="name of the environment to ask for; default: the first for tests"
+        "--environment", help="name of the environment to ask for; default: the first that is not production"
     )
     parser.add_argument("--owner", default="", help="e-mail address of the person who is to own the model")
     parser.add_argument("--minutes", type=float, default=30.0, help="how long to wait for a decision")
@@ -409,9 +409,7 @@ def chosen_environment(portal: Portal, wanted: str | None) -> str:
         "results"
     ]
     if not found:
-        raise Refused(
-            "There is no environment for tests that this token can see; name one with --environment."
-        )
+        raise Refused("This token sees no environment except production; name one with --environment.")
     return str(found[-1]["name"])
 
 
