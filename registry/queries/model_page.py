@@ -1,5 +1,6 @@
 """What the page of one model shows, in a fixed number of statements whatever the number of versions."""
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.db.models import Exists, F, OuterRef, Prefetch, Q, Subquery
 from django.utils import timezone
 
 from mlops_portal.foundation.errors import NotFound
-from mlops_portal.foundation.history import as_of
+from mlops_portal.foundation.history import as_of, rows_as_of
 from registry.models import (
     Alias,
     Component,
@@ -31,6 +32,7 @@ from registry.queries import custom
 from registry.states import DeploymentState
 
 SHOWN_VERSIONS = 6
+SHOWN_RATINGS = 3
 
 
 def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
@@ -44,40 +46,18 @@ def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
         raise NotFound(f"{model.name} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
     versions = recent_versions(model, at)
     newest = versions[0] if versions else None
-    live = list(deployments_at(model, at))
+    registered = model.counter.last_number
+    if at is not None:
+        registered = ModelVersion.objects.filter(model=model, registered_at__lte=at).count()
     return {
         "record": record,
         "custom": custom.shown(record.custom or {}, custom.declared_for(model.unit_id)),
         "versions": versions,
+        "registered_versions": registered,
         "newest": newest,
-        "live": live,
-        "components": list(Component.objects.filter(model=model).order_by("name")),
-        "consumers": list(Consumer.objects.filter(model=model).order_by("name")),
-        "uses": list(
-            UnitUse.objects.filter(model=model).select_related("using_unit", "decided_by").order_by("pk")
-        ),
-        "tasks": list(
-            RecordTask.objects.filter(model=model, closed_at__isnull=True)
-            .select_related("owner")
-            .order_by("pk")
-        ),
-        "documents": documents_of(model, newest),
-        "ratings": list(
-            RiskAssessment.objects.filter(model=model)
-            .select_related("proposed_by", "decided_by")
-            .order_by("-proposed_at", "-pk")[:3]
-        ),
-        "limits": ThresholdSet.objects.filter(model=model)
-        .select_related("proposed_by", "locked_by")
-        .order_by("-number")
-        .first(),
-        "plan": MonitoringPlan.objects.filter(model=model, is_current=True).select_related("owner").first(),
-        "upstream": list(
-            ModelDependency.objects.filter(model=model).select_related("upstream").order_by("upstream__name")
-        ),
-        "downstream": list(
-            ModelDependency.objects.filter(upstream=model).select_related("model").order_by("model__name")
-        ),
+        "live": list(deployments_at(model, at)),
+        **(_around_now(model) if at is None else _around_then(model, at)),
+        "documents": documents_of(model, newest, at),
         "datasets": list(
             VersionDataset.objects.filter(version=newest).select_related("dataset").order_by("role", "pk")
             if newest
@@ -92,20 +72,78 @@ def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
     }
 
 
+def _around_now(model: RegisteredModel) -> dict[str, Any]:
+    """Return what stands around the model today."""
+    upstream = ModelDependency.objects.filter(model=model).select_related("upstream")
+    downstream = ModelDependency.objects.filter(upstream=model).select_related("model")
+    tasks = RecordTask.objects.filter(model=model, closed_at__isnull=True).select_related("owner")
+    ratings = RiskAssessment.objects.filter(model=model).select_related("proposed_by", "decided_by")
+    limits = ThresholdSet.objects.filter(model=model).select_related("proposed_by", "locked_by")
+    plans = MonitoringPlan.objects.filter(model=model, is_current=True).select_related("owner")
+    uses = UnitUse.objects.filter(model=model).select_related("using_unit", "decided_by")
+    return {
+        "components": list(Component.objects.filter(model=model).order_by("name")),
+        "consumers": list(Consumer.objects.filter(model=model).order_by("name")),
+        "uses": list(uses.order_by("pk")),
+        "tasks": list(tasks.order_by("pk")),
+        "ratings": list(ratings.order_by("-proposed_at", "-pk")[:SHOWN_RATINGS]),
+        "limits": limits.order_by("-number").first(),
+        "plan": plans.first(),
+        "upstream": list(upstream.order_by("upstream__name")),
+        "downstream": list(downstream.order_by("model__name")),
+    }
+
+
+def _around_then(model: RegisteredModel, at: datetime) -> dict[str, Any]:
+    """Return what stood around the model at a moment, from the history of each kind of record."""
+
+    def rows(kind: type, *people: str, **where: Any) -> Any:
+        return rows_as_of(kind, at, among={"model_id": model.pk}, **where).select_related(*people)
+
+    dependencies = rows_as_of(ModelDependency, at, among={"upstream_id": model.pk}).select_related("model")
+    return {
+        "components": list(rows(Component).order_by("name")),
+        "consumers": list(rows(Consumer).order_by("name")),
+        "uses": list(rows(UnitUse, "using_unit", "decided_by")),
+        "tasks": list(rows(RecordTask, "owner", closed_at__isnull=True)),
+        "ratings": list(
+            rows(RiskAssessment, "proposed_by", "decided_by").order_by("-proposed_at", "-id")[:SHOWN_RATINGS]
+        ),
+        "limits": rows(ThresholdSet, "proposed_by", "locked_by").order_by("-number").first(),
+        "plan": rows(MonitoringPlan, "owner", is_current=True).first(),
+        "upstream": list(rows(ModelDependency, "upstream").order_by("upstream__name")),
+        "downstream": list(dependencies.order_by("model__name")),
+    }
+
+
 def recent_versions(model: RegisteredModel, at: datetime | None) -> list[ModelVersion]:
     """Return the newest versions with alias names, where they run and the primary metric."""
     rows = ModelVersion.objects.alive().filter(model=model)
     if at is not None:
         rows = rows.filter(registered_at__lte=at)
-    return list(with_facts(rows, model).order_by("-number")[:SHOWN_VERSIONS])
+    found = list(with_facts(rows, model, at).order_by("-number")[:SHOWN_VERSIONS])
+    named = _aliases_then(model, at) if at is not None else None
+    for version in found:
+        names = [one.name for one in version.aliases.all()] if named is None else named[version.pk]
+        version.alias_names = names  # type: ignore[attr-defined]  # for the template, now as then
+    return found
 
 
-def with_facts(rows: Any, model: RegisteredModel) -> Any:
+def _aliases_then(model: RegisteredModel, at: datetime) -> dict[int, list[str]]:
+    """Return the names of aliases by version as they pointed at a moment."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for row in rows_as_of(Alias, at, among={"model_id": model.pk}).order_by("name"):
+        found[row.version_id].append(row.name)
+    return found
+
+
+def with_facts(rows: Any, model: RegisteredModel, at: datetime | None = None) -> Any:
     """Annotate versions of one model with what lists show of them."""
     primary = MetricValue.objects.filter(
         version=OuterRef("pk"), name=model.primary_metric, segment=""
     ).order_by("-pk")
-    live = Deployment.objects.filter(version=OuterRef("pk"), state=DeploymentState.LIVE)
+    live = Deployment.objects.filter(version=OuterRef("pk"))
+    live = live.filter(state=DeploymentState.LIVE) if at is None else _served(live, at)
     production = live.filter(environment__is_production=True)
     return (
         rows.annotate(
@@ -128,14 +166,24 @@ def deployments_at(model: RegisteredModel, at: datetime | None) -> Any:
             state__in=[DeploymentState.LIVE, DeploymentState.IN_PROGRESS, DeploymentState.SUSPENDED]
         )
     else:
-        rows = (
-            rows.filter(finished_at__lte=at).exclude(ended_at__lte=at).exclude(state=DeploymentState.FAILED)
-        )
+        rows = _served(rows, at)
     return rows.order_by("-environment__is_production", "environment__name", "-pk")
 
 
-def documents_of(model: RegisteredModel, version: ModelVersion | None = None) -> list[Document]:
+def _served(rows: Any, at: datetime) -> Any:
+    """Narrow deployments to what had finished and had not ended."""
+    return rows.filter(finished_at__lte=at).exclude(ended_at__lte=at).exclude(state=DeploymentState.FAILED)
+
+
+def documents_of(
+    model: RegisteredModel, version: ModelVersion | None = None, at: datetime | None = None
+) -> list[Any]:
     """Return the documents with their sections, by kind; with ``version`` only its own and those of every version."""
+    if at is not None:
+        past = rows_as_of(Document, at, among={"model_id": model.pk}).select_related("version")
+        if version is not None:
+            past = past.filter(Q(version=version) | Q(version__isnull=True))
+        return list(past.order_by("kind", "-id"))
     sections = DocumentSection.objects.order_by("pk")
     rows = Document.objects.filter(model=model)
     if version is not None:
