@@ -77,6 +77,8 @@ def _panels() -> list[panels.Panel]:
     return [
         panel(MODEL, "changes", "Change requests", "approvals:model-panel", see, 10),
         panel(VERSION, "changes", "Change requests", "approvals:version-panel", see, 10),
+        panel(VERSION, "validations", "Validations", "approvals:version-validations", see, 20),
+        panel(VERSION, "documents", "Completeness", "approvals:version-documents", see, 10, "rail"),
         panel(MODEL, "changes-tab", "Change requests", "approvals:model-changes", see, 10, "tab"),
         panel(MODEL, "validations-tab", "Validations", "approvals:model-validations", see, 20, "tab"),
         panel(

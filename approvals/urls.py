@@ -14,6 +14,7 @@ from approvals.views import (
     signing,
     together,
     validations,
+    version_panels,
 )
 
 app_name = "approvals"
@@ -57,6 +58,16 @@ urlpatterns = [
     path("models/<int:pk>/changes/panel/", on_registry.ModelPanel.as_view(), name="model-panel"),
     path("models/<int:pk>/changes/request/", filing.RequestFor.as_view(), name="model-request"),
     path("models/<int:pk>/validations/", validations.ModelValidations.as_view(), name="model-validations"),
+    path(
+        "versions/<int:pk>/documents/panel/",
+        version_panels.VersionDocuments.as_view(),
+        name="version-documents",
+    ),
+    path(
+        "versions/<int:pk>/validations/panel/",
+        version_panels.VersionValidations.as_view(),
+        name="version-validations",
+    ),
     path("versions/<int:pk>/changes/panel/", on_registry.VersionPanel.as_view(), name="version-panel"),
     path(
         "versions/<int:pk>/changes/request/",

@@ -13,6 +13,7 @@ from mlops_portal.foundation.events import Access, accessed
 from mlops_portal.foundation.files.downloads import download
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
+from mlops_portal.foundation.web.rows import AddsRows, Cell, RowsField
 from registry import forms
 from registry.gates import sections_wanted_of
 from registry.models import (
@@ -146,9 +147,11 @@ class DocumentAdd(ModelAction):
         return {"model": self.object}
 
     def initial(self) -> dict[str, Any]:
-        """Start with the newest version: that is what evidence is written for."""
-        newest = ModelVersion.objects.alive().filter(model=self.object).order_by("-number").first()
-        return {"version": newest}
+        """Start with the version of the address, else the newest: that is what evidence is written for."""
+        versions = ModelVersion.objects.alive().filter(model=self.object)
+        asked = self.request.GET.get("version", "")
+        named = versions.filter(number=int(asked)).first() if asked.isdecimal() and len(asked) < 10 else None
+        return {"version": named or versions.order_by("-number").first()}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
         """Keep the file and save the document."""
@@ -306,42 +309,31 @@ class UseDecide(ActionPage):
         )
 
 
-class PlanForm(forms.forms.Form):
-    """A monitoring plan, one measure a line."""
+MEASURES = (
+    Cell("measure", "Metric", required=True, hint="PSI of stated income"),
+    Cell("dimension", "Watches over", required=True, hint="data_drift"),
+    Cell("segment", "Group", hint="all"),
+    Cell("watch", "Watch at", kind="number", hint="0.10"),
+    Cell("act", "Act at", kind="number", required=True, hint="0.20"),
+    Cell("stop", "Stop at", kind="number", hint="0.35"),
+    Cell("cadence_hours", "Every, h", kind="number", required=True, hint="24"),
+    Cell("route", "Who is told", required=True, hint="owner"),
+)
 
-    measures = forms.Lines(
+
+class PlanForm(forms.forms.Form):
+    """A monitoring plan, one measure a row."""
+
+    measures = RowsField(
         label="Measures",
-        widget=forms.forms.Textarea(attrs={"rows": 8}),
-        help_text="One a line: measure; dimension; every hours; watch; act; route. "
-        "For example: PSI of stated income; data drift; 24; 0.10; 0.20; owner",
+        columns=MEASURES,
+        noun="the monitoring plan",
+        help_text="Empty rows are left out. Limits of a release stand in the limits, not here.",
     )
     owner = forms.PersonChoice(required=False)
 
-    def clean_measures(self) -> list[dict[str, Any]]:
-        """Read the lines into measures."""
-        names = ("measure", "dimension", "cadence_hours", "watch", "act", "route")
-        measures = []
-        for place, line in enumerate(self.cleaned_data["measures"], start=1):
-            cells = [cell.strip() for cell in line.split(";")]
-            if len(cells) != len(names):
-                message = (
-                    f"Line {place} has {len(cells)} parts; {len(names)} are needed, separated by semicolons."
-                )
-                raise forms.forms.ValidationError(message)
-            row: dict[str, Any] = dict(zip(names, cells, strict=True))
-            for name in ("cadence_hours", "watch", "act"):
-                try:
-                    row[name] = float(row[name])
-                except ValueError as error:
-                    message = f"Line {place}: {row[name]} is no number ({name.replace('_', ' ')})."
-                    raise forms.forms.ValidationError(message) from error
-            measures.append(row)
-        if not measures:
-            raise forms.forms.ValidationError("Name at least one measure.")
-        return measures
 
-
-class PlanEdit(ModelAction):
+class PlanEdit(AddsRows, ModelAction):
     """Write the next edition of the monitoring plan."""
 
     form_class, tab = PlanForm, "registry:evidence"
@@ -352,9 +344,7 @@ class PlanEdit(ModelAction):
         plan = MonitoringPlan.objects.filter(model=self.object, is_current=True).first()
         if plan is None:
             return {"owner": self.object.owner}
-        names = ("measure", "dimension", "cadence_hours", "watch", "act", "route")
-        lines = ["; ".join(str(row.get(name, "")) for name in names) for row in plan.measures]
-        return {"measures": "\n".join(lines), "owner": plan.owner}
+        return {"measures": plan.measures, "owner": plan.owner}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> MonitoringPlan:
         """Save."""

@@ -131,6 +131,8 @@ PAGES: dict[str, Needs] = {
     "approvals:model-request": Needs("approvals.request", "model", ""),  # leads to a form that asks
     "approvals:model-validations": Needs(A, "model"),
     "approvals:version-panel": Needs(A, "version-by-id"),
+    "approvals:version-documents": Needs(A, "version-by-id"),
+    "approvals:version-validations": Needs(A, "version-by-id"),
     "approvals:version-request": Needs("approvals.request", "version-by-id"),
     "approvals:validation-open": Needs("approvals.validate", "version-by-id"),
     "approvals:validation": validation(A),
@@ -167,47 +169,58 @@ PAGES: dict[str, Needs] = {
     "administration:account-create": Needs("people.manage_accounts"),
 }
 
-# Addresses that are asked in another way, each with the reason.
-ELSEWHERE: dict[str, str] = {
-    "audits:deployment-pack": "only a deployment that a change request caused has one",
-    "healthz": "public: the process answers",
-    "readyz": "public: what an operator's probe asks",
-    "metrics": "for this machine or a token of its own; tests/unit/foundation",
-    "web:job": "the owner's own job; tests of the work pages",
-    "web:job-stop": "the owner's own job; tests of the work pages",
-    "web:access-ask": "carries the signed note of a refusal; tests/web/foundation",
-    "administration:access-decide": "asks on the unit of the request; tests/web/foundation",
-    "web:view-save": "POST only, a person's own views",
-    "web:view-delete": "POST only, a person's own views",
-    "registry:import-preview": "the uploader's own file; tests/web/registry",
-    "audits:public-key": "needs the key file of a running ledger; tests of the audit pages",
-    "audits:entry": "numbered once the sequencer ran; tests of the audit pages",
-    "audits:export-download": "the owner's own export; tests of the audit pages",
-    "audits:export-again": "the owner's own export; tests of the audit pages",
-    "kpis:target-detail": "tests of the KPI pages",
-    "kpis:target-approve": "tests of the KPI pages",
-    "kpis:target-decline": "tests of the KPI pages",
-    "administration:person": "asks on the units of the person's roles; tests of the administration",
-    "administration:person-grant": "asks on the units of the person's roles; tests of the administration",
-    "administration:person-invite": "asks on the units of the person's roles; tests of the administration",
-    "administration:person-deactivate": "asks on the units of the person's roles; tests of the administration",
-    "administration:grant-confirm": "asks on the unit of the grant; tests of the administration",
-    "administration:grant-revoke": "asks on the unit of the grant; tests of the administration",
-    "administration:unit-edit": "asks on the unit itself; tests of the administration",
-    "administration:account-grant": "asks on the unit of the account; tests of the administration",
-    "administration:token-create": "asks on the unit of the account; tests of the administration",
-    "administration:token-revoke": "asks on the unit of the account; tests of the administration",
-    "demonstration:become": "the demonstration's sign-in; impossible in production",
-    "audits-api:checkpoint": "needs a ledger that was sequenced; tests of the audit API",
-    "audits-api:entry": "needs a ledger that was sequenced; tests of the audit API",
-    "audits-api:proof": "needs a ledger that was sequenced; tests of the audit API",
-    "audits-api:export": "the owner's own export; tests of the audit API",
-    "audits-api:download": "the owner's own export; tests of the audit API",
+L, EXPORT = "audits.view_ledger", "audits.export"
+GRANT, MANAGE = "people.grant", "people.manage_accounts"
+PERSON = ""  # people belong to no unit: whoever may do this anywhere sees them; acts ask on the units of their roles
+
+# Addresses about records that `tests/contracts/surroundings.py` adds to the world.
+SURROUNDINGS: dict[str, Needs] = {
+    "audits:deployment-pack": Needs(EXPORT, "deployment-of-change"),
+    "audits:public-key": Needs(L),
+    "audits:entry": Needs(L, "entry", L),
+    "audits-api:checkpoint": Needs(L),
+    "audits-api:entry": Needs(L, "entry", L),
+    "audits-api:proof": Needs(L, "entry", L),
+    "kpis:target-detail": Needs("kpis.view", "target", "kpis.view"),
+    "kpis:target-approve": Needs("kpis.set_target", "target", "kpis.view"),
+    "kpis:target-decline": Needs("kpis.set_target", "target", "kpis.view"),
+    "administration:person": Needs(ACCOUNTS, "person", PERSON),
+    "administration:person-grant": Needs(GRANT, "person", PERSON),
+    "administration:person-invite": Needs(MANAGE, "person", PERSON),
+    "administration:person-deactivate": Needs(MANAGE, "person", PERSON),
+    "administration:grant-confirm": Needs(GRANT, "grant", GRANT),
+    "administration:grant-revoke": Needs(GRANT, "grant", GRANT),
+    "administration:unit-edit": Needs("people.manage_units", "unit-by-id", "people.manage_units"),
+    "administration:account-grant": Needs(MANAGE, "account", MANAGE),
+    "administration:token-create": Needs(MANAGE, "account", MANAGE),
+    "administration:token-revoke": Needs(MANAGE, "token", MANAGE),
+    "administration:access-decide": Needs(GRANT, "access-request", GRANT),
+}
+# One person's own: nobody else opens it, whatever their role in the unit. With the method its owner uses.
+PERSONAL: dict[str, tuple[str, str]] = {
+    "web:job": ("job", "GET"),
+    "web:job-stop": ("job", "POST"),
+    "web:view-delete": ("view", "POST"),
+    "registry:import-preview": ("upload", "GET"),
+    "audits:export-download": ("export", "GET"),
+    "audits:export-again": ("export", "POST"),
+    "audits-api:export": ("export", "GET"),
+    "audits-api:download": ("export", "GET"),
+}
+# Addresses that no record and no role stands behind: the file that asks them, and what in it does.
+ELSEWHERE: dict[str, tuple[str, str]] = {
+    "healthz": ("tests/unit/foundation/test_health.py", "/healthz"),
+    "readyz": ("tests/unit/foundation/test_health.py", "/readyz"),
+    "metrics": ("tests/unit/foundation/test_health.py", "/metrics"),
+    "web:access-ask": ("tests/web/foundation/test_access_requests.py", "/access/ask/"),
+    "web:view-save": ("tests/security/test_hostile_addresses.py", "/views/save/"),
+    "demonstration:become": ("tests/unit/demonstration/test_production.py", "demonstration:become"),
+    "approvals-api:gate": ("tests/api/approvals/test_gate.py", "/gate/"),
 }
 PREFIXES: dict[str, str] = {
-    "account_": "allauth's own pages for signing in",
-    "mfa_": "allauth's own pages for the second factor",
-    "mlflow:": "machine door: only tokens are answered, a session never",
+    "account_": "tests/security/test_account_pages.py",
+    "mfa_": "tests/security/test_account_pages.py",
+    "mlflow:": "tests/contracts/test_every_method.py",
 }
 
 READS: dict[str, Needs] = {
@@ -371,8 +384,4 @@ WRITES_AT_THE_UNIT: dict[str, tuple[str, dict[str, Any]]] = {
         "registry.manage_environments",
         {"name": "lab", "provider": "aws", "unit": "retail-lending"},
     ),
-}
-# Writes whose bodies name rows of the test's own; their refusals are asked where they are tested.
-OTHER_WRITES = {
-    "approvals-api:gate": "asked with its own parameters in tests/api/approvals",
 }

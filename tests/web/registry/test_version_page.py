@@ -1,0 +1,85 @@
+"""The page of one version: metrics overall and by segment, documents against the tier, validations."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from approvals import services
+from mlops_portal.foundation.history import save_as
+from registry.models import DocumentSection
+from registry.services.metrics import metrics_record
+from tests.factories import approvals as make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def released(make_person, group, retail, ada, olga, vera, ines, rolf, carl, omar):
+    """A version with everything that tier 1 asks for, validated by Vera."""
+    now = timezone.now() - timedelta(days=3)
+    paula = make_person("Paula Publisher", "policy_publisher", unit=group, signs=True)
+    services.install_default_policy(by=None, second=paula, now=now - timedelta(days=365))
+    cast = make.Cast(ada, olga, vera, ines, rolf, carl, omar)
+    model = make.complete_model(unit=retail, cast=cast, tier=1, now=now)
+    version = make.complete_version(model, cast=cast, now=now)
+    make.validate(version, cast=cast, now=now)
+    return version
+
+
+def panel(client, name, version):
+    answer = client.get(reverse(f"approvals:{name}", args=[version.pk]), headers={"HX-Request": "true"})
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_documents_are_measured_against_the_tier(released, as_person, mona):
+    client = as_person(mona)
+    full = panel(client, "version-documents", released)
+    assert "100 %" in full
+    assert "Tier 1 asks for" in full
+    assert "Every section that counts" in full
+    section = DocumentSection.objects.filter(document__version=released).order_by("pk").first()
+    section.status = "draft"
+    save_as(section, by=None, now=timezone.now(), reason="Under revision")
+    part = panel(client, "version-documents", released)
+    assert "100 %" not in part.split("</div>")[0]
+    assert "Not approved and current" in part
+
+
+def test_validations_are_named_with_what_is_open(released, as_person, mona):
+    text = panel(as_person(mona), "version-validations", released)
+    assert "Vera Osei" in text
+    assert "No open finding" in text
+
+
+def test_both_panels_stand_on_the_page(released, as_person, mona):
+    text = as_person(mona).get(released.get_absolute_url()).content.decode()
+    for name in ("version-documents", "version-validations"):
+        assert reverse(f"approvals:{name}", args=[released.pk]) in text
+
+
+def test_metrics_stand_overall_and_by_segment_with_grade_and_verdict(released, as_person, ada, mona):
+    metrics_record(
+        version=released,
+        metrics=[{"name": "extra", "value": 0.5}, {"name": "extra", "segment": "young", "value": 0.4}],
+        by=ada,
+        now=timezone.now(),
+    )
+    text = as_person(mona).get(released.get_absolute_url()).content.decode()
+    overall, segments = text.split("By segment</th>")
+    assert "Overall</th>" in overall
+    assert "young" in segments
+    assert "young" not in overall
+    assert "Declared" in text
+    assert "not judged" in text
+    assert "Met" in text
+
+
+def test_a_document_is_added_for_the_version_of_the_page(released, as_person, ada, mona):
+    page = as_person(ada).get(released.get_absolute_url()).content.decode()
+    url = f"{reverse('registry:document-add', args=[released.model_id])}?version={released.number}"
+    assert url in page
+    assert as_person(ada).get(url).context["form"].initial["version"] == released
+    assert url not in as_person(mona).get(released.get_absolute_url()).content.decode()
