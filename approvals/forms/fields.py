@@ -6,6 +6,7 @@ from django import forms
 from django.utils import timezone
 
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.rows import Cell, RowsField
 
 MOMENTS = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
 
@@ -73,41 +74,28 @@ class Lines(forms.CharField):
         return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-class TrafficPlan(forms.CharField):
-    """Steps of a release, one a line: `5 %, 24 h, error rate above 0.5 %`."""
+STEPS = (
+    Cell("percent", "Share, %", kind="number", required=True, hint="5"),
+    Cell("hold_hours", "Hold, h", kind="number", hint="24"),
+    Cell("stop_rule", "Stops by itself when", hint="error rate above 0.5 %"),
+)
+
+
+class TrafficPlan(RowsField):
+    """Steps of a release: share of traffic, how long it is held, what stops it."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(widget=area(), required=False, **kwargs)
-
-    def prepare_value(self, value: Any) -> Any:
-        """Show steps as lines."""
-        if not isinstance(value, list):
-            return value
-        return "\n".join(
-            ", ".join(
-                filter(
-                    None,
-                    (f"{row['percent']} %", f"{row.get('hold_hours') or 0:g} h", row.get("stop_rule", "")),
-                )
-            )
-            for row in value
-        )
+        super().__init__(columns=STEPS, noun="the traffic plan", required=False, **kwargs)
 
     def to_python(self, value: Any) -> Any:
-        """Return the steps."""
-        return [self._step(place, line) for place, line in enumerate(self._lines(value), start=1)]
+        """Return the steps; a share is a whole number.
 
-    def _lines(self, value: Any) -> list[str]:
-        return [line.strip() for line in (super().to_python(value) or "").splitlines() if line.strip()]
-
-    @staticmethod
-    def _step(place: int, line: str) -> dict[str, Any]:
-        share, _, rest = line.partition(",")
-        hold, _, stop = rest.partition(",")
-        try:
-            step = {"percent": int(share.strip(" %")), "hold_hours": float(hold.strip(" h") or 0)}
-        except ValueError as error:
-            raise forms.ValidationError(
-                f"Line {place}: write the share and the hours, for example “5 %, 24 h, error rate above 0.5 %”."
-            ) from error
-        return {**step, **({"stop_rule": stop.strip()} if stop.strip() else {})}
+        Raises:
+            ValidationError: a share is not whole.
+        """
+        steps = super().to_python(value)
+        for place, step in enumerate(steps, start=1):
+            if step["percent"] != int(step["percent"]):
+                raise forms.ValidationError(f"Row {place}: write the share as a whole number.")
+            step |= {"percent": int(step["percent"]), "hold_hours": step.get("hold_hours") or 0.0}
+        return steps

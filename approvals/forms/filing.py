@@ -8,6 +8,7 @@ from approvals.forms.fields import Lines, MomentField, PersonChoice, TrafficPlan
 from approvals.models import ChangeRequest
 from approvals.states import ChangeKind
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.rows import Cell, RowsField
 from registry.models import Environment, ModelVersion, RegisteredModel
 
 
@@ -40,7 +41,12 @@ class ModelChoice(forms.Form):
         self.fields["model"].queryset = found.order_by("name")
 
 
-ALTERNATIVES = 3
+ALTERNATIVES = (
+    Cell("title", "Alternative", required=True, hint="Keep the present version"),
+    Cell("metrics", "Metrics", hint="AUC 0.811"),
+    Cell("gates", "Gates", hint="FAIR-02 passes"),
+    Cell("why_not", "Why not chosen", required=True),
+)
 
 
 class ChangeContent(forms.Form):
@@ -67,6 +73,13 @@ class ChangeContent(forms.Form):
         label="Configuration",
         help_text="Only to change configuration: one a line, for example “decision.cutoff: 0.62 to 0.58”.",
     )
+    alternatives = RowsField(
+        columns=ALTERNATIVES,
+        noun="alternatives considered",
+        required=False,
+        label="Alternatives considered",
+        help_text="Required when a blocking gate fails or a group gets worse.",
+    )
     window_starts_at = MomentField(required=False, label="Window opens", help_text="YYYY-MM-DD HH:MM")
     window_ends_at = MomentField(required=False, label="Window closes", help_text="YYYY-MM-DD HH:MM")
     traffic_plan = TrafficPlan(
@@ -88,7 +101,7 @@ class ChangeContent(forms.Form):
     steps = {
         "what": ("title",),
         "why": ("purpose", "scope", "impact", "risk", "what_changed", "incident", "configuration"),
-        "evidence": (),
+        "evidence": ("alternatives",),
         "rollback": (
             "window_starts_at", "window_ends_at", "traffic_plan", "rollback_target", "rollback_plan",
             "rollback_triggers", "rollback_owner",
@@ -100,33 +113,10 @@ class ChangeContent(forms.Form):
         self.fields["rollback_target"].queryset = (
             ModelVersion.objects.alive().filter(model=model).order_by("-number")
         )
-        for place in range(1, ALTERNATIVES + 1):
-            self.fields[f"alternative_{place}"] = forms.CharField(
-                required=False, max_length=160, label=f"Alternative {place}"
-            )
-            self.fields[f"metrics_{place}"] = forms.CharField(
-                required=False,
-                max_length=400,
-                label=f"Metrics of alternative {place}",
-                help_text="For example AUC 0.811, FAIR-02 0.83",
-            )
-            self.fields[f"why_not_{place}"] = forms.CharField(
-                required=False,
-                max_length=1000,
-                widget=area(2),
-                label=f"Why alternative {place} was not chosen",
-            )
 
     def part(self, name: str) -> list[forms.BoundField]:
         """Return the fields of one step."""
-        names = list(self.steps[name])
-        if name == "evidence":
-            names = [
-                f"{field}_{place}"
-                for place in range(1, ALTERNATIVES + 1)
-                for field in ("alternative", "metrics", "why_not")
-            ]
-        return [self[one] for one in names]
+        return [self[one] for one in self.steps[name]]
 
     def content(self) -> dict[str, Any]:
         """Return what the services take."""
@@ -136,15 +126,6 @@ class ChangeContent(forms.Form):
             for key, _, value in (line.partition(":") for line in data["configuration"])
         }
         data["rollback_triggers"] = "\n".join(data["rollback_triggers"])
-        data["alternatives"] = [
-            {
-                "title": self.cleaned_data[f"alternative_{place}"],
-                "metrics": self.cleaned_data[f"metrics_{place}"],
-                "why_not": self.cleaned_data[f"why_not_{place}"],
-            }
-            for place in range(1, ALTERNATIVES + 1)
-            if self.cleaned_data[f"alternative_{place}"].strip()
-        ]
         return data
 
 
@@ -153,10 +134,4 @@ def content_of(change: ChangeRequest) -> dict[str, Any]:
     plain = {name: getattr(change, name) for names in ChangeContent.steps.values() for name in names}
     plain["configuration"] = [f"{key}: {value}" for key, value in change.configuration.items()]
     plain["rollback_triggers"] = change.rollback_triggers.splitlines()
-    for place, row in enumerate(change.alternatives[:ALTERNATIVES], start=1):
-        plain |= {
-            f"alternative_{place}": row.get("title", ""),
-            f"metrics_{place}": row.get("metrics", ""),
-            f"why_not_{place}": row.get("why_not", ""),
-        }
     return plain

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import F, QuerySet
+from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
@@ -14,11 +15,12 @@ from approvals.models import ChangeRequest
 from approvals.queries.review_page import champion_of
 from approvals.services import changes as services
 from approvals.services.submission import change_submit
-from approvals.states import ChangeState
+from approvals.states import ChangeKind, ChangeState
 from approvals.views.scope import ChangeMixin
 from mlops_portal.foundation.errors import NotFound, invalid
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, ListPage, Page, Preset, SeeOther
+from mlops_portal.foundation.web.rows import MORE, AddsRows
 from registry.models import Deployment, ModelVersion, RegisteredModel
 
 NEW = Action("New request", "approvals:new", right="approvals.request", icon="plus", primary=True)
@@ -108,6 +110,10 @@ class NewChange(CreatePage):
         if self.model is None:
             raise NotFound("Choose a model first.")
         self.content = forms.ChangeContent(data=request.POST, model=self.model)
+        if any(name.endswith(f"-{MORE}") for name in request.POST):
+            self.form, self.problem = self.make_form(request.POST), None
+            self.form._errors, self.content._errors = ErrorDict(), ErrorDict()
+            return self.answer()
         return super().post(request, *args, **kwargs)
 
     def make_form(self, data: Any = None, files: Any = None) -> Any:
@@ -123,7 +129,11 @@ class NewChange(CreatePage):
                 .values_list("pk", flat=True)
                 .first()
             )
-        return forms.NewChange(data=data, initial=initial, model=self.model, user=self.request.user)
+        form = forms.NewChange(data=data, initial=initial, model=self.model, user=self.request.user)
+        if not initial["kind"] or initial["kind"] == ChangeKind.DEPLOY:
+            for name in ("version", "environment"):
+                form.initial[name] = form.initial.get(name) or form.fields[name].queryset.first()
+        return form
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
         """Save the draft."""
@@ -185,7 +195,7 @@ class RequestFor(Page):
         )
 
 
-class EditChange(ChangeMixin, ActionPage):
+class EditChange(AddsRows, ChangeMixin, ActionPage):
     """The draft with its gates in the rail; "File" is off until what is required is there."""
 
     crumb = "Edit"

@@ -25,7 +25,7 @@ from registry.states import Grade, SectionStatus
 
 DOCUMENT_FIELDS = frozenset({"kind", "title", "link"})
 SECTION_FIELDS = frozenset({"key", "title", "text"})
-MEASURE_KEYS = {"measure", "dimension", "cadence_hours", "watch", "act", "route", "segment"}
+MEASURE_KEYS = {"measure", "dimension", "cadence_hours", "watch", "act", "stop", "route", "segment"}
 
 
 def document_digest(document: Document, sections: Sequence[DocumentSection]) -> str:

@@ -1,0 +1,76 @@
+"""Rows of the filing form: the traffic plan step by step, more rows by a submit that saves nothing."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.test import Client
+
+from approvals.models import ChangeRequest
+from mlops_portal.foundation.people.models import User
+from registry.models import Environment, ModelVersion, MonitoringPlan
+from tests.factories import approvals as make
+
+SignIn = Callable[[User], Client]
+
+
+def test_more_rows_keep_what_was_typed_and_save_nothing(
+    version: ModelVersion, prod: Environment, ada: User, as_person: SignIn, now: datetime
+) -> None:
+    change = make.draft(version, prod, by=ada, now=now)
+    typed = {
+        "row_revision": change.row_revision,
+        "purpose": "Not yet said",
+        "traffic_plan-count": 2,
+        "traffic_plan-0-percent": "5",
+        "traffic_plan-0-stop_rule": "errors above 1 %",
+        "traffic_plan-more": "1",
+    }
+    answer = as_person(ada).post(f"/changes/{change.pk}/edit/", typed)
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'name="traffic_plan-count" value="4"' in page
+    assert 'value="errors above 1 %"' in page
+    assert "Not yet said" in page
+    assert "needs attention" not in page
+    assert ChangeRequest.objects.get(pk=change.pk).row_revision == change.row_revision
+
+
+def test_a_mistake_names_its_row(
+    version: ModelVersion, prod: Environment, ada: User, as_person: SignIn, now: datetime
+) -> None:
+    change = make.draft(version, prod, by=ada, now=now)
+    url = f"/changes/{change.pk}/edit/"
+    for percent, said in (
+        ("many", "Row 1: many is no number (share, %)."),
+        ("2.5", "Row 1: write the share"),
+    ):
+        typed = {
+            "row_revision": change.row_revision,
+            "traffic_plan-count": 1,
+            "traffic_plan-0-percent": percent,
+        }
+        answer = as_person(ada).post(url, typed)
+        assert answer.status_code == 400
+        assert said in answer.content.decode()
+    typed = {"row_revision": change.row_revision, "traffic_plan-count": 1, "traffic_plan-0-hold_hours": "4"}
+    assert "Row 1: share, % is missing." in as_person(ada).post(url, typed).content.decode()
+
+
+def test_a_monitoring_plan_is_written_in_rows(
+    version: ModelVersion, release_cast: make.Cast, as_person: SignIn
+) -> None:
+    client, model = as_person(release_cast.owner), version.model
+    url = f"/models/{model.pk}/monitoring-plan/"
+    page = client.get(url).content.decode()
+    before = MonitoringPlan.objects.get(model=model, is_current=True)
+    assert f'name="measures-count" value="{len(before.measures) + 2}"' in page
+    row = {"measure": "psi", "dimension": "data_drift", "watch": "0.1", "act": "0,2", "stop": "0.4"}
+    row |= {"cadence_hours": "24", "route": "owner"}
+    typed = {f"measures-3-{key}": value for key, value in row.items()}
+    answer = client.post(url, {"measures-count": 6, **typed})
+    assert answer.status_code == 303
+    saved = MonitoringPlan.objects.get(model=model, is_current=True)
+    assert saved.number == before.number + 1
+    assert saved.measures == [
+        {**row, "watch": 0.1, "act": 0.2, "stop": 0.4, "cadence_hours": 24.0},
+    ]
