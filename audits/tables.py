@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
@@ -33,7 +33,9 @@ def _what(value: Any, row: Any) -> SafeString | str:
         where.append(format_html("on {}", row.model_name))
     said = format_html("{}{}{}", row.what, ": " if about else "", about)
     same = format_html('<small class="muted">{}</small>', "part of the act above") if row.is_same_act else ""
-    return format_html("{} {} {} {}{}", said, SafeString(" ").join(where), late, removed, same)
+    return format_html(
+        "{} {} {} {}{}", said, format_html_join(" ", "{}", ((one,) for one in where)), late, removed, same
+    )
 
 
 def _told(row: Any) -> str:

@@ -32,7 +32,7 @@ def test_sentences_name_person_act_and_record_with_a_link(press, ada, cleo, as_p
     assert ada.name in page
     assert f'<a href="/models/{press.pk}/">' in page
     assert "created the registered model" in page or "created the model" in page
-    assert "wrote rows together" not in page
+    assert "&lt;a" not in page
 
 
 def test_rows_written_at_once_are_counted(press, retail, plant, ada, cleo, as_person):
@@ -78,3 +78,9 @@ def test_the_payload_is_there_but_folded(press, cleo, as_person):
     found = LedgerEntry.objects.filter(model_id=press.pk).latest("pk")
     entry = text_of(client, f"/ledger/{found.pk}/")
     assert "The raw payload</summary>" in entry
+
+
+def test_a_part_of_a_request_names_and_links_it(released, cleo, as_person):
+    page = text_of(as_person(cleo), "/ledger/?record=approvals.GateResult")
+    assert f'of <a href="/changes/{released.pk}/">{released.code}</a>' in page
+    assert "&lt;a" not in page
