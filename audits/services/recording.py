@@ -1,5 +1,6 @@
-"""Entering what happened. Entries of one act are kept until its end and written in two statements before commit."""
+"""Entering what happened. Entries of one act are kept until its end and written at once before commit."""
 
+import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from mlops_portal.foundation.operations import Act, current_act
 
 BUFFER = "audits.batches"
 CHUNK = 1000
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 ENTRY_COLUMNS = (
     "entry_id",
     "occurred_at",
@@ -40,6 +42,27 @@ ENTRY_COLUMNS = (
     "envelope",
     "leaf",
 )
+
+# PostgreSQL takes any number of entries with their payloads in one statement with one parameter, and reads an entry's
+# columns from the envelope itself. Sending each column as a parameter cost a sixth of a governed write.
+ENTER = """
+WITH given AS MATERIALIZED (
+  SELECT * FROM json_to_recordset(%s::json)
+  AS g(envelope text, is_flagged boolean, leaf text, salt text, payload text)
+), entries AS MATERIALIZED (
+  SELECT e.*, given.* FROM given, json_to_record(envelope::json) AS e(
+    entry_id uuid, occurred_at timestamptz, recorded_at timestamptz, verb text, subject_label text, subject_id text,
+    unit_id bigint, model_id bigint, actor_id text, act_id uuid, payload_commitment text, format_version smallint)
+), payloads AS (
+  INSERT INTO audits_ledgerpayload (entry_id, salt, payload)
+  SELECT entry_id, decode(salt, 'hex'), payload FROM entries
+)
+INSERT INTO audits_ledgerentry (entry_id, occurred_at, recorded_at, verb, subject_label, subject_id, unit_id, model_id,
+  actor_id, act_id, payload_commitment, format_version, is_flagged, envelope, leaf)
+SELECT entry_id, occurred_at, recorded_at, verb, subject_label, subject_id, unit_id, model_id,
+  actor_id, act_id, decode(payload_commitment, 'hex'), format_version, is_flagged, envelope, decode(leaf, 'hex')
+FROM entries
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,34 +177,72 @@ def _summary(label: str, verb: str, members: Sequence[Draft]) -> Draft:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as it is stored, with its payload."""
+
+    facts: dict[str, Any]
+    envelope: str
+    leaf: bytes
+    salt: bytes
+    payload: str
+
+    @property
+    def is_flagged(self) -> bool:
+        """Whether the two times differ so much that a reader must be told."""
+        return is_late(self.facts["occurred_at"], self.facts["recorded_at"])
+
+
 def write(drafts: Sequence[Draft], *, act_id: UUID) -> list[UUID]:
     """Insert entries and payloads; the caller holds the transaction. Returns the entries' ids in order."""
     recorded_at = database_now()
-    entries, payloads = [], []
-    for draft in drafts:
-        salt, entry_id = os.urandom(SALT_SIZE), uuid7()
-        bound = commitment(salt, draft.payload)
-        facts: dict[str, Any] = {
-            "entry_id": entry_id,
-            "occurred_at": draft.occurred_at,
-            "recorded_at": recorded_at,
-            "verb": draft.verb,
-            "subject_label": draft.subject_label,
-            "subject_id": draft.subject_id,
-            "unit_id": draft.unit_id,
-            "model_id": draft.model_id,
-            "actor_id": draft.actor_id,
-            "act_id": act_id,
-            "payload_commitment": bound,
-            "format_version": FORMAT_VERSION,
+    entries = [_entry(draft, act_id, recorded_at) for draft in drafts]
+    for start in range(0, len(entries), CHUNK):
+        part = entries[start : start + CHUNK]
+        (_enter_together if connection.vendor == "postgresql" else _enter_in_columns)(part)
+    return [entry.facts["entry_id"] for entry in entries]
+
+
+def _entry(draft: Draft, act_id: UUID, recorded_at: datetime) -> Entry:
+    salt = os.urandom(SALT_SIZE)
+    facts: dict[str, Any] = {
+        "entry_id": uuid7(),
+        "occurred_at": draft.occurred_at,
+        "recorded_at": recorded_at,
+        "verb": draft.verb,
+        "subject_label": draft.subject_label,
+        "subject_id": draft.subject_id,
+        "unit_id": draft.unit_id,
+        "model_id": draft.model_id,
+        "actor_id": draft.actor_id,
+        "act_id": act_id,
+        "payload_commitment": commitment(salt, draft.payload),
+        "format_version": FORMAT_VERSION,
+    }
+    envelope = envelope_text(**facts)
+    return Entry(facts, envelope, leaf_hash(envelope.encode()), salt, draft.payload.decode())
+
+
+def _enter_together(entries: Sequence[Entry]) -> None:
+    given = [
+        {
+            "envelope": entry.envelope,
+            "is_flagged": entry.is_flagged,
+            "leaf": entry.leaf.hex(),
+            "salt": entry.salt.hex(),
+            "payload": entry.payload,
         }
-        envelope = envelope_text(**facts)
-        late = is_late(draft.occurred_at, recorded_at)
-        entries.append((*facts.values(), late, envelope, leaf_hash(envelope.encode())))
-        payloads.append((entry_id, salt, draft.payload.decode()))
-    insert("audits_ledgerentry", ENTRY_COLUMNS, entries)
+        for entry in entries
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(ENTER, [_encode(given)])
+
+
+def _enter_in_columns(entries: Sequence[Entry]) -> None:
+    rows = [(*entry.facts.values(), entry.is_flagged, entry.envelope, entry.leaf) for entry in entries]
+    insert("audits_ledgerentry", ENTRY_COLUMNS, rows)
+    payloads = [(entry.facts["entry_id"], entry.salt, entry.payload) for entry in entries]
     insert("audits_ledgerpayload", ("entry_id", "salt", "payload"), payloads)
-    return [payload[0] for payload in payloads]
 
 
 def insert(table: str, columns: Sequence[str], rows: Sequence[tuple]) -> None:

@@ -6,17 +6,20 @@ from typing import Any, TypeVar
 
 from django.db import models, transaction
 
-from mlops_portal.foundation.history.audited import audited_write, history_model, history_rows_written
+from mlops_portal.foundation.history.audited import (
+    audited_write,
+    history_model,
+    history_row_written,
+    history_rows_written,
+)
+from mlops_portal.foundation.history.inserting import CHUNK, insert_with_history
 from mlops_portal.foundation.operations import check_clock
 
 M = TypeVar("M", bound=models.Model)
-CHUNK = 1000
 
 
 def _history_date(instance: models.Model, now: datetime) -> datetime:
     """Give a time after the object's last history row, so that history has one order."""
-    if instance._state.adding:
-        return now
     last = (
         history_model(type(instance))
         .objects.filter(**{instance._meta.pk.attname: instance.pk})
@@ -42,7 +45,12 @@ def save_as(
 ) -> M:
     """Save ``instance`` with one history row that names ``by`` (None: the system), ``now`` and ``reason``."""
     check_clock(now)
-    _name(instance, by, _history_date(instance, now), reason)
+    if instance._state.adding and instance.pk is None:
+        (row,) = insert_with_history([instance], by=by, now=now, reason=reason)
+        history_row_written.send(sender=type(instance), model=type(instance), history_row=row)
+        return instance
+    date = now if instance._state.adding else _history_date(instance, now)
+    _name(instance, by, date, reason)
     try:
         instance.save(update_fields=None if instance._state.adding else fields)
     finally:
@@ -78,13 +86,13 @@ def bulk_save_as(
 
 def _bulk_chunk(rows: list[M], *, by: Any, now: datetime, reason: str, fields: Sequence[str] | None) -> None:
     model = type(rows[0])
+    if fields is None:
+        created = insert_with_history(rows, by=by, now=now, reason=reason)
+        history_rows_written.send(sender=model, model=model, history_rows=created)
+        return
     with transaction.atomic(savepoint=False), audited_write():
-        dates = {}
-        if fields is None:
-            model._base_manager.bulk_create(rows)
-        else:
-            dates = _last_dates(model, rows)
-            model._base_manager.bulk_update(rows, fields)
+        dates = _last_dates(model, rows)
+        model._base_manager.bulk_update(rows, fields)
         records = history_model(model)
         tracked = [field.attname for field in records.tracked_fields]
         history = []
@@ -92,7 +100,7 @@ def _bulk_chunk(rows: list[M], *, by: Any, now: datetime, reason: str, fields: S
             last = dates.get(row.pk)
             record = records(
                 history_date=now if last is None or now > last else last + timedelta(microseconds=1),
-                history_type="+" if fields is None else "~",
+                history_type="~",
                 history_change_reason=reason,
                 **{name: getattr(row, name) for name in tracked},
             )

@@ -139,7 +139,7 @@ class TestActs:
             data=data,
         )
 
-    def test_everything_of_one_operation_carries_one_act_and_two_statements(self, retail):
+    def test_everything_of_one_operation_is_one_act_entered_at_once(self, retail):
         seen = []
 
         @operation
@@ -153,12 +153,9 @@ class TestActs:
         with CaptureQueriesContext(connection) as statements:
             rename()
         assert LedgerEntry.objects.filter(act_id=seen[0]).count() == 2
-        assert (
-            sum(
-                "INSERT INTO" in s["sql"] and "audits_ledger" in s["sql"] for s in statements.captured_queries
-            )
-            == 2
-        )
+        assert sum(
+            "INSERT INTO" in s["sql"] and "audits_ledger" in s["sql"] for s in statements.captured_queries
+        ) == (1 if connection.vendor == "postgresql" else 2)
         assert payload_of(LedgerEntry.objects.order_by("id").last())["data"] == {"amount": "1.50"}
 
     def test_outside_of_operations_an_act_is_entered_at_once(self, db):
@@ -181,7 +178,7 @@ class TestActs:
         assert retail.name == "Retail Lending"
 
     def test_a_ledger_that_fails_takes_the_change_with_it(self, retail, monkeypatch):
-        monkeypatch.setattr(recording, "insert", lambda *args, **kwargs: 1 / 0)
+        monkeypatch.setattr(recording, "envelope_text", lambda *args, **kwargs: 1 / 0)
 
         @operation
         def rename():

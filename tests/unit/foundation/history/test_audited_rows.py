@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 
 from mlops_portal.foundation.history import (
+    AuditedModel,
     UnauditedWriteError,
     as_of,
     bulk_save_as,
@@ -13,6 +15,7 @@ from mlops_portal.foundation.history import (
     rows_as_of,
     save_as,
 )
+from mlops_portal.foundation.history.inserting import table_of
 from mlops_portal.foundation.operations import ClockOff
 from mlops_portal.foundation.people.models import BusinessUnit, User
 
@@ -101,6 +104,28 @@ def test_a_bulk_write_leaves_one_history_row_each_and_tells_once(adam, group, no
     history = BusinessUnit.history.filter(id=rows[0].pk)
     assert [row.history_type for row in history] == ["~", "+"]
     assert {row.history_user_id for row in history} == {str(adam.pk)}
+
+
+def test_new_rows_and_their_history_match_whatever_their_number(adam, group, now):
+    made = bulk_save_as([unit(f"u{n:04}", parent=group, depth=1) for n in range(300)], by=adam, now=now)
+    stored = dict(BusinessUnit.objects.values_list("pk", "code"))
+    assert [stored[row.pk] for row in made] == [row.code for row in made]
+    past = BusinessUnit.history.filter(id__in=[row.pk for row in made])
+    assert {row.id: (row.code, row.name, row.parent_id, row.history_user_id) for row in past} == {
+        row.pk: (row.code, row.name, group.pk, str(adam.pk)) for row in made
+    }
+
+
+def test_a_new_row_with_a_key_of_its_own_is_refused_in_a_bulk(group, now):
+    with pytest.raises(ValueError, match="has a key already"):
+        bulk_save_as([unit("own", pk=4711, parent=group, depth=1)], by=None, now=now)
+
+
+def test_every_audited_table_knows_how_its_new_rows_are_written():
+    audited = [model for model in apps.get_models() if issubclass(model, AuditedModel)]
+    for model in audited:
+        table = table_of(model)
+        assert {table.key, *(table.columns[place].name for place in table.kept)} == set(table.tracked)
 
 
 def test_production_refuses_a_time_that_is_not_now(settings, group, now):
