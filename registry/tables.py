@@ -48,11 +48,7 @@ def _review(value: Any, row: Any) -> Any:
         return cells.absent("not set")
     if value >= timezone.localdate():
         return when(value)
-    return format_html(
-        '<span class="tone is-fail nowrap">{} {}</span><small>overdue</small>',
-        marks.icon("fail", "sm"),
-        when(value),
-    )
+    return format_html("{}<small>{}</small>", marks.pill("fail", "Overdue"), when(value))
 
 
 def count_or_none(tone: str) -> Any:
@@ -87,9 +83,7 @@ class ModelTable(Table):
         "Documents",
         accessor="document_score",
         numeric=True,
-        cell=lambda value, row: (
-            cells.absent("not counted") if value is None else f"{value:.0%}".replace("%", "\u202f%")
-        ),
+        cell=lambda value, row: cells.absent() if value is None else f"{value:.0%}".replace("%", "\u202f%"),
     )
     governance = Column(
         "Governance", shown=False, cell=_state(tones.GOVERNANCE, "governance"), export=_label("governance")
@@ -140,7 +134,7 @@ class DeploymentTable(Table):
     kind = Column("Reason", cell=lambda value, row: row.get_kind_display(), export=_label("kind"))
     traffic_percent = Column("Traffic", numeric=True, cell=cells.number(0, "%"))
     tier = Column("Tier then", cell=cells.tier)
-    started = Column("Started", accessor="started_at", sort="started_at", cell=cells.when)
+    started = Column("Started", accessor="started_at", sort="started_at", cell=cells.when, link=True)
     finished = Column("Finished", accessor="finished_at", cell=cells.when)
     change = Column(
         "Change request",

@@ -1,6 +1,7 @@
 """The foundation as an installed app."""
 
 from django.apps import AppConfig
+from django.core.signals import request_started
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
@@ -13,7 +14,8 @@ class FoundationConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
-        from mlops_portal.foundation import readiness, timestamps
+        from mlops_portal.foundation import db, readiness, timestamps
+        from mlops_portal.foundation.administration import found
         from mlops_portal.foundation.people import accounts, rights
         from mlops_portal.foundation.people.rights_declared import RIGHTS
         from mlops_portal.foundation.web import asking, first_run, home
@@ -24,11 +26,13 @@ class FoundationConfig(AppConfig):
         rights.declare(RIGHTS)
         manages = ("people.grant", "people.manage_units", "people.manage_accounts")
         register(NavItem("System", "Administration", "admin", "administration:people", manages, 10))
+        found.offer()
         first_run.declare()
         checklist = home.Section("web.first_run", "web/home/first_run.html", first_run.checklist, order=1)
         home.register(checklist)
         home.register(home.Section("web.access", "web/home/access.html", asking.waiting, order=5))
         housekeeping.declare()
         readiness.declare()
+        request_started.connect(db.trust_recent_connections, dispatch_uid="foundation.trust_recent")
         connection_created.connect(timestamps.use, dispatch_uid="foundation.timestamps")
         post_migrate.connect(rights.create_permissions, dispatch_uid="foundation.create_permissions")

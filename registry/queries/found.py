@@ -3,9 +3,10 @@
 from typing import Any
 
 from django.db.models import Q
+from django.urls import reverse
 
 from mlops_portal.foundation.web.search import Hit, Source, register
-from registry.models import ModelVersion, RegisteredModel
+from registry.models import Document, Environment, ModelVersion, RegisteredModel
 
 
 def find_models(user: Any, text: str, limit: int) -> list[Hit]:
@@ -34,7 +35,39 @@ def find_versions(user: Any, text: str, limit: int) -> list[Hit]:
     return [Hit(str(row), row.get_absolute_url(), f"Version {row.number}", "version") for row in found]
 
 
+def find_documents(user: Any, text: str, limit: int) -> list[Hit]:
+    """Find documents by title, the newest first."""
+    rows = Document.objects.visible_to(user).filter(model__deleted_at__isnull=True, title__icontains=text)
+    found = rows.select_related("model").order_by("-pk")[:limit]
+    return [
+        Hit(
+            row.title,
+            reverse("registry:document-detail", args=[row.model_id, row.pk]),
+            f"{row.get_kind_display()} of {row.model}",
+            "policy",
+        )
+        for row in found
+    ]
+
+
+def find_environments(user: Any, text: str, limit: int) -> list[Hit]:
+    """Find environments that serve versions by name or region."""
+    rows = Environment.objects.visible_to(user).filter(closed_at__isnull=True)
+    found = rows.filter(Q(name__icontains=text) | Q(region__icontains=text)).order_by("name", "pk")[:limit]
+    return [
+        Hit(
+            row.name,
+            reverse("registry:environment-detail", args=[row.pk]),
+            row.get_provider_display(),
+            "deploy",
+        )
+        for row in found
+    ]
+
+
 def offer() -> None:
-    """Register both kinds; called when the app is ready."""
+    """Register every kind; called when the app is ready."""
     register(Source("models", "Models", find_models, right="registry.view", order=10))
     register(Source("versions", "Versions", find_versions, right="registry.view", order=20))
+    register(Source("documents", "Documents", find_documents, right="registry.view", order=30))
+    register(Source("environments", "Environments", find_environments, right="registry.view", order=40))

@@ -5,7 +5,7 @@
   const SIGNS = '.sign, [data-signs]';
   let goes = 0;
 
-  const rows = () => [...document.querySelectorAll('.queue > li, .table tbody tr:has(th a)')];
+  const rows = () => [...document.querySelectorAll('.queue > li, .hits > li, .table tbody tr:has(th a)')];
   const move = (step) => {
     const all = rows();
     if (!all.length) return;
@@ -13,7 +13,7 @@
     const next = all[Math.min(all.length - 1, Math.max(0, at + step))];
     all.forEach((row) => row.removeAttribute('aria-current'));
     next.setAttribute('aria-current', 'true');
-    next.querySelector('.title, th a, a')?.focus();
+    next.querySelector('.title, th a, a[href]')?.focus();
   };
 
   document.addEventListener('keydown', (e) => {

@@ -17,7 +17,7 @@ from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web import charts, marks, panels, svg, words
+from mlops_portal.foundation.web import charts, marks, panels, search, svg, words
 from mlops_portal.foundation.web.forms import described
 from mlops_portal.foundation.web.jobs import JobRow
 
@@ -61,6 +61,12 @@ def when(value: datetime | date | None, absent: str = "none") -> SafeString:
 def may(user: Any, right: str) -> bool:
     """Tell whether the person holds a right anywhere: `{% if request.user|may:"registry.register" %}`."""
     return rights_of(user).has(right)
+
+
+@register.filter
+def marked(text: str, words: str) -> SafeString:
+    """Write a text with the words that were looked for in bold."""
+    return search.marked(text, words)
 
 
 @register.simple_tag

@@ -1,10 +1,13 @@
 """Search over what applications offer: each registers a source that finds only what the person may see."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web import navigation
@@ -38,6 +41,12 @@ class Found:
     name: str
     label: str
     hits: list[Hit]
+    has_more: bool = False
+
+    @property
+    def count(self) -> str:
+        """How many were found, as far as they were looked for."""
+        return f"{len(self.hits)}{'+' if self.has_more else ''}"
 
 
 _sources: dict[str, Source] = {}
@@ -71,13 +80,26 @@ def search(user: Any, text: str, *, limit: int = 20) -> list[Found]:
     text = text.replace("\x00", "").strip()  # no column holds it, and PostgreSQL refuses to compare with it
     if not text:
         return []
-    found = [
-        Found(source.name, source.label, list(source.find(user, text, limit)))
-        for source in _sources_for(user)
-    ]
+    found = []
+    for source in _sources_for(user):
+        hits = list(source.find(user, text, limit + 1))
+        found.append(Found(source.name, source.label, hits[:limit], has_more=len(hits) > limit))
     if own := pages(user, text):
         found.append(Found("pages", "Pages", own))
     return [kind for kind in found if kind.hits]
+
+
+def marked(text: str, words: str) -> SafeString:
+    """Write a text with the words that were looked for in bold."""
+    parts = [re.escape(word) for word in words.split() if word]
+    if not parts:
+        return format_html("{}", text)
+    pieces = re.split(f"({'|'.join(sorted(parts, key=len, reverse=True))})", text, flags=re.IGNORECASE)
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<b>{}</b>", piece) if place % 2 else piece,) for place, piece in enumerate(pieces)),
+    )
 
 
 def jump(user: Any, text: str, *, limit: int = 12) -> list[Hit]:

@@ -22,6 +22,7 @@ from mlops_portal.foundation.work import jobs
 from mlops_portal.foundation.work.models import Job
 
 MAX_NOTICES = 100
+FOUND_OF_EACH, FOUND_OF_ONE = 20, 100
 
 
 class Notifications(Page):
@@ -65,9 +66,16 @@ class Search(Page):
     template_name = "web/search.html"
 
     def more(self) -> Mapping[str, Any]:
-        """Find what was typed."""
-        text = self.request.GET.get("q", "")[:100]
-        return {"found": search.search(self.request.user, text), "query": text}
+        """Find what was typed: the first of each kind, or more of one kind."""
+        text, kind = self.request.GET.get("q", "")[:100], self.request.GET.get("kind", "")
+        found = search.search(self.request.user, text, limit=FOUND_OF_ONE if kind else FOUND_OF_EACH)
+        names = [one.name for one in found]
+        return {
+            "kinds": found,
+            "found": [one for one in found if one.name == kind] if kind in names else found,
+            "kind": kind if kind in names else "",
+            "query": text,
+        }
 
 
 class JobFragment(DetailPage):
