@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet, Value
 
 from approvals.model_facts.people import People, people_of
 from approvals.models import ChangeRequest, Decision, Delegation, Execution, Stage, Validation
@@ -93,39 +94,52 @@ def duty_records(change: ChangeRequest, *, now: datetime) -> DutyRecords:
         behind[account.user_id] = account.owner_id
         if account.name == change.filed_by_account:
             requesters.add(account.owner_id)
-    validators = (
-        Validation.objects.filter(version_id=change.version_id) if version else Validation.objects.none()
-    )
-    documents = Document.objects.filter(
-        Q(version_id=change.version_id) | Q(version__isnull=True), model_id=change.model_id
-    )
+    did = _who_did(change)
     return DutyRecords(
         change=change,
         people=people_of(
             model,
             version,
             requester_ids=frozenset(requesters),
-            validator_ids=frozenset(validators.values_list("validator_id", flat=True)),
+            validator_ids=did["validated"],
             behind=behind,
         ),
-        implementers=frozenset(
-            Execution.objects.filter(change=change, started_by__isnull=False).values_list(
-                "started_by_id", flat=True
-            )
-        ),
-        uploaders=frozenset(
-            documents.filter(uploaded_by__isnull=False).values_list("uploaded_by_id", flat=True)
-        ),
+        implementers=did["carried_out"],
+        uploaders=did["uploaded"],
         decisions=list(
             Decision.objects.filter(change=change, voided_at__isnull=True).select_related("signer", "stage")
         ),
-        stages={stage.pk: stage for stage in change.stages.all()},
+        stages={stage.pk: stage for stage in change.stages.select_related("returns_to")},
         delegations=list(
             Delegation.objects.filter(
                 starts_at__lte=now, ends_at__gt=now, ended_at__isnull=True
             ).select_related("absentee")
         ),
     )
+
+
+def _who_did(change: ChangeRequest) -> dict[str, frozenset[int]]:
+    """Return who validated the version, carried the change out and uploaded its documents; one statement for all."""
+
+    def named(what: str, rows: QuerySet[Any], field: str) -> QuerySet[Any]:
+        return rows.order_by().annotate(what=Value(what)).values_list("what", field)
+
+    documents = Document.objects.filter(
+        Q(version_id=change.version_id) | Q(version__isnull=True), model_id=change.model_id
+    )
+    acts = [
+        named("uploaded", documents, "uploaded_by_id"),
+        named("carried_out", Execution.objects.filter(change=change), "started_by_id"),
+    ]
+    if change.version_id is not None:
+        acts.append(
+            named("validated", Validation.objects.filter(version_id=change.version_id), "validator_id")
+        )
+    found: dict[str, set[int]] = {"uploaded": set(), "carried_out": set(), "validated": set()}
+    for what, person_id in acts[0].union(*acts[1:]):
+        if person_id is not None:
+            found[what].add(person_id)
+    return {what: frozenset(people) for what, people in found.items()}
 
 
 # Exclusion of a stage → who is meant, and the sentence.

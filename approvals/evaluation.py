@@ -132,8 +132,7 @@ def evaluate(change: ChangeRequest, *, at: datetime, policy: PolicyInForce) -> E
     subject = subject_of(change, tier=tier)
     environment = "production" if is_production(change) else "non_production"
     document, types = policy.document, facts.types()
-    records = model_facts.load([subject], at)
-    records.changes[change.pk] = change  # the caller's row may not be saved yet
+    records = model_facts.load([subject], at, known=[change])
     with model_facts.sharing(records):
         observations = facts.resolve(needed_facts(document, types), [subject], now=at)[subject]
     readings = tuple(

@@ -105,9 +105,16 @@ def _ids(values: Iterable[int | None]) -> set[int]:
     return {value for value in values if value}
 
 
-def load(subjects: Sequence[Subject], now: datetime) -> Records:
-    """Read everything the facts of ``subjects`` rest on."""
+def load(subjects: Sequence[Subject], now: datetime, *, known: Sequence[ChangeRequest] = ()) -> Records:
+    """Read everything the facts of ``subjects`` rest on.
+
+    ``known`` are changes that the caller has just read or locked, or has not saved yet: they are not read again.
+    """
     records = Records(now=now)
+    records.changes = {change.pk: change for change in known}
+    records.environments = {
+        change.environment.pk: change.environment for change in known if change.environment is not None
+    }
     model_ids = _ids(subject.model_id for subject in subjects)
     records.models = {
         row.pk: row
@@ -115,10 +122,10 @@ def load(subjects: Sequence[Subject], now: datetime) -> Records:
             "owner", "developer", "validator", "accountable_executive", "unit"
         )
     }
-    records.environments = Environment.objects.in_bulk(_ids(subject.environment_id for subject in subjects))
-    records.changes = ChangeRequest.objects.select_related("requester").in_bulk(
-        _ids(subject.change_id for subject in subjects)
-    )
+    if places := _ids(subject.environment_id for subject in subjects) - records.environments.keys():
+        records.environments |= Environment.objects.in_bulk(places)
+    if unknown := _ids(subject.change_id for subject in subjects) - records.changes.keys():
+        records.changes |= ChangeRequest.objects.select_related("requester").in_bulk(unknown)
     _load_deployments(records, model_ids)
     version_ids = _ids(
         [

@@ -27,8 +27,8 @@ TEXTS = (
 )  # fmt: skip
 KEEPS_WAY_BACK = policies.RELEASE_KINDS | {ChangeKind.CONFIGURATION, ChangeKind.RESUME}
 RELATED = (
-    "model", "model__owner", "model__developer", "model__validator", "unit", "version", "version__registered_by",
-    "environment", "rollback_target", "requester", "policy_revision__policy", "predecessor",
+    "unit", "version", "version__registered_by", "environment", "rollback_target", "requester", "policy_revision__policy",
+    "predecessor",
 )  # fmt: skip
 
 
@@ -58,10 +58,11 @@ class ChangeFields(TypedDict, total=False):
 
 def lock_change(pk: int) -> ChangeRequest:
     """Lock the model and then the change, in the order of `foundation.locks`, and return the change with its relations."""
-    model_id = ChangeRequest.objects.filter(pk=pk).values_list("model_id", flat=True).first()
-    if model_id is None:
-        raise NotFound(f"There is no change request CR-{pk}.")
-    model = lock(RegisteredModel.objects.select_related("owner", "developer", "validator"), model_id)
+    of_change = ChangeRequest.objects.filter(pk=pk).values("model_id")[:1]
+    try:
+        model = lock(RegisteredModel.objects.select_related("owner", "developer", "validator"), of_change)
+    except NotFound:
+        raise NotFound(f"There is no change request CR-{pk}.") from None
     change = lock(ChangeRequest.objects.select_related(*RELATED), pk)
     change.model = model
     return change

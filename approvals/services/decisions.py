@@ -83,7 +83,9 @@ def decision_sign(
         RuleViolation: with every reason.
         Invalid: the password or the code is not right.
     """
-    change = ChangeRequest.objects.select_related("unit").get(pk=stage.change_id)
+    change = ChangeRequest.objects.select_related(
+        "unit", "model", "version", "requester", "policy_revision__policy"
+    ).get(pk=stage.change_id)
     require(by, "approvals.view", unit_id=change.unit_id, model_id=change.model_id)
     wanted = WantedDecision(
         stage, Verdict(verdict), rationale, list(conditions), list(items), read_digest, by, on_behalf_of, now
@@ -114,10 +116,8 @@ def _refused(change: ChangeRequest, wanted: WantedDecision, error: DomainError) 
 
 def _refuse_early(change: ChangeRequest, wanted: WantedDecision) -> None:
     """Refuse what needs no lock to be seen, so that no code is used up for it."""
-    present = ChangeRequest.objects.select_related("model", "version", "requester").get(pk=change.pk)
-    stage = Stage.objects.select_related("returns_to").get(pk=wanted.stage.pk)
-    records = duty_records(present, now=wanted.now)
-    refuse_if(_blockers(present, stage, wanted, records, None))
+    records = duty_records(change, now=wanted.now)
+    refuse_if(_blockers(change, records.stages[wanted.stage.pk], wanted, records, None))
 
 
 def _blockers(
@@ -160,9 +160,9 @@ def decision_write(*, change: ChangeRequest, wanted: WantedDecision) -> Decision
     """Write the decision of a person who has just proved their presence; for services that did so themselves."""
     now, by = wanted.now, wanted.by
     change = lock_change(change.pk)
-    stage = change.stages.select_related("returns_to", "unit").get(pk=wanted.stage.pk)
     policy = policy_for(change, now)
     records = duty_records(change, now=now)
+    stage = records.stages[wanted.stage.pk]
     if policy is None:
         refuse_if(_blockers(change, stage, wanted, records, None))
     assert policy is not None  # noqa: S101  (refused above)
@@ -170,9 +170,10 @@ def decision_write(*, change: ChangeRequest, wanted: WantedDecision) -> Decision
     _refuse_other_content(change, evaluation, wanted)
     refuse_if(_blockers(change, stage, wanted, records, evaluation))
     decision = _write(change, stage, evaluation, wanted)
+    records.decisions.append(decision)
     gates_store(change, evaluation, by=by, now=now)
     _confirm_materiality(change, decision)
-    _advance(change, stage, decision, policy, now)
+    _advance(change, stage, decision, policy, records, now)
     change_save(change, by=by, now=now, reason=f"{decision.get_verdict_display()} at “{stage.title}”")
     note_blocked_stage(change, by=by, now=now)
     tell(
@@ -273,9 +274,14 @@ def _confirm_materiality(change: ChangeRequest, decision: Decision) -> None:
 
 
 def _advance(
-    change: ChangeRequest, stage: Stage, decision: Decision, policy: PolicyInForce, now: datetime
+    change: ChangeRequest,
+    stage: Stage,
+    decision: Decision,
+    policy: PolicyInForce,
+    records: DutyRecords,
+    now: datetime,
 ) -> None:
-    """Move stage and change on; the caller saves ``change``."""
+    """Move stage and change on; ``records`` know the decision already, the caller saves ``change``."""
     by = decision.signer
     match Verdict(decision.verdict):
         case Verdict.REJECT:
@@ -290,35 +296,42 @@ def _advance(
             stages_pause(change, by=by, now=now, close=False)
             tell("change_returned", change, by=by, now=now, stage=stage.key, items=decision.items)
         case Verdict.RECUSE:
-            if stage_look_for_people(stage, duty_records(change, now=now), by=by, now=now):
+            if stage_look_for_people(stage, records, by=by, now=now):
                 save_as(stage, by=by, now=now, reason="Somebody recused themselves")
         case _:
-            _count_approval(change, stage, policy, by=by, now=now)
+            _count_approval(change, stage, policy, records, by=by, now=now)
 
 
 def _count_approval(
-    change: ChangeRequest, stage: Stage, policy: PolicyInForce, *, by: User, now: datetime
+    change: ChangeRequest,
+    stage: Stage,
+    policy: PolicyInForce,
+    records: DutyRecords,
+    *,
+    by: User,
+    now: datetime,
 ) -> None:
-    counted = stage.decisions.filter(voided_at__isnull=True, verdict__in=sorted(POSITIVE_VERDICTS))
-    if counted.count() < stage.quorum:
+    given = [
+        row for row in records.decisions if row.stage_id == stage.pk and row.verdict in POSITIVE_VERDICTS
+    ]
+    if len(given) < stage.quorum:
         return
     clock_stop(stage, now=now)
     stage.state, stage.decided_at = Stage.State.DONE, now
     save_as(stage, by=by, now=now, reason="Quorum reached")
-    if stage_open_next(change, by=by, now=now) is not None:
+    if stage_open_next(change, records=records, by=by, now=now) is not None:
         return
-    refuse_if(_independence_blockers(change, now))
+    refuse_if(_independence_blockers(change, records))
     change.state, change.decided_at = ChangeState.APPROVED, now
     change.expires_at = approval_ends(change, policy, now=now)
     change.headline = "Approved"
     tell("change_approved", change, by=by, now=now, expires_at=change.expires_at.isoformat())
 
 
-def _independence_blockers(change: ChangeRequest, now: datetime) -> list[Blocker]:
+def _independence_blockers(change: ChangeRequest, records: DutyRecords) -> list[Blocker]:
     """On every tier one decider is neither requester, owner, developer nor implementer (RULES 1.1)."""
     if change.change_class == ChangeClass.CONTAINMENT:
         return []
-    records = duty_records(change, now=now)
     people = records.people
     involved = people.requesters | people.owners | people.developers | records.implementers
     deciders = {

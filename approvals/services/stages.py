@@ -11,7 +11,7 @@ from approvals.policies import waits_for_gates
 from approvals.policy.document import StageRule
 from approvals.policy.gates import stages_of
 from approvals.states import POSITIVE_VERDICTS, Verdict
-from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.people.models import User
 
 State = Stage.State
@@ -33,7 +33,7 @@ def stages_fix(
     )
     known = {stage.key: stage for stage in change.stages.all()}
     rejection = _rejection_of(change.predecessor)
-    fixed = []
+    kept, fixed = set(known), []
     for position, rule in enumerate(rules, start=1):
         stage = known.pop(rule.id, None) or Stage(
             change=change, model_id=change.model_id, unit_id=change.unit_id, key=rule.id
@@ -41,8 +41,12 @@ def stages_fix(
         _apply(stage, rule, position, evaluation.tier)
         if rejection is not None and rejection.stage.key == rule.id:
             stage.returns_to = rejection.signer
-        save_as(stage, by=by, now=now, reason="Fixed at submission")
         fixed.append(stage)
+    reason = "Fixed at submission"
+    bulk_save_as([stage for stage in fixed if stage.pk is None], by=by, now=now, reason=reason)
+    for stage in fixed:
+        if stage.key in kept:
+            save_as(stage, by=by, now=now, reason=reason)
     for stage in known.values():
         clock_stop(stage, now=now)
         stage.state = State.CLOSED
@@ -72,14 +76,21 @@ def _rejection_of(predecessor: ChangeRequest | None) -> Decision | None:
     )
 
 
-def stage_open_next(change: ChangeRequest, *, by: User | None, now: datetime) -> Stage | None:
-    """Open the first stage that is not done, or say that nobody can fill it; None when every stage is done."""
-    stage = change.stages.exclude(state__in=FINISHED).order_by("position", "pk").first()
-    if stage is None:
+def stage_open_next(
+    change: ChangeRequest, *, records: DutyRecords | None = None, by: User | None, now: datetime
+) -> Stage | None:
+    """Open the first stage that is not done, or say that nobody can fill it; None when every stage is done.
+
+    ``records`` may bring what the caller has read of this change in the same transaction, brought up to date.
+    """
+    records = records or duty_records(change, now=now)
+    unfinished = [stage for stage in records.stages.values() if stage.state not in FINISHED]
+    if not unfinished:
         return None
+    stage = min(unfinished, key=lambda row: (row.position, row.pk))
     if stage.state != State.CURRENT:
         stage.state, stage.opened_at = State.CURRENT, now
-    stage_look_for_people(stage, duty_records(change, now=now), by=by, now=now)
+    stage_look_for_people(stage, records, by=by, now=now)
     save_as(stage, by=by, now=now, reason="Opened")
     return stage
 

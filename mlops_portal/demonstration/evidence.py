@@ -11,10 +11,9 @@ from mlops_portal.demonstration.blueprint import Blueprint, Measure
 from mlops_portal.demonstration.texts import SECTIONS, challenge_about, finding_about
 from mlops_portal.demonstration.timeline import Life
 from mlops_portal.demonstration.world import World, repository_of
-from mlops_portal.foundation.people.models import User
 from registry.models import Dataset, Document, ModelVersion, RegisteredModel
 from registry.services.attesting import documents_attest
-from registry.services.evidence import document_approve, document_save
+from registry.services.evidence_together import documents_save
 from registry.services.lineage import dataset_link, dataset_register, pipeline_link, pipeline_register
 from registry.services.metrics import metrics_record
 from registry.services.versions import version_register
@@ -201,24 +200,13 @@ def write_documents(
     if model.origin == Origin.THIRD_PARTY:
         licence = f"The licence of {plan.vendor} covers this use in all countries of the group."
         kinds["vendor_assessment"] = [{"key": "licence", "title": "Licence", "text": licence}]
-    return [
-        document_save(
-            model=model,
-            version=version,
-            kind=kind,
-            title=f"{DocumentKind(kind).label} {version.label}",
-            sections=sections,
-            by=world.accounts[plan.unit].user,
-            now=world.now,
-        )
+    written = [
+        {"kind": kind, "title": f"{DocumentKind(kind).label} {version.label}", "sections": sections}
         for kind, sections in kinds.items()
     ]
-
-
-def approve_documents(world: World, model: RegisteredModel, version: ModelVersion, *, by: User) -> None:
-    """Approve every document of a version."""
-    for document in Document.objects.filter(version=version, approved_at__isnull=True).order_by("pk"):
-        document_approve(document=document, by=by, now=world.now)
+    return documents_save(
+        version=version, documents=written, by=world.accounts[plan.unit].user, now=world.now
+    )
 
 
 def validate(

@@ -10,7 +10,6 @@ from approvals.states import Verdict
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint
 from mlops_portal.demonstration.evidence import (
-    approve_documents,
     developer_of,
     register_version,
     validate,
@@ -22,6 +21,7 @@ from mlops_portal.demonstration.timeline import Life, office_hours
 from mlops_portal.demonstration.world import World
 from registry.models import ModelVersion, RegisteredModel
 from registry.services.evidence import monitoring_plan_save
+from registry.services.evidence_together import documents_approve
 from registry.services.governance import governance_evaluate
 from registry.services.limits import threshold_set_lock, threshold_set_propose
 from registry.services.lineage import dependency_add
@@ -309,7 +309,7 @@ def make_version(
         asks=asks or step == 0,
         worse=worse,
     )
-    approve_documents(world, model, version, by=world.person(cast.OWNERS[plan.unit]))
+    documents_approve(version=version, by=world.person(cast.OWNERS[plan.unit]), now=world.now)
     yield world.after(hours=world.chance.uniform(3, 30))
     return version
 

@@ -19,7 +19,7 @@ from approvals.services import (
 from approvals.states import Verdict
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint
-from mlops_portal.demonstration.evidence import approve_documents, developer_of, register_version
+from mlops_portal.demonstration.evidence import developer_of, register_version
 from mlops_portal.demonstration.lives import (
     PREPARATION_DAYS,
     alternatives,
@@ -51,6 +51,7 @@ from mlops_portal.demonstration.world import World
 from registry.models import Consumer, Document, RegisteredModel
 from registry.services.attesting import documents_attest
 from registry.services.evidence import document_save
+from registry.services.evidence_together import documents_approve
 from registry.services.models import model_register
 from registry.services.ratings import rating_propose
 from registry.services.surroundings import consumer_notify, consumer_release, use_request
@@ -227,7 +228,7 @@ def voided(world: World, plan: Blueprint) -> Life[None]:
     )
     yield world.after(hours=3)
     documents_attest(version=version, by=validator, now=world.now)
-    approve_documents(world, model, version, by=world.person(cast.OWNERS[plan.unit]))
+    documents_approve(version=version, by=world.person(cast.OWNERS[plan.unit]), now=world.now)
     world.work()
     yield world.after(hours=3)
     yield from decide_until(world, plan, change)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django_tasks.base import TaskResult
+from django_tasks.signals import task_enqueued
+
 from approvals.policy.document import PolicyDocument
 from approvals.policy_in_force import policy_in_force
 from approvals.services import install_default_policy
@@ -37,6 +40,8 @@ class World:
         self.accounts: dict[str, ServiceAccount] = {}
         self.models: dict[str, RegisteredModel] = {}
         self._worker = Worker(holder="demonstration", clock=lambda: self.now)
+        self._queued: list[datetime] = []  # when a task that was queued becomes due
+        task_enqueued.connect(self._note_task)
 
     @property
     def now(self) -> datetime:
@@ -78,10 +83,15 @@ class World:
         if not code or code != credentials.code_at(person, self.now):
             raise Invalid([FieldError("code", "The code is not right.")])
 
+    def _note_task(self, *, task_result: TaskResult[Any], **kwargs: Any) -> None:
+        self._queued.append(task_result.task.run_after or self.now)
+
     def work(self) -> None:
-        """Let the worker do what is queued and due."""
-        while self._worker.run_one():
-            continue
+        """Let the worker do what is queued and due. It is not asked while nothing can be."""
+        while any(at <= self.now for at in self._queued):
+            self._queued = [at for at in self._queued if at > self.now]
+            while self._worker.run_one():
+                continue
 
 
 def settle(world: World) -> None:

@@ -20,7 +20,8 @@ def lock(rows: QuerySet[M], pk: object) -> M:
     """
     if connection.features.has_select_for_update:
         rows = rows.select_for_update(of=("self",))
-    found = rows.filter(pk=pk).first()
+    # One row needs no order; asked for one, Django compares every column of every joined table.
+    found = next(iter(rows.filter(pk=pk).order_by()[:1]), None)
     if found is None:
         raise NotFound(f"{str(rows.model._meta.verbose_name).capitalize()} {pk} does not exist.")
     return found

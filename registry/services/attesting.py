@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from mlops_portal.foundation.history import bulk_save_as, save_as
+from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.rules import refuse_if
@@ -26,8 +26,8 @@ def documents_attest(*, version: ModelVersion, by: User, now: datetime, note: st
     weaker = [row for row in documents if GRADE_ORDER[Grade(row.grade)] < GRADE_ORDER[Grade.ATTESTED]]
     for document in weaker:
         document.grade = Grade.ATTESTED
-        save_as(document, by=by, now=now, reason=note or "Attested by a validator", fields=["grade"])
     if weaker:
+        bulk_save_as(weaker, by=by, now=now, reason=note or "Attested by a validator", fields=["grade"])
         digests = [document.digest for document in weaker]
         tell("documents_attested", version, by=by, now=now, count=len(weaker), digests=digests, note=note)
     return weaker

@@ -10,7 +10,7 @@ from mlops_portal.foundation.canonical import digest
 from mlops_portal.foundation.errors import FieldError, Invalid, invalid
 from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.files.models import StoredFile
-from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
@@ -87,27 +87,30 @@ def document_save(
         raise invalid("title", "A title is required.")
     saved.file = file or saved.file
     known = {row.key: row for row in DocumentSection.objects.filter(document=saved)} if saved.pk else {}
-    written = _build_sections(saved, known, sections, now)
+    written = build_sections(saved, known, sections, now)
     if not (saved.file or saved.link or known or written):
         raise invalid("file", "A file, a link or sections are required.")
-    saved.grade = _grade(saved, grade, by)
+    saved.grade = document_grade(saved.version, grade, by)
     saved.edition += 1
     saved.status, saved.approved_by, saved.approved_at = SectionStatus.DRAFT, None, None
     saved.uploaded_by, saved.updated_at = by, now
     saved.digest = document_digest(saved, list(({**known, **{row.key: row for row in written}}).values()))
     save_as(saved, by=by, now=now, reason=reason or f"Edition {saved.edition}")
+    edition = reason or f"Edition {saved.edition}"
     for row in written:
         row.document = saved
-        save_as(row, by=by, now=now, reason=reason or f"Edition {saved.edition}")
+    bulk_save_as([row for row in written if row.pk is None], by=by, now=now, reason=edition)
+    for row in written:
+        if row.key in known:
+            save_as(row, by=by, now=now, reason=edition)
     tell(
         "document_saved", saved, by=by, now=now, title=saved.title, edition=saved.edition, digest=saved.digest
     )
     return saved
 
 
-def _grade(document: Document, grade: str | None, by: User | None) -> str:
+def document_grade(version: ModelVersion | None, grade: str | None, by: User | None) -> str:
     """Return the grade of a document: only one of a version can be more than declared."""
-    version = document.version
     if version is None:
         if grade not in (None, Grade.DECLARED):
             raise invalid("grade", "Only documents of a version have a grade above declared.")
@@ -120,9 +123,14 @@ def _grade(document: Document, grade: str | None, by: User | None) -> str:
     return grade
 
 
-def _build_sections(
+def build_sections(
     document: Document, known: Mapping[str, DocumentSection], rows: Sequence[Mapping[str, str]], now: datetime
 ) -> list[DocumentSection]:
+    """Return the sections that ``rows`` change, unsaved.
+
+    Raises:
+        Invalid: naming row and field, all of them.
+    """
     errors: list[FieldError] = []
     built: dict[str, DocumentSection] = {}
     for place, row in enumerate(rows, start=1):
@@ -183,7 +191,7 @@ def _next_edition(document: Document, *, by: User | None, now: datetime, reason:
     save_as(document, by=by, now=now, reason=reason)
 
 
-def _may_approve(document: Document, by: User) -> None:
+def require_approval(document: Document, by: User) -> None:
     """Whoever may edit, rate or lock limits may approve what somebody else wrote."""
     rights = ("registry.edit", "registry.rate", "registry.lock_thresholds")
     if not any(policies.holds(by, right, document.unit_id) for right in rights):
@@ -214,7 +222,7 @@ def _locked_for_approval(section: DocumentSection, by: User) -> tuple[Document, 
     document = lock(Document.objects.select_related("file", "uploaded_by"), section.document_id)
     section = lock(DocumentSection.objects.all(), section.pk)
     section.document = document
-    _may_approve(document, by)
+    require_approval(document, by)
     return document, section
 
 
@@ -245,22 +253,15 @@ def document_approve(*, document: Document, by: User, now: datetime) -> Document
     """
     lock_living(document.model_id)
     document = lock(Document.objects.select_related("uploaded_by"), document.pk)
-    _may_approve(document, by)
+    require_approval(document, by)
     refuse_if(policies.document_approval_blockers(document, by=by))
-    drafts = DocumentSection.objects.filter(document=document, status=SectionStatus.DRAFT).order_by("pk")
+    rows = DocumentSection.objects.filter(document=document, status=SectionStatus.DRAFT)
+    drafts, fields = list(rows.order_by("pk")), ["status", "approved_by", "approved_at"]
     for section in drafts:
         section.status, section.approved_by, section.approved_at = SectionStatus.APPROVED, by, now
-        save_as(
-            section,
-            by=by,
-            now=now,
-            reason="Document approved",
-            fields=["status", "approved_by", "approved_at"],
-        )
+    bulk_save_as(drafts, by=by, now=now, reason="Document approved", fields=fields)
     document.status, document.approved_by, document.approved_at = SectionStatus.APPROVED, by, now
-    save_as(
-        document, by=by, now=now, reason="Document approved", fields=["status", "approved_by", "approved_at"]
-    )
+    save_as(document, by=by, now=now, reason="Document approved", fields=fields)
     tell("document_approved", document, by=by, now=now, edition=document.edition, digest=document.digest)
     return document
 
