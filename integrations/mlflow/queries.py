@@ -1,7 +1,9 @@
 """Reads of the protocol: a version in one statement, a page of a search in at most three, however many rows there are."""
 
 import json
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery, TextField
@@ -9,12 +11,12 @@ from django.db.models import OuterRef, QuerySet, Subquery, TextField
 from integrations.mlflow import wire
 from integrations.mlflow.conditions import MODEL_COLUMNS, VERSION_COLUMNS, models_where, versions_where
 from integrations.mlflow.errors import ProtocolError, invalid, model_not_found, version_not_found
-from integrations.mlflow.grammar import MODELS, VERSIONS, parse_filter, parse_order
+from integrations.mlflow.grammar import MODELS, VERSIONS, Grammar, Order, parse_filter, parse_order
 from integrations.mlflow.paging import after, ordering, read_token, write_token
 from integrations.mlflow.prepared import Prepared
 from integrations.mlflow.stages import STAGES
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.people.rights import NO_UNITS, rights_of
 from registry.models import Alias, ModelTag, ModelVersion, RegisteredModel, VersionTag
 
 MODEL_FIELDS = ("pk", "name", "created_at", "counter__last_activity_at", "description")
@@ -32,6 +34,7 @@ VERSION_FIELDS = (
     "status",
     "status_message",
 )
+REMEMBERED, REMEMBERED_LENGTH = 256, 2_000  # searches, and characters of one that is worth remembering
 MAX_HOPS = 10  # of versions that were copied from versions
 
 
@@ -49,8 +52,9 @@ class JsonPairs(Subquery):
         return super().as_sql(compiler, connection, template=template)
 
 
-def _pairs(raw: str | None) -> dict[str, Any]:
-    return json.loads(raw) if raw else {}
+def _objects(texts: Iterable[str | None]) -> list[dict[str, Any]]:
+    """Read many JSON objects at once: one call of the parser costs more than a handful of tags."""
+    return json.loads(f"[{','.join(text or '{}' for text in texts)}]")
 
 
 def _model_tags() -> JsonPairs:
@@ -84,11 +88,17 @@ def versions_of(user: User) -> QuerySet[ModelVersion]:
     return ModelVersion.objects.alive().filter(model__deleted_at__isnull=True).visible_to(user)
 
 
-def _version(row: Sequence[Any], *, with_aliases: bool) -> dict[str, Any]:
-    *columns, tags, aliases = row
-    return wire.model_version(
-        wire.VersionRow(*columns), tags=_pairs(tags), aliases=_pairs(aliases) if with_aliases else ()
-    )
+def _versions(rows: Sequence[Sequence[Any]], *, with_aliases: bool = False) -> list[dict[str, Any]]:
+    """Show versions; each row ends with its tags and, ``with_aliases``, with its aliases."""
+    end = len(VERSION_FIELDS)
+    tags = _objects(row[end] for row in rows)
+    aliases: Sequence[Collection[str]] = [()] * len(rows)
+    if with_aliases:
+        aliases = _objects(row[end + 1] for row in rows)
+    return [
+        wire.model_version(wire.VersionRow(*row[:end]), tags=own, aliases=names)
+        for row, own, names in zip(rows, tags, aliases, strict=True)
+    ]
 
 
 def _living_versions(**where: Any) -> QuerySet:
@@ -155,7 +165,7 @@ def version(user: User, name: str, number: int, shown: str = "") -> dict[str, An
     row = _visible(user, _BY_NUMBER.rows(name=name, number=number))
     if row is None:
         raise version_not_found(name, shown or number)
-    return _version(row, with_aliases=True)
+    return _versions([row], with_aliases=True)[0]
 
 
 def new_version(name: str, row: ModelVersion, tags: dict[str, str]) -> dict[str, Any]:
@@ -176,7 +186,7 @@ def version_by_alias(user: User, name: str, alias: str) -> dict[str, Any]:
         if not models_of(user).filter(name=name).exists():
             raise model_not_found(name)
         raise invalid(f"Registered model alias {alias} not found.")
-    return _version(row, with_aliases=True)
+    return _versions([row], with_aliases=True)[0]
 
 
 def download_uri(user: User, name: str, number: int, shown: str = "") -> str:
@@ -214,7 +224,7 @@ def latest_versions(user: User, name: str, stages: Sequence[str]) -> list[dict[s
     if newest is None:
         raise model_not_found(name)
     keys = [pk for pk in newest if pk]
-    return [_version(row, with_aliases=True) for _, *row in _BY_KEYS.rows(keys=keys)] if keys else []
+    return _versions([row for _, *row in _BY_KEYS.rows(keys=keys)], with_aliases=True) if keys else []
 
 
 def model(user: User, name: str) -> dict[str, Any]:
@@ -227,43 +237,100 @@ def model(user: User, name: str) -> dict[str, Any]:
 
 def _models(rows: QuerySet[RegisteredModel]) -> list[tuple[Sequence[Any], dict[str, Any]]]:
     """Read models with tags, aliases and newest versions, beside their columns: three statements for any number."""
-    found = list(rows.values_list(*MODEL_FIELDS))
+    return _shown(list(rows.values_list(*MODEL_FIELDS)))
+
+
+def _shown(found: Sequence[Sequence[Any]]) -> list[tuple[Sequence[Any], dict[str, Any]]]:
     if not found:
         return []
-    about = {pk: rest for pk, *rest in _ABOUT_MODELS.rows(keys=[row[0] for row in found])}
-    wanted = [pk for rest in about.values() for pk in rest[2:] if pk]
-    latest: dict[int, dict[str, Any]] = {}
-    if wanted:
-        names = {row[0]: row[1] for row in found}
-        for pk, model_id, *row in _SHOWN_WITH_MODELS.rows(keys=wanted):
-            latest[pk] = _version([names[model_id], *row, None], with_aliases=False)
+    about = {row[0]: row for row in _ABOUT_MODELS.rows(keys=[row[0] for row in found])}
+    ordered = [about[row[0]] for row in found]
+    tags, aliases = _objects(row[1] for row in ordered), _objects(row[2] for row in ordered)
+    latest = _newest_versions(
+        {row[0]: row[1] for row in found}, [pk for row in ordered for pk in row[3:] if pk]
+    )
     models = []
-    for row in found:
-        tags, aliases, *newest = about[row[0]]
-        versions = [latest[pk] for pk in newest if pk]
-        body = wire.registered_model(
-            wire.ModelRow(*row), tags=_pairs(tags), aliases=_pairs(aliases), latest=versions
-        )
+    for row, known, own, named in zip(found, ordered, tags, aliases, strict=True):
+        versions = [latest[pk] for pk in known[3:] if pk]
+        body = wire.registered_model(wire.ModelRow(*row), tags=own, aliases=named, latest=versions)
         models.append((row, body))
     return models
+
+
+def _newest_versions(names: Mapping[int, str], keys: list[int]) -> dict[int, dict[str, Any]]:
+    """Show the versions with these keys, by key; ``names`` are those of their models."""
+    if not keys:
+        return {}
+    rows = _SHOWN_WITH_MODELS.rows(keys=keys)
+    shown = _versions([(names[model_id], *row) for _, model_id, *row in rows])
+    return {row[0]: body for row, body in zip(rows, shown, strict=True)}
+
+
+def _scope(user: User) -> tuple[bool, frozenset[int], frozenset[int]]:
+    """Return all that `visible_to` looks at: people of one scope share their searches' statements."""
+    rights = rights_of(user)
+    if rights.everywhere("registry.view"):
+        return True, NO_UNITS, NO_UNITS
+    return False, rights.units("registry.view"), rights.models("registry.view")
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """A search that was read and compiled, ready to run again: clients poll with the same few."""
+
+    orders: Sequence[Order]
+    statement: Prepared
+
+
+class _Searches:
+    """The searches asked last. Reading and compiling one costs as much as running it."""
+
+    def __init__(self, build: Callable[..., QuerySet], grammar: Grammar, columns: dict[str, str]) -> None:
+        self.build, self.grammar, self.columns = build, grammar, columns
+        self.known: OrderedDict[Any, _Search] = OrderedDict()
+
+    def find(
+        self, user: User, text: str | None, order_by: Sequence[str], size: int, token: str | None
+    ) -> _Search:
+        """Return the search; what does not parse is refused each time it is asked."""
+        key = (text, tuple(order_by), size, token, _scope(user))
+        search = self.known.get(key)
+        if search is None:
+            search = self._read(user, text, order_by, size, token)
+            if len(text or "") + len(token or "") <= REMEMBERED_LENGTH:
+                self.known[key] = search
+                while len(self.known) > REMEMBERED:
+                    self.known.popitem(last=False)
+        return search
+
+    def _read(
+        self, user: User, text: str | None, order_by: Sequence[str], size: int, token: str | None
+    ) -> _Search:
+        orders = parse_order(order_by, self.grammar)
+        rows = self.build(user, parse_filter(text, self.grammar))
+        place = read_token(token, orders)
+        if place is not None:
+            rows = rows.filter(after(orders, self.columns, place))
+        page = rows.order_by(*ordering(orders, self.columns)).values_list(*MODEL_FIELDS)[: size + 1]
+        return _Search(orders, Prepared(page.all))
+
+
+_MODEL_SEARCHES = _Searches(
+    lambda user, conditions: models_where(models_of(user), conditions), MODELS, MODEL_COLUMNS
+)
 
 
 def search_models(
     user: User, *, text: str | None, order_by: Sequence[str], size: int, token: str | None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return one page of models and the token of the next page, if there is one."""
-    orders = parse_order(order_by, MODELS)
-    rows = models_where(models_of(user), parse_filter(text, MODELS))
-    place = read_token(token, orders)
-    if place is not None:
-        rows = rows.filter(after(orders, MODEL_COLUMNS, place))
-    by = ordering(orders, MODEL_COLUMNS)
-    found = _models(rows.order_by(*by)[: size + 1])
+    search = _MODEL_SEARCHES.find(user, text, order_by, size, token)
+    found = _shown(search.statement.rows())
     if len(found) <= size:
         return [body for _, body in found], None
     last = dict(zip(MODEL_FIELDS, found[size - 1][0], strict=True))
-    place = [last[MODEL_COLUMNS[order.key]] for order in orders]
-    return [body for _, body in found[:size]], write_token(orders, place)
+    place = [last[MODEL_COLUMNS[order.key]] for order in search.orders]
+    return [body for _, body in found[:size]], write_token(search.orders, place)
 
 
 def search_versions(
@@ -281,7 +348,7 @@ def search_versions(
         ModelVersion.objects.filter(pk__in=page).order_by(*by).values_list(*VERSION_FIELDS, _version_tags())
     )
     found = list(shown)
-    bodies = [_version([*row, None], with_aliases=False) for row in found[:size]]
+    bodies = _versions(found[:size])
     if len(found) <= size:
         return bodies, None
     last = dict(zip(VERSION_FIELDS, found[size - 1], strict=False))

@@ -1,6 +1,6 @@
-"""The protocol's objects as JSON. What is absent and what is empty follows the protocol: empty lists are left out."""
+"""The protocol's objects as JSON, as the protocol wants it: null and empty lists are left out, empty texts stay."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -51,7 +51,9 @@ def pairs(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in sorted(tags.items())]
 
 
-def model_version(row: VersionRow, *, tags: Mapping[str, str], aliases: Iterable[str] = ()) -> dict[str, Any]:
+def model_version(
+    row: VersionRow, *, tags: Mapping[str, str], aliases: Collection[str] = ()
+) -> dict[str, Any]:
     """Write one version. The lists of both searches give no aliases."""
     body: dict[str, Any] = {
         "name": row.name,
@@ -59,15 +61,24 @@ def model_version(row: VersionRow, *, tags: Mapping[str, str], aliases: Iterable
         "creation_timestamp": millis(row.created_at),
         "last_updated_timestamp": millis(row.updated_at),
         "current_stage": row.stage,
-        "description": row.description,
         "source": row.source,
-        "run_id": row.run_id,
-        "run_link": row.run_link,
         "status": row.status,
-        "status_message": row.status_message or None,
-        "model_id": row.external_model_id or None,
     }
-    return _with_lists(body, tags=pairs(tags), aliases=sorted(aliases))
+    if row.description is not None:
+        body["description"] = row.description
+    if row.run_id is not None:
+        body["run_id"] = row.run_id
+    if row.run_link is not None:
+        body["run_link"] = row.run_link
+    if row.status_message:
+        body["status_message"] = row.status_message
+    if row.external_model_id:
+        body["model_id"] = row.external_model_id
+    if tags:
+        body["tags"] = pairs(tags)
+    if aliases:
+        body["aliases"] = sorted(aliases)
+    return body
 
 
 def registered_model(
@@ -82,13 +93,15 @@ def registered_model(
         "name": row.name,
         "creation_timestamp": millis(row.created_at),
         "last_updated_timestamp": millis(row.updated_at),
-        "description": row.description,
     }
-    named = [{"alias": alias, "version": str(number)} for alias, number in sorted(aliases.items())]
-    return _with_lists(body, latest_versions=list(latest), tags=pairs(tags), aliases=named)
-
-
-def _with_lists(body: dict[str, Any], **lists: list[Any]) -> dict[str, Any]:
-    """Leave out what is null and what is an empty list; an empty string stays."""
-    shown = {name: value for name, value in body.items() if value is not None}
-    return shown | {name: items for name, items in lists.items() if items}
+    if row.description is not None:
+        body["description"] = row.description
+    if latest:
+        body["latest_versions"] = list(latest)
+    if tags:
+        body["tags"] = pairs(tags)
+    if aliases:
+        body["aliases"] = [
+            {"alias": alias, "version": str(number)} for alias, number in sorted(aliases.items())
+        ]
+    return body

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "mlops_portal.foundation.web.client_address.ClientAddressMiddleware",
     "mlops_portal.foundation.web.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "mlops_portal.foundation.web.machine_doors.MachineDoorsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -85,6 +86,9 @@ MIDDLEWARE = [
     "mlops_portal.foundation.web.middleware.TimeZoneMiddleware",
     "mlops_portal.foundation.web.middleware.DomainErrorMiddleware",
 ]
+
+# Doors whose callers send a token each time; they pass the pages' middleware by.
+PORTAL_MACHINE_DOORS = ("/api/2.0/mlflow/",)
 
 ROOT_URLCONF = "mlops_portal.urls"
 WSGI_APPLICATION = "mlops_portal.wsgi.application"

@@ -69,7 +69,7 @@ class Table:
         self.record_row = _marks(1 + len(self.kept) + len(ABOUT))
         self.returning = f"RETURNING {_quoted(key)}"
         about = ", ".join(["%%s"] * len(ABOUT))
-        copied = f"{self.record} SELECT {recorded}, {about} FROM made {self.returning}, history_id"
+        copied = f"{self.record} SELECT {recorded}, {about} FROM made {self.returning}, history_id"  # noqa: S608  (names only)
         self.together = f"WITH made AS ({self.insert} %s RETURNING *) {copied}"
 
     def values(self, instance: models.Model) -> list[Any]:

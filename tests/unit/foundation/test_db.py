@@ -144,3 +144,15 @@ def test_the_clock_of_a_server_that_is_ahead_is_followed_and_measured_again(monk
     monkeypatch.setattr(db, "REFRESH_SECONDS", -1.0)
     db.database_now()
     assert len(measured) == 2
+
+
+def test_a_connection_is_asked_whether_it_lives_once_a_second(monkeypatch):
+    clock = iter([1000.0, 1000.5, 1001.5])
+    monkeypatch.setattr(db.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(db, "_trusted_until", {})
+    answers = []
+    for _ in range(3):
+        connection.health_check_done = False  # as Django sets it at the start of every request
+        db.trust_recent_connections()
+        answers.append(connection.health_check_done)
+    assert answers == [False, True, False]

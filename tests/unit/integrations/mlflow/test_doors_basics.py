@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from mlops_portal.foundation.people import principals
 from mlops_portal.foundation.people.services.tokens import token_revoke
+from mlops_portal.foundation.web import metrics
 
 GET = "registered-models/search"
 
@@ -120,3 +121,35 @@ def test_the_wrong_content_type(door):
         "/api/2.0/mlflow/registered-models/create", "name=a", content_type="text/plain", headers=door.headers
     )
     assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+
+
+def test_the_short_way_in_keeps_the_guards_of_an_answer(door):
+    answer = door.send("GET", GET)
+    assert answer["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["Cache-Control"] == "private, no-cache"
+    assert answer["Content-Length"] == str(len(answer.content))
+    assert "geolocation=()" in answer["Permissions-Policy"]
+    assert not answer.cookies
+
+
+def test_the_short_way_in_refuses_a_foreign_host(door, settings):
+    settings.ALLOWED_HOSTS = ["portal.example"]
+    assert door.send("GET", GET).status_code == 400
+
+
+def test_the_short_way_in_is_counted_by_the_name_of_its_view(door):
+    labels = {"view": "mlflow:registered-models-search", "method": "GET", "status": "200"}
+    before = metrics._own.get_sample_value("portal_http_requests_total", labels) or 0
+    door.ok("GET", GET)
+    assert metrics._own.get_sample_value("portal_http_requests_total", labels) == before + 1
+
+
+def test_a_search_asked_again_sees_what_changed_meanwhile(door):
+    door.model("churn")
+    asked = {"filter": "name LIKE 'ch%'"}
+    assert [model["name"] for model in door.ok("GET", GET, **asked)["registered_models"]] == ["churn"]
+    door.model("chat")
+    assert [model["name"] for model in door.ok("GET", GET, **asked)["registered_models"]] == ["chat", "churn"]
