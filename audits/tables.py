@@ -34,7 +34,12 @@ def _what(value: Any, row: Any) -> SafeString | str:
     said = format_html("{}{}{}", row.what, ": " if about else "", about)
     same = format_html('<small class="muted">{}</small>', "part of the act above") if row.is_same_act else ""
     return format_html(
-        "{} {} {} {}{}", said, format_html_join(" ", "{}", ((one,) for one in where)), late, removed, same
+        '<span class="said">{} {}</span> {} {}{}',
+        said,
+        format_html_join(" ", "{}", ((one,) for one in where)),
+        late,
+        removed,
+        same,
     )
 
 
