@@ -211,6 +211,7 @@ def executed_lately(user: Any, now: datetime) -> QuerySet[ChangeRequest]:
         .filter(Exists(done))
         .annotate(executed_at=Subquery(done.order_by("-finished_at").values("finished_at")[:1]))
         .select_related("model", "unit")
+        .order_by("-executed_at", "-pk")
     )
 
 

@@ -1,7 +1,7 @@
 """The documents of what runs today, scored anew (kpis.md 1.10): unlike the gate view it rises with later documents."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -89,7 +89,7 @@ def documents_today(scope: Scope, window: Window, *, now: datetime) -> Stock | N
 
 
 def _row(
-    label: str, part: dict[int, dict[str, float | None]], needed: dict[int, float], window: Window
+    label: str, part: dict[int, dict[str, float | None]], needed: Mapping[int, float], window: Window
 ) -> StockRow:
     versions = [
         DocumentedVersion(id=key, score=score) for found in part.values() for key, score in found.items()

@@ -181,7 +181,7 @@ class AddsRows:
         """Add blank rows, or go on."""
         page: Any = self
         if not any(name.endswith(f"-{MORE}") for name in request.POST):
-            return super().post(request, *args, **kwargs)  # type: ignore[misc]
+            return super().post(request, *args, **kwargs)
         page.prepare()
         page.form = page.make_form(request.POST, request.FILES)
         page.form._errors = ErrorDict()
