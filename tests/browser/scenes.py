@@ -118,6 +118,11 @@ def to_read() -> Mapping[str, str]:
     return at(filed(version_of("Address match")[0], STAGING))
 
 
+def by_keys() -> Mapping[str, str]:
+    """One more, decided without a mouse."""
+    return at(filed(version_of("Payment holiday")[0], STAGING))
+
+
 def running() -> Mapping[str, str]:
     """The second version in production; the first one is its way back."""
     first, second = version_of("Dunning order", count=2)
@@ -126,7 +131,7 @@ def running() -> Mapping[str, str]:
     return {"deployment": deployment.get_absolute_url(), "back_to": first.name}
 
 
-SCENES: tuple[Callable[[], Mapping[str, str]], ...] = (blocked, accepted, light, to_read, running)
+SCENES: tuple[Callable[[], Mapping[str, str]], ...] = (blocked, accepted, light, to_read, by_keys, running)
 
 
 def everybody(_: User, __: str, ___: str) -> None:

@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.browser.pages import wait_for_htmx
+from tests.browser.pages import RATIONALE, wait_for_htmx
+
+TABS = 120  # more than a page and its dialog hold
 
 
 def test_the_palette_jumps_to_a_model(visit):
@@ -71,10 +74,69 @@ def test_without_javascript_one_signs_in_filters_and_comments(visit):
     expect(page.locator("#main")).to_contain_text("Read without scripts.")
 
 
-def test_a_page_prints_as_a_record(visit):
-    visitor = visit("ruth").open("/models/")
-    visitor.page.locator("#list th a").first.click()
-    visitor.page.emulate_media(media="print")
-    expect(visitor.page.get_by_text(re.compile("Printed by Ruth Amsel"))).to_be_visible()
-    expect(visitor.page.get_by_role("navigation", name="Main")).to_be_hidden()
-    assert visitor.page.pdf(format="A4").startswith(b"%PDF")
+def test_a_request_is_decided_by_keyboard_alone(visit, scenes):
+    visitor = visit("mirela").open(scenes["by_keys"]["change"])
+    keyboard, focused = visitor.page.keyboard, visitor.page.locator(":focus")
+
+    def tab_to(target):
+        """Press Tab until the element has the focus, as somebody without a mouse does."""
+        target = visitor.page.locator(target).first
+        for _ in range(TABS):
+            if target.evaluate("one => one === document.activeElement"):
+                return
+            keyboard.press("Tab")
+        raise AssertionError(
+            f"{target} is not reached; the focus is on {focused.evaluate('one => one.outerHTML')}"
+        )
+
+    tab_to("section.decide a[href$='/sign/approve/']")
+    keyboard.press("Enter")
+    expect(visitor.page.locator("#sign-h")).to_be_focused()
+    tab_to("#sign-form [name='rationale']")
+    keyboard.type(RATIONALE)
+    tab_to("#sign-form button[value='review']")
+    keyboard.press("Enter")
+    expect(visitor.page.locator("#sign-form [name='password']")).to_be_focused()
+    shown = visitor.page.get_by_label("Demonstration authenticator").last.locator("code")
+    keyboard.type(shown.nth(0).inner_text())
+    tab_to("#sign-form [name='code']")
+    keyboard.type(shown.nth(1).inner_text())
+    tab_to("#acknowledged")
+    keyboard.press("Space")
+    tab_to("#sign-form button[value='sign']")
+    keyboard.press("Enter")
+    expect(visitor.page.locator("h1")).to_contain_text("Receipt")
+
+
+def test_escape_leaves_the_signature_without_signing(visit, scenes):
+    visitor = visit("ines").open(scenes["to_read"]["change"])
+    page = visitor.page
+    page.keyboard.press("d")
+    expect(page.locator("#sign-form")).to_contain_text("Sign: reject")
+    page.keyboard.press("Escape")
+    expect(page.locator("#sign")).to_be_hidden()
+    expect(page.locator(".page-head")).to_contain_text("stage 1 of 1")
+
+
+PRINTED = {
+    "models": ("karin", "/models/"),
+    "request": ("ines", "to_read"),
+    "kpi": ("karin", "/kpis/lead_time/"),
+    "dashboard": ("karin", "/kpis/"),
+    "ledger": ("ruth", "/ledger/"),
+    "audit": ("ruth", "/audit/"),
+}
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_a_page_prints_as_a_record(visit, scenes, name):
+    persona, address = PRINTED[name]
+    visitor = visit(persona).open(scenes[address]["change"] if address in scenes else address)
+    page = visitor.page
+    page.emulate_media(media="print")
+    expect(page.locator("#main > .print-only")).to_contain_text("Printed by")
+    shown = page.locator("nav.nav, .topbar, .decide, .actions, #main button, dialog").filter(visible=True)
+    expect(shown).to_have_count(0)
+    closed = page.locator("details.chart-data table").filter(visible=False)
+    expect(closed).to_have_count(0)
+    assert page.pdf(format="A4").startswith(b"%PDF")
