@@ -174,9 +174,8 @@ def check_events(text: str) -> None:
             depth -= 1
         if count > MAX_PARTS:
             raise DocumentInvalid([Problem(f"holds more than {MAX_PARTS} names and values", *at)])
-        if isinstance(event, yaml.ScalarEvent) and not event.style and len(event.value) > MAX_NUMBER:
-            if LIKE_A_NUMBER.fullmatch(event.value):
-                raise DocumentInvalid([Problem(f"a number has at most {MAX_NUMBER} characters", *at)])
+        if isinstance(event, yaml.ScalarEvent) and _is_long_number(event):
+            raise DocumentInvalid([Problem(f"a number has at most {MAX_NUMBER} characters", *at)])
         if depth > MAX_DEPTH:
             raise DocumentInvalid([Problem(f"is nested deeper than {MAX_DEPTH} levels", *at)])
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -185,6 +184,11 @@ def check_events(text: str) -> None:
             )
         if str(getattr(event, "tag", None) or "").startswith(("tag:", "!")):
             raise DocumentInvalid([Problem("tags are not used here", *at)])
+
+
+def _is_long_number(event: yaml.ScalarEvent) -> bool:
+    is_long = not event.style and len(event.value) > MAX_NUMBER
+    return is_long and LIKE_A_NUMBER.fullmatch(event.value) is not None
 
 
 def _plain(node: yaml.Node, path: Path, marks: dict[Path, tuple[int, int]], problems: list[Problem]) -> Any:

@@ -246,9 +246,8 @@ class GrantAction(ActionPage):
     def find(self) -> RoleGrant:
         """Find a grant on one of the reader's units."""
         grant = super().find()
-        if not rights_of(self.request.user).has(
-            "people.grant", unit_id=grant.unit_id, model_id=grant.model_id
-        ):
+        reader = self.request.user
+        if not grants.grants_there(reader, unit_id=grant.unit_id, model_id=grant.model_id):
             raise NotFound(f"There is no grant {grant.pk} that you can see.")
         return grant
 

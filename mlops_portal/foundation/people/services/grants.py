@@ -84,12 +84,20 @@ def needs_second(grant: RoleGrant) -> bool:
     return others.exists()
 
 
+def grants_there(person: User, *, unit_id: int | None, model_id: int | None) -> bool:
+    """Tell whether a person grants on this unit or model; those who grant everywhere also grant on one model."""
+    rights = rights_of(person)
+    if unit_id is None and rights.everywhere("people.grant"):
+        return True
+    return rights.has("people.grant", unit_id=unit_id, model_id=model_id)
+
+
 def _require_over(unit_id: int | None, model_id: int | None, by: User | None) -> None:
-    """Refuse machines, and whoever may not grant there; those who grant everywhere also grant on one model."""
-    if by is not None and not by.is_person:
-        raise NotAllowed("Roles are granted, confirmed and revoked by people, not by service accounts.")
-    if unit_id is None and by is not None and rights_of(by).everywhere("people.grant"):
+    """Refuse machines, and whoever may not grant there."""
+    if by is None or (by.is_person and grants_there(by, unit_id=unit_id, model_id=model_id)):
         return
+    if not by.is_person:
+        raise NotAllowed("Roles are granted, confirmed and revoked by people, not by service accounts.")
     require(by, "people.grant", unit_id=unit_id, model_id=model_id)
 
 
