@@ -125,6 +125,11 @@ class ModelFacts(forms.Form):
     exit_plan = forms.CharField(widget=_area(2), required=False)
     decisions_per_day = forms.IntegerField(min_value=0, required=False)
     regimes = Lines(label="Regimes in scope", help_text="One a line, e.g. SR 26-2, EU AI Act.")
+    no_regime_in_scope = forms.BooleanField(
+        required=False,
+        label="No regime is in scope",
+        help_text="A statement of its own, kept with your name and the time: an empty list says nothing.",
+    )
     is_production_critical = YesNo(label="Critical for production")
     is_enterprise_scale = YesNo(label="Enterprise scale")
     is_proof_of_concept = YesNo(label="Proof of concept")

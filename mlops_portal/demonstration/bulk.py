@@ -96,6 +96,8 @@ def _model(world: World, plan: Blueprint, number: int) -> NewModel:
             "primary_metric": plan.primary.name,
             "primary_metric_higher_is_better": plan.primary.higher_is_better,
             "is_production_critical": True,
+            "regimes": list(plan.regimes),
+            "no_regime_in_scope": not plan.regimes,
         },
         tags={"line": plan.unit},
     )

@@ -93,6 +93,7 @@ def _record(world: World, plan: Blueprint) -> dict[str, Any]:
         "is_production_critical": bool(plan.places),
         "decisions_per_day": plan.decisions_per_day,
         "regimes": list(plan.regimes),
+        "no_regime_in_scope": not plan.regimes,
         "interacts_with_people": plan.affects_people,
         "generates_content": plan.kind != "analytical",
         "primary_metric": plan.primary.name,

@@ -69,15 +69,15 @@ def draft_change(
 
 def decider_of(world: World, plan: Blueprint, stage: Stage) -> User:
     """Return who decides a stage of this model."""
-    officers = cast.RISK_OFFICERS[plan.unit]
-    officer = officers[(stage.change_id or 0) % len(officers)]
+    officers, turn = cast.RISK_OFFICERS[plan.unit], world.turn(stage.change_id)
+    officer = officers[turn % len(officers)]
     keys = {
         "acceptance": cast.OWNERS[plan.unit],
         "validation": "samuel",
         "risk": officer,
-        "change": "dana" if (stage.change_id or 0) % 3 else "birgit",
-        "independent": officer if (stage.change_id or 0) % 2 else "birgit",
-        "light": officer if (stage.change_id or 0) % 4 else "dana",
+        "change": "dana" if turn % 3 else "birgit",
+        "independent": officer if turn % 2 else "birgit",
+        "light": officer if turn % 4 else "dana",
     }
     return world.person(keys[stage.key])
 
@@ -101,7 +101,7 @@ def decide(
     decision = decision_sign(
         stage=stage,
         verdict=verdict,
-        rationale=words or rationale(change.pk + stage.position),
+        rationale=words or rationale(world.turn(change.pk) + stage.position),
         read_digest=change.dossier_digest,
         conditions=conditions or [],
         items=items or [],

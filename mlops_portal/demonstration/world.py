@@ -39,6 +39,7 @@ class World:
         self.places: dict[str, Environment] = {}
         self.accounts: dict[str, ServiceAccount] = {}
         self.models: dict[str, RegisteredModel] = {}
+        self._turns: dict[int, int] = {}
         self._worker = Worker(holder="demonstration", clock=lambda: self.now)
         self._queued: list[datetime] = []  # when a task that was queued becomes due
         task_enqueued.connect(self._note_task)
@@ -63,6 +64,10 @@ class World:
     def after(self, *, days: float = 0, hours: float = 0) -> datetime:
         """Return a working moment that much later."""
         return office_hours(self.now + timedelta(days=days, hours=hours), self.chance)
+
+    def turn(self, change_id: int) -> int:
+        """Return the number of a request in the order in which requests are first decided: keys differ by database."""
+        return self._turns.setdefault(change_id, len(self._turns) + 1)
 
     def person(self, key: str) -> User:
         """Return somebody of the cast."""

@@ -111,6 +111,7 @@ class ModelFacts(StrictSerializer):
             "objective_target": Number(required=False, allow_null=True),
             "decisions_per_day": Whole(required=False, allow_null=True),
             "regimes": serializers.ListField(child=Text(max_length=80), required=False, max_length=200),
+            "no_regime_in_scope": serializers.BooleanField(required=False),
             "primary_metric_higher_is_better": serializers.BooleanField(required=False),
             "next_review_on": serializers.DateField(required=False, allow_null=True),
             "custom": JsonObject(required=False),

@@ -82,6 +82,9 @@ class RegisteredModel(ScopedRecord):
     is_exploratory = models.BooleanField(null=True, blank=True)
     decisions_per_day = models.PositiveIntegerField(null=True, blank=True)
     regimes = models.JSONField(default=list, blank=True)
+    no_regime_in_scope = models.BooleanField(default=False)  # stated by somebody, not merely left out
+    no_regime_stated_at = models.DateTimeField(null=True, blank=True)
+    no_regime_stated_by = person_key(null=True)
     interacts_with_people = models.BooleanField(null=True, blank=True)
     generates_content = models.BooleanField(null=True, blank=True)
     governance = models.CharField(max_length=12, choices=Governance.choices, default=Governance.MANDATORY)
@@ -127,6 +130,11 @@ class RegisteredModel(ScopedRecord):
     class Meta:
         verbose_name = "model"
         constraints = [
+            models.CheckConstraint(
+                condition=models.Q(no_regime_stated_by__isnull=True)
+                | models.Q(no_regime_stated_at__isnull=False),
+                name="no_regime_stated_at_and_by",
+            ),
             models.UniqueConstraint(
                 fields=["name"],
                 condition=Q(deleted_at__isnull=True),

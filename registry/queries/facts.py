@@ -43,7 +43,6 @@ MANDATORY_COLUMNS = (
     ("tier", "risk tier"),
     ("assumptions", "assumptions"),
     ("limitations", "limitations"),
-    ("regimes", "regimes in scope"),
 )
 PRODUCTION_COLUMNS = (
     ("validator_id", "validator"),
@@ -142,7 +141,7 @@ def governance_facts(model: RegisteredModel, facts: RecordFacts) -> GovernanceFa
 
 def gaps_from(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> list[str]:
     """Return what INV-COMPLETE misses on the record, in words, in the order of the control."""
-    gaps = _empty(model, MANDATORY_COLUMNS)
+    gaps = _empty(model, MANDATORY_COLUMNS) + _regime_gaps(model)
     if not facts.has_version:
         gaps.append("current version")
     if not facts.has_upstream:
@@ -167,6 +166,11 @@ def gaps_from(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> l
 
 def _empty(model: RegisteredModel, columns: Sequence[tuple[str, str]]) -> list[str]:
     return [label for name, label in columns if getattr(model, name) in (None, "", [], {})]
+
+
+def _regime_gaps(model: RegisteredModel) -> list[str]:
+    stated = model.regimes or model.no_regime_in_scope
+    return [] if stated else ["regimes in scope, or the statement that none is"]
 
 
 def _generative_gaps(model: RegisteredModel, facts: RecordFacts) -> list[str]:

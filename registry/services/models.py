@@ -63,6 +63,7 @@ class ModelFields(TypedDict, total=False):
     is_exploratory: bool | None
     decisions_per_day: int | None
     regimes: list[str]
+    no_regime_in_scope: bool
     interacts_with_people: bool | None
     generates_content: bool | None
     eu_role: str
@@ -130,12 +131,30 @@ def build_model(new: NewModel, *, by: User | None, now: datetime) -> RegisteredM
         if problem:
             errors.append(FieldError(f"tags.{key}"[:80], problem))
     try:
-        plain_fields.assign(model, new.fields, allowed=EDITABLE)
+        changed = plain_fields.assign(model, new.fields, allowed=EDITABLE)
+        note_regimes(model, changed, by=by, now=now)
     except Invalid as refusal:
         errors += refusal.errors
     if errors:
         raise Invalid(errors)
     return model
+
+
+def note_regimes(
+    model: RegisteredModel, changed: Sequence[str], *, by: User | None, now: datetime
+) -> list[str]:
+    """Note who states when that no regime is in scope; return the fields that this sets.
+
+    Raises:
+        Invalid: the record names regimes and says that there is none.
+    """
+    if model.no_regime_in_scope and model.regimes:
+        raise invalid("no_regime_in_scope", "The record names regimes in scope; it cannot say that none is.")
+    if "no_regime_in_scope" not in changed:
+        return []
+    stated = model.no_regime_in_scope
+    model.no_regime_stated_at, model.no_regime_stated_by = (now, by) if stated else (None, None)
+    return ["no_regime_stated_at", "no_regime_stated_by"]
 
 
 def build_components(new: NewModel, model: RegisteredModel) -> list[Component]:
@@ -267,6 +286,7 @@ def model_update(
     changed = plain_fields.assign(model, fields, allowed=EDITABLE)
     if model.kind in INVENTORY_KINDS and "kind" in changed and not model.components.exists():
         raise invalid("kind", "A prompt becomes no model; register the model.")
+    changed += note_regimes(model, changed, by=by, now=now)
     if not changed:
         return model
     _bump(model, changed, by=by, now=now, reason=reason or "Record changed")

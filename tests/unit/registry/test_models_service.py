@@ -9,6 +9,7 @@ from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.rules import Blocker, RuleViolation
 from registry import gates
 from registry.models import Alias, ModelCounter, ModelTag, ModelVersion, RegisteredModel
+from registry.queries.facts import facts_of, gaps_from
 from registry.services.aliases import alias_set
 from registry.services.models import (
     ExternalIdExists,
@@ -86,6 +87,30 @@ def test_impossible_values_are_refused_by_field(field, value, retail, olga, now)
     with pytest.raises(Invalid) as refusal:
         model_register(name="churn", unit=retail, by=olga, now=now, **{field: value})
     assert [error.where for error in refusal.value.errors] == [field]
+
+
+def test_that_no_regime_is_in_scope_is_stated_by_somebody_at_a_time(churn, olga, ada, now):
+    stated = model_update(model=churn, by=ada, now=now, no_regime_in_scope=True)
+    assert (stated.no_regime_stated_by, stated.no_regime_stated_at) == (ada, now)
+    assert not [gap for gap in record_gaps(stated, now) if "regime" in gap]
+    later = model_update(model=churn, by=olga, now=now, no_regime_in_scope=False)
+    assert (later.no_regime_stated_by, later.no_regime_stated_at) == (None, None)
+    assert [gap for gap in record_gaps(later, now) if "regime" in gap]
+
+
+def test_a_record_that_names_regimes_cannot_say_that_none_is_in_scope(churn, retail, olga, now):
+    model_update(model=churn, by=olga, now=now, regimes=["SR 26-2"])
+    with pytest.raises(Invalid) as refusal:
+        model_update(model=churn, by=olga, now=now, no_regime_in_scope=True)
+    assert [error.where for error in refusal.value.errors] == ["no_regime_in_scope"]
+    with pytest.raises(Invalid):
+        model_register(name="both", unit=retail, by=olga, now=now, regimes=["GDPR"], no_regime_in_scope=True)
+    moved = model_update(model=churn, by=olga, now=now, regimes=[], no_regime_in_scope=True)
+    assert moved.no_regime_stated_by == olga
+
+
+def record_gaps(model, now):
+    return gaps_from(model, facts_of([model], now=now)[model.pk], now=now)
 
 
 def test_every_error_is_told_at_once(retail, olga, now):
