@@ -56,6 +56,7 @@ def by_evidence(queryset: QuerySet, value: str, prefix: str = "") -> QuerySet:
 class InboxFilters(Filters):
     """Facets of the approvals queues."""
 
+    counts_facets = True
     q = RequestSearch("change__")
     tier = ChoiceFacet("Tier", choices=TIERS, field_name="change__decided_tier")
     unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")

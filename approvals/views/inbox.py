@@ -81,7 +81,7 @@ class Inbox(Page):
         current = self._current(ordered)
         return {
             "filterset": filterset,
-            "facets": filterset.facets(),
+            "facets": filterset.facets(filterset.counts(filterset.countable)),
             "chips": filterset.chips(),
             "is_filtered": bool(filterset.chips()),
             "groups": groups,

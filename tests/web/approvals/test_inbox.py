@@ -5,8 +5,10 @@ from datetime import datetime
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from approvals.models import ChangeRequest, Comment, Stage
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import User
 
 SignIn = Callable[[User], Client]
@@ -67,6 +69,29 @@ def test_evidence_is_asked_of_the_owner_and_the_clock_goes_on(
     assert "Where is the drift report?" in page_of(as_person(olga), "/")
     as_person(olga).post(f"/changes/{at_risk.pk}/comment/", {"text": "Attached as model card 3."})
     assert "Where is the drift report?" not in page_of(as_person(olga), "/")
+
+
+def test_facets_say_how_many_requests_stand_behind_each_value(
+    at_risk: ChangeRequest, blocked: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    assert 'id="n-tier-1">2</small>' in page_of(client, "/approvals/")
+    swapped = client.get("/approvals/", {"evidence": "blocked"}, headers={"HX-Request": "true"})
+    assert 'id="n-tier-1" hx-swap-oob="true">1</small>' in swapped.content.decode()
+
+
+def test_a_manager_sees_what_is_late_and_an_auditor_what_was_executed(
+    at_risk: ChangeRequest, mona: User, cleo: User, as_person: SignIn
+) -> None:
+    stage = Stage.objects.get(change=at_risk, state="current")
+    stage.due_at = at_risk.submitted_at
+    save_as(stage, by=None, now=timezone.now(), reason="Late")
+    late = page_of(as_person(mona), "/")
+    assert "Overdue in your units" in late
+    assert at_risk.title in late
+    audited = page_of(as_person(cleo), "/")
+    assert "Executed in the last 30 days" in audited
+    assert "No change took effect." in audited
 
 
 @pytest.mark.parametrize("url", ["/approvals/assign/", "/approvals/ask/"])
