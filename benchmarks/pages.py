@@ -19,10 +19,12 @@ from django.db import connection
 from django.db.models import Max
 from django.test import Client, override_settings
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from approvals.models import ChangeRequest
 from benchmarks import portfolio
 from benchmarks.rows import Row
+from kpis.services.snapshots import snapshot_take
 from mlops_portal.foundation.people.models import User
 
 ENGINES = ("postgresql",)
@@ -99,14 +101,15 @@ def run(*, quick: bool = False) -> list[Row]:
     built = portfolio.Portfolio(say=lambda text: print(text, file=sys.stderr, flush=True))
     built.found()
     built.grow(portfolio.SMALL)
-    analyse()
+    _night()
     small = measure(built.sees_all)
     built.grow(portfolio.QUICK if quick else portfolio.LARGE)
-    analyse()
+    seconds = _night()
     size = f"{built.size.models:,} models"
     return [
         *compared(small, measure(built.sees_all), size=size),
         *seen_by_one(measure(built.sees_one), size=size),
+        Row(f"KPIs: nightly run, first, {size}", seconds, "s"),
     ]
 
 
@@ -132,6 +135,16 @@ def seen_by_one(found: Mapping[str, Measured], *, size: str) -> list[Row]:
             f"≤ {DATABASE_MS}")
         for name, one in found.items()
     ]  # fmt: skip
+
+
+def _night() -> float:
+    """Do what the portal does every night: the KPIs' pages read what was counted then. Returns the seconds it took."""
+    began = time.perf_counter()
+    snapshot_take(now=timezone.now())
+    seconds = time.perf_counter() - began
+    print(f"  nightly run of the KPIs in {seconds:.1f} s", file=sys.stderr, flush=True)
+    analyse()
+    return seconds
 
 
 def analyse() -> None:
@@ -197,7 +210,8 @@ def _measured(client: Client, address: str) -> Measured:
             best = now
         else:
             best = Measured(
-                min(best.milliseconds, now.milliseconds), min(best.database_ms, now.database_ms), now.queries,
+                min(best.milliseconds, now.milliseconds), min(best.database_ms, now.database_ms),
+                min(best.queries, now.queries),  # now and then a cache is refreshed beside the page
                 weight, now.statements if now.database_ms < best.database_ms else best.statements,
             )  # fmt: skip
     if best is None:

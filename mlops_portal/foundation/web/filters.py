@@ -81,7 +81,8 @@ class ChoiceFacet(_FacetMixin, django_filters.MultipleChoiceFilter):
         self, label: str, choices: Choices, *, column: str = "", none: str = "", **kwargs: Any
     ) -> None:
         self.facet_choices, self.column, self.none = choices, column, none
-        super().__init__(label=label, **kwargs)
+        # Columns are the row's own or behind a foreign key: no row can come twice, and DISTINCT sorts wide rows.
+        super().__init__(label=label, **{"distinct": False, **kwargs})
 
 
 class OneOfFacet(_FacetMixin, django_filters.ChoiceFilter):
@@ -192,6 +193,12 @@ class Filters(django_filters.FilterSet):
                 if not failing or failing == [name]:
                     totals[name][row[name]] = totals[name].get(row[name], 0) + number
         return totals
+
+    def total(self, counts: Mapping[str, Mapping[str, int]]) -> int:
+        """Count the filtered rows from the counts of any facet: those behind its chosen values, or all."""
+        name, found = next(iter(counts.items()))
+        chosen = set(self._valid(name))
+        return sum(number for value, number in found.items() if not chosen or value in chosen)
 
     def _valid(self, name: str) -> list[str]:
         """Return what is chosen of a facet, as far as it is offered."""
