@@ -51,6 +51,7 @@ def lapse_open(
     now: datetime,
 ) -> Lapse:
     """Open a lapse once for each thing that ended, with the deadline of the tier."""
+    lock_change(change.pk)  # two jobs that find the same end wait for each other
     known = Lapse.objects.filter(change=change, key=key).first()
     if known is not None:
         return known
@@ -121,8 +122,8 @@ def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str) -> bool:
 def _put_in_place_since(lapse: Lapse, change: ChangeRequest) -> list[ChangeRequest]:
     """Return the requests filed after the lapse opened that were executed where the lapsed one runs."""
     later = ChangeRequest.objects.filter(
+        Q(environment_id=change.environment_id),
         model_id=change.model_id,
-        environment_id=change.environment_id,
         submitted_at__gte=lapse.opened_at,
         state__in=EXECUTED,
         revoked_at__isnull=True,

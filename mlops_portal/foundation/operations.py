@@ -10,10 +10,10 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from mlops_portal.foundation.errors import DomainError
+from mlops_portal.foundation.errors import DomainError, invalid
 from mlops_portal.foundation.ids import uuid7
 
 P = ParamSpec("P")
@@ -76,6 +76,20 @@ def act() -> Iterator[Act]:
                 hook(fresh)
     finally:
         _current.reset(token)
+
+
+@contextmanager
+def taken_is_told(where: str, message: str) -> Iterator[None]:
+    """Say that a name is taken also to whoever comes second at the same moment, when only the database knows.
+
+    Raises:
+        Invalid: another transaction has written it meanwhile.
+    """
+    try:
+        with act():
+            yield
+    except IntegrityError as error:
+        raise invalid(where, message) from error
 
 
 def operation(service: Callable[P, R]) -> Callable[P, R]:

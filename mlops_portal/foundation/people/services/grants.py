@@ -154,6 +154,9 @@ def role_grant(
     if not user.is_person and ROLES[role].deciding:
         message = f"A service account does not decide, so it cannot be {ROLES[role].label.lower()}."
         refuse_if([Blocker("machine", message, "a person")])
+    lock(
+        User.objects.all(), user.pk
+    )  # roles given to one person wait for each other: together they may be toxic
     refuse_if(grant_blockers(user=user, role=role, unit=unit))
     grant = RoleGrant(
         user=user,

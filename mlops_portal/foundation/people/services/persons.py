@@ -11,7 +11,7 @@ from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
-from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.operations import operation, taken_is_told
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
 from mlops_portal.foundation.people.models import RoleGrant, User
 from mlops_portal.foundation.people.rights import require, rights_of
@@ -40,8 +40,9 @@ def person_create(
     """
     require(by, "people.manage_accounts")
     email = email.strip().lower()
+    taken = f"{email} belongs to somebody already."
     if User.objects.filter(email__iexact=email).exists():
-        raise invalid("email", f"{email} belongs to somebody already.")
+        raise invalid("email", taken)
     person = User(
         email=email, name=name, job_title=job_title, line_manager=line_manager, kind=kind, date_joined=now
     )
@@ -49,7 +50,8 @@ def person_create(
         person.set_unusable_password()
     else:
         person.set_password(password)
-    return save_as(person, by=by, now=now, reason="Person created")
+    with taken_is_told("email", taken):
+        return save_as(person, by=by, now=now, reason="Person created")
 
 
 def _require_over(person: User, by: User | None) -> None:

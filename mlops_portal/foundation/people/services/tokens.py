@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.errors import Invalid, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -49,10 +49,14 @@ def account_create(
     require(by, "people.manage_accounts", unit_id=unit.pk)
     if not owner.is_person:
         raise invalid("owner", "The owner of a service account is a person.")
+    taken = f"A service account named {name} exists."
     if ServiceAccount.objects.filter(name=name).exists():
-        raise invalid("name", f"A service account named {name} exists.")
+        raise invalid("name", taken)
     address = f"{hashlib.sha256(name.encode()).hexdigest()[:16]}@service.invalid"
-    identity = person_create(email=address, name=name, kind=User.Kind.SERVICE, by=by, now=now)
+    try:
+        identity = person_create(email=address, name=name, kind=User.Kind.SERVICE, by=by, now=now)
+    except Invalid as error:  # the address is made of the name: somebody made the account at the same moment
+        raise invalid("name", taken) from error
     account = ServiceAccount(
         name=name, user=identity, owner=owner, unit=unit, purpose=purpose, repository=repository
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
-from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.operations import operation, taken_is_told
 from mlops_portal.foundation.people.models import (
     MAX_UNIT_DEPTH,
     BusinessUnit,
@@ -70,7 +70,8 @@ def unit_create(
     if BusinessUnit.objects.filter(name=name).exists():
         raise invalid("name", f"A unit named {name} exists.")
     unit = BusinessUnit(code=code, name=name, parent=parent, head=head, depth=_depth(parent))
-    save_as(unit, by=by, now=now, reason="Unit created")
+    with taken_is_told("name", f"A unit named {name} or with the code {code} exists."):
+        save_as(unit, by=by, now=now, reason="Unit created")
     _rebuild_closure()
     return unit
 
