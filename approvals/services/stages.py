@@ -43,7 +43,7 @@ def stages_fix(
             stage.returns_to = rejection.signer
         fixed.append(stage)
     reason = "Fixed at submission"
-    bulk_save_as([stage for stage in fixed if stage.pk is None], by=by, now=now, reason=reason)
+    bulk_save_as([stage for stage in fixed if stage.key not in kept], by=by, now=now, reason=reason)
     for stage in fixed:
         if stage.key in kept:
             save_as(stage, by=by, now=now, reason=reason)

@@ -99,7 +99,7 @@ def document_save(
     edition = reason or f"Edition {saved.edition}"
     for row in written:
         row.document = saved
-    bulk_save_as([row for row in written if row.pk is None], by=by, now=now, reason=edition)
+    bulk_save_as([row for row in written if row.key not in known], by=by, now=now, reason=edition)
     for row in written:
         if row.key in known:
             save_as(row, by=by, now=now, reason=edition)

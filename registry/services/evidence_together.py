@@ -116,8 +116,10 @@ def documents_approve(*, version: ModelVersion, by: User, now: datetime) -> list
         DocumentSection.objects.filter(document__in=documents, status=SectionStatus.DRAFT).order_by("pk")
     )
     fields = ["status", "approved_by", "approved_at"]
-    for row in [*drafts, *documents]:
+    for row in drafts:
         row.status, row.approved_by, row.approved_at = SectionStatus.APPROVED, by, now
+    for document in documents:
+        document.status, document.approved_by, document.approved_at = SectionStatus.APPROVED, by, now
     bulk_save_as(drafts, by=by, now=now, reason="Document approved", fields=fields)
     bulk_save_as(documents, by=by, now=now, reason="Document approved", fields=fields)
     for document in documents:

@@ -1,6 +1,7 @@
 """A small portfolio, played once for all tests of a module and rolled back after them."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -14,11 +15,11 @@ from mlops_portal.foundation.people import rights
 SMALL = 12
 
 
-def played(blocker: Any, models: int) -> Iterator[World]:
+def played(blocker: Any, models: int, now: datetime | None = None) -> Iterator[World]:
     """Play a portfolio and forget it afterwards."""
     with blocker.unblock(), transaction.atomic():
         rights._tree.revision = -1
-        yield build(models=models, seed=7, now=timezone.now(), say=lambda text: None)
+        yield build(models=models, seed=7, now=now or timezone.now(), say=lambda text: None)
         transaction.set_rollback(True)
 
 

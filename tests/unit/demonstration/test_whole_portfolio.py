@@ -7,9 +7,19 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from approvals.models import Challenge, ChangeRequest, Condition, Decision, Lapse, ValidationFinding, Waiver
+from approvals.models import (
+    Challenge,
+    ChangeRequest,
+    Condition,
+    Decision,
+    Lapse,
+    Stage,
+    ValidationFinding,
+    Waiver,
+)
 from approvals.queries.inbox_page import at_my_stage
 from approvals.states import ChangeKind, ChangeState, Verdict
+from kpis.models import KpiSnapshot
 from mlops_portal.demonstration.cast import PERSONAS, UNITS
 from mlops_portal.demonstration.catalogue import EVERY, blueprints
 from mlops_portal.foundation.people.models import BusinessUnit, User
@@ -77,6 +87,23 @@ def test_every_promise_of_variety(group):
     assert RiskAssessment.objects.filter(state="proposed").exists()
     kinds = set(RecordTask.objects.filter(closed_at__isnull=True).values_list("kind", flat=True))
     assert {TaskKind.RATING_MISSING, TaskKind.REVIEW_OVERDUE, TaskKind.COMPLETE_RECORD} <= kinds
+    incomplete = RecordTask.objects.filter(closed_at__isnull=True, kind=TaskKind.COMPLETE_RECORD)
+    assert not incomplete.filter(text__contains="regimes").exclude(model__tier=None).exists()
+    assert incomplete.count() <= 12
+
+
+def test_deadlines_lie_ahead_and_some_have_passed(group):
+    due = Stage.objects.filter(state=Stage.State.CURRENT, due_at__isnull=False)
+    assert due.filter(due_at__gt=group.end).exists()
+    assert due.filter(due_at__lt=group.end).exists()
+
+
+def test_the_kpis_have_a_value_this_month_and_a_trend(group):
+    released = Deployment.objects.filter(
+        environment__is_production=True, is_test=False, finished_at__gte=group.end - timedelta(days=31)
+    )
+    assert released.exists()
+    assert KpiSnapshot.objects.filter(value__isnull=False).values("kpi").distinct().count() >= 5
 
 
 def test_every_person_with_a_stage_finds_work(group):
