@@ -105,8 +105,10 @@ def prove_offline(auditor, change, folder):
         asked = [sys.executable, "-I", str(folder / "verify.py"), str(pack), *arguments]
         return subprocess.run(asked, capture_output=True, text=True, cwd=folder)
 
-    proved = run("--key", str(key))
-    assert proved.returncode == 0, proved.stdout + proved.stderr
-    assert "VERIFIED" in proved.stdout
+    fingerprint = auditor.open("/audit/").page.get_by_label("Copy checkpoint key").get_attribute("data-copy")
+    for trusted in (str(key), fingerprint):
+        proved = run("--key", trusted)
+        assert proved.returncode == 0, proved.stdout + proved.stderr
+        assert "VERIFIED" in proved.stdout
     assert run().returncode == 3
     assert run("--key", "0" * 64).returncode == 1

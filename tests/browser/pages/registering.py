@@ -38,15 +38,12 @@ ANSWERS = {
     "contestable": "by_a_person",
     "explainable": "reasons",
 }
-PLAN = "\n".join(
-    f"{measure}; {dimension}; 24; 0.10; 0.20; on call of the lending platform"
-    for measure, dimension in (
-        ("AUC against last quarter", "performance"),
-        ("PSI of stated income", "data_drift"),
-        ("PSI of the score", "prediction_drift"),
-        ("Share of failed calls", "service_health"),
-        ("Approval ratio of applicants under 25", "fairness"),
-    )
+PLAN = (
+    ("AUC against last quarter", "performance"),
+    ("PSI of stated income", "data_drift"),
+    ("PSI of the score", "prediction_drift"),
+    ("Share of failed calls", "service_health"),
+    ("Approval ratio of applicants under 25", "fairness"),
 )
 
 
@@ -70,7 +67,25 @@ def rate_and_limit(visitor: Visitor, model: str) -> None:
     visitor.fill(rationale="Below this the desk earns less than with the earlier rules.").press(
         "Propose the limits"
     )
-    visitor.open(f"{model}monitoring-plan/").fill(measures=PLAN, owner="Hanne Moller").press("Save the plan")
+    plan_monitoring(visitor, model)
+
+
+def plan_monitoring(visitor: Visitor, model: str) -> None:
+    """Write what is watched, a row for each dimension that the tier asks for."""
+    visitor.open(f"{model}monitoring-plan/")
+    while visitor.page.locator(f"#main [name='measures-{len(PLAN) - 1}-measure']").count() == 0:
+        visitor.press("Add rows")
+    for number, (measure, dimension) in enumerate(PLAN):
+        row = {
+            "measure": measure,
+            "dimension": dimension,
+            "watch": "0.10",
+            "act": "0.20",
+            "cadence_hours": "24",
+        }
+        row["route"] = "on call of the lending platform"
+        visitor.fill(**{f"measures-{number}-{name}": value for name, value in row.items()})
+    visitor.fill(owner="Hanne Moller").press("Save the plan")
 
 
 def register_version(visitor: Visitor, model: str, *, digest: str) -> str:
