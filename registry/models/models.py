@@ -157,8 +157,14 @@ class RegisteredModel(ScopedRecord):
             models.Index(fields=["tier", "id"]),
             models.Index(fields=["next_review_on", "id"]),
             models.Index(fields=["name", "id"]),
-            models.Index(fields=["owner"]),
+            models.Index(fields=["owner", "unit"]),  # whose models a reader may see, without reading them
             models.Index(fields=["lifecycle_state", "id"]),
+            # The portfolio counts its tiers from this alone.
+            models.Index(
+                fields=["unit", "kind", "tier"],
+                condition=Q(deleted_at__isnull=True),
+                name="model_tiers_alive",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -200,6 +200,12 @@ class Filters(django_filters.FilterSet):
         chosen = set(self._valid(name))
         return sum(number for value, number in found.items() if not chosen or value in chosen)
 
+    def is_small(self, most: int) -> bool:
+        """Tell whether the list without filters has at most so many rows: counting a facet reads all of them."""
+        if not self.counts_facets or not self.chips():
+            return True  # what is shown is all there is
+        return self.queryset.order_by().values("pk")[: most + 1].count() <= most
+
     def _valid(self, name: str) -> list[str]:
         """Return what is chosen of a facet, as far as it is offered."""
         offered = {value for value, _ in self._choices[name]}

@@ -258,11 +258,12 @@ class ListPage(Page):
         usual = self.table_class.usual_columns()
         if query.getlist("col") == usual:
             query.pop("col")
-        count = paging.bounded_count(self.filtered)
+        counts = self.filterset.counts(self.always_counted)
+        count = self.filterset.total(counts) if counts else paging.bounded_count(self.filtered)
         nouns = self.nouns or f"{self.noun}s"
         current = query.urlencode()
-        countable = self.filterset.countable
-        counts = self.filterset.counts(countable if count <= COUNTED_AT_ONCE else self.always_counted)
+        if count <= COUNTED_AT_ONCE and self.filterset.is_small(COUNTED_AT_ONCE):
+            counts = self.filterset.counts(self.filterset.countable)
         facets = self.filterset.facets(counts)
         acts = acts_for(self.request.user, self.bulk)
         return {
