@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from mlops_portal.foundation.api.models import IdempotencyKey
 from mlops_portal.foundation.canonical import sha256
-from mlops_portal.foundation.errors import Conflict, NotFound, invalid
+from mlops_portal.foundation.errors import Conflict, DomainError, NotFound, invalid
 from mlops_portal.foundation.operations import act
 from mlops_portal.foundation.people.principals import Principal
 from mlops_portal.foundation.people.rights import require, rights_of
@@ -172,7 +172,7 @@ class ScopedViewSet(viewsets.GenericViewSet):
                     answer=json.loads(json.dumps(answer, default=str)),
                     created_at=timezone.now(),
                 )
-        except IntegrityError:
+        except (IntegrityError, DomainError):  # refused perhaps because the same request was just carried out
             known = self._known(request, key, body)
             if known is None:
                 raise
