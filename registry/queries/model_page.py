@@ -125,7 +125,7 @@ def recent_versions(model: RegisteredModel, at: datetime | None) -> list[ModelVe
     named = _aliases_then(model, at) if at is not None else None
     for version in found:
         names = [one.name for one in version.aliases.all()] if named is None else named[version.pk]
-        version.alias_names = names  # type: ignore[attr-defined]  # for the template, now as then
+        version.alias_names = names
     return found
 
 
