@@ -2,8 +2,10 @@
 
 import time
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -34,6 +36,9 @@ class Command(BaseCommand):
         if User.objects.exists():
             self._say("There are people in this database already; nothing was built.")
             return
+        if not Path(settings.PORTAL_LEDGER_KEY_FILE).exists():
+            # Needed at the end, when the ledger is sealed: said now, not after the whole build.
+            call_command("ledger_key", stdout=self.stdout, stderr=self.stderr)
         began = time.monotonic()
         build(models=options["models"], seed=options["seed"], now=timezone.now(), say=self._say)
         call_command("sequencer", "--once", stdout=self.stdout, stderr=self.stderr)
