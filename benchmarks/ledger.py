@@ -43,8 +43,8 @@ def make_rows(size: int) -> None:
     if not ModelVersion.objects.exists():
         built = Portfolio(say=lambda text: None)
         built.found()
-        versions = max(1_000, size // 50)
-        built.grow(Size(models=100, versions=versions, deployments=0, open_changes=0, closed_changes=0))
+        many = max(1_000, size // 50)
+        built.grow(Size(models=100, versions=many, deployments=0, open_changes=0, closed_changes=0))
     missing = size - LedgerEntry.objects.count()
     versions = list(ModelVersion.objects.order_by("pk").values_list("pk", "model_id", "unit_id"))
     known = MetricValue.objects.filter(name__startswith="metric-").count() // len(versions)

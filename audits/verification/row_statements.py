@@ -94,7 +94,7 @@ def _rows_statement(model: type[models.Model], ignored: frozenset[str], within: 
     records, key = history_model(model), model._meta.pk
     quote = connection.ops.quote_name
     differs = "IS DISTINCT FROM" if connection.vendor == "postgresql" else "IS NOT"
-    own = quote(key.column)
+    own = quote(str(key.column))
     wrong = " OR ".join(
         f"l.{quote(field.column)} {differs} h.{quote(field.column)}"
         for field in records.tracked_fields
