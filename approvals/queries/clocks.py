@@ -35,7 +35,7 @@ def clock_of(stage: Stage, now: datetime) -> Clock:
             "mute",
             stage.used_seconds / total * 100,
             "Clock stopped",
-            f"{_said(left)} left" if left else "no time left",
+            f"{_said(left)} left" if left else "No time left",
             runs=False,
         )
     used = stage.used_seconds + max((now - stage.clock_started_at).total_seconds(), 0.0)
