@@ -69,6 +69,12 @@ class Blueprint:
     hours: float = 6  # since when it waits there
     worse: str = ""  # the segment that the newest version treats worse
     experiment: str = ""  # proof_of_concept or exploratory
+    fails: str = ""  # why its second release is taken back within hours
+
+    @property
+    def incident(self) -> str:
+        """The number, in the system of record for incidents, of what took its second release back."""
+        return f"INC-{300 + sum(map(ord, self.name)) % 500}" if self.fails else ""
 
     @property
     def primary(self) -> Measure:

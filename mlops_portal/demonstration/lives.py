@@ -16,10 +16,20 @@ from mlops_portal.demonstration.evidence import (
     write_documents,
 )
 from mlops_portal.demonstration.ratings import answers_for
-from mlops_portal.demonstration.release import confirm_materiality, decide, draft_change, live, release
+from mlops_portal.demonstration.release import (
+    carry_out,
+    confirm_materiality,
+    decide,
+    decide_until,
+    draft_change,
+    file_change,
+    live,
+    release,
+    take_back,
+)
 from mlops_portal.demonstration.timeline import Life, office_hours
 from mlops_portal.demonstration.world import World
-from registry.models import ModelVersion, RegisteredModel
+from registry.models import Environment, ModelVersion, RegisteredModel
 from registry.services.evidence import monitoring_plan_save
 from registry.services.evidence_together import documents_approve
 from registry.services.governance import governance_evaluate
@@ -333,18 +343,38 @@ def rehearse(world: World, plan: Blueprint, model: RegisteredModel, version: Mod
     deployment_stop(deployment=done, reason="Rehearsal over", by=operator, now=world.now)
 
 
+def rehearse_if_due(world: World, plan: Blueprint, model: RegisteredModel, place: Environment) -> None:
+    """Rehearse the way back to what serves there, for the tiers of which the policy asks it."""
+    serving = live(model, place)
+    if (model.tier or 4) <= 2 and serving is not None:
+        rehearse(world, plan, model, serving.version)
+
+
 def release_everywhere(
     world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion, step: int, **fields: Any
 ) -> Life[None]:
     """Release a version to the first place of the plan, then promote it to the others."""
     for number, name in enumerate(plan.places):
         place = world.places[name]
-        serving = live(model, place)
-        if (model.tier or 4) <= 2 and serving is not None and number == 0:
-            rehearse(world, plan, model, serving.version)
+        if number == 0:
+            rehearse_if_due(world, plan, model, place)
         kind = "promote" if number else "deploy"
         yield from release(world, plan, model, version, place, kind=kind, step=step, **fields)
         yield world.after(days=world.chance.uniform(2, 6))
+
+
+def release_and_take_back(
+    world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion, step: int
+) -> Life[None]:
+    """Release a version that fails in production while it is watched; the operator goes back within hours."""
+    place = world.places[plan.places[0]]
+    rehearse_if_due(world, plan, model, place)
+    change = file_change(world, plan, model, version, place, step=step)
+    yield from decide_until(world, plan, change)
+    yield from carry_out(world, change, bakes=False)
+    yield world.after(hours=world.chance.uniform(2, 20))
+    take_back(world, model, place, reason=plan.fails, incident=plan.incident)
+    yield world.after(days=2)
 
 
 def usual(world: World, plan: Blueprint) -> Life[None]:
@@ -359,7 +389,7 @@ def _pause(world: World, plan: Blueprint, left: int, *, spread: bool) -> float:
     pause = plan.rhythm * world.chance.uniform(0.85, 1.15)
     if not spread:
         return pause
-    quiet = 12 + sum(map(ord, plan.name)) % 90 + (PREPARATION_DAYS + RELEASE_DAYS if plan.waits else 0)
+    quiet = 8 + 37 * sum(map(ord, plan.name)) % 90 + (PREPARATION_DAYS + RELEASE_DAYS if plan.waits else 0)
     return max(pause, ((world.end - world.now).days - quiet - RELEASE_DAYS) / left)
 
 
@@ -378,7 +408,10 @@ def versions_from(
         yield world.after(days=pause)
         finding = ("", "medium", "", "low")[(step + len(plan.name)) % 4]
         version = yield from make_version(world, plan, model, step, finding=finding)
-        yield from release_everywhere(world, plan, model, version, step)
+        if plan.fails and step == 1:
+            yield from release_and_take_back(world, plan, model, version, step)
+        else:
+            yield from release_everywhere(world, plan, model, version, step)
     return last
 
 

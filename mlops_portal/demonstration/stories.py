@@ -43,7 +43,6 @@ from mlops_portal.demonstration.release import (
     file_change,
     live,
     release,
-    take_back,
 )
 from mlops_portal.demonstration.texts import REJECTIONS
 from mlops_portal.demonstration.timeline import Life
@@ -123,19 +122,10 @@ def taken_back(world: World, plan: Blueprint) -> Life[None]:
     model = yield from intake(world, plan)
     yield from versions_from(world, plan, model, 0, 2)
     place = world.places[plan.places[0]]
-    yield world.after(days=4)
-    incident = f"INC-{300 + len(plan.name)}"
-    take_back(
-        world,
-        model,
-        place,
-        reason="Alerts tripled within the hour; the queue of the analysts overflows.",
-        incident=incident,
-    )
     yield world.after(days=3)
     version = yield from make_version(world, plan, model, 2)
     yield from release(
-        world, plan, model, version, place, step=2, incident=incident,
+        world, plan, model, version, place, step=2, incident=plan.incident,
         purpose="Repairs the threshold that flooded the queue after the release before.",
     )  # fmt: skip
     done = yield from versions_from(world, plan, model, 3, plan.versions)
