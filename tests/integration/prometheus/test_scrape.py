@@ -15,7 +15,7 @@ import pytest
 
 PROMETHEUS = shutil.which("prometheus")
 PROMTOOL = shutil.which("promtool")
-TOKEN = "token-of-the-scraper"  # noqa: S105 - for a server that lives as long as this test
+TOKEN = "token-of-the-scraper"
 PATIENCE = 60  # seconds
 
 pytestmark = pytest.mark.skipif(
