@@ -160,8 +160,8 @@ class TestSearch:
 
         search.register(search.Source("models", "Models", find, right="people.view"))
         assert 'data-href="/models/1/"' in as_adam.get("/search/palette?q=credit").content.decode()
-        assert "retail-credit-pd" in as_adam.get("/search/?q=credit").content.decode()
-        assert "retail-credit-pd" not in as_person(nora).get("/search/?q=credit").content.decode()
+        assert "retail-<b>credit</b>-pd" in as_adam.get("/search/?q=credit").content.decode()
+        assert "/models/1/" not in as_person(nora).get("/search/?q=credit").content.decode()
 
     def test_nothing_found_is_said_with_the_escaped_words(self, as_adam):
         html = as_adam.get("/search/palette?q=<script>").content.decode()
