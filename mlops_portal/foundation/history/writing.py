@@ -46,8 +46,9 @@ def save_as(
     """Save ``instance`` with one history row that names ``by`` (None: the system), ``now`` and ``reason``."""
     check_clock(now)
     if instance._state.adding and instance.pk is None:
-        (row,) = insert_with_history([instance], by=by, now=now, reason=reason)
-        history_row_written.send(sender=type(instance), model=type(instance), history_row=row)
+        with transaction.atomic(savepoint=False):
+            (row,) = insert_with_history([instance], by=by, now=now, reason=reason)
+            history_row_written.send(sender=type(instance), model=type(instance), history_row=row)
         return instance
     date = now if instance._state.adding else _history_date(instance, now)
     _name(instance, by, date, reason)
@@ -87,8 +88,9 @@ def bulk_save_as(
 def _bulk_chunk(rows: list[M], *, by: Any, now: datetime, reason: str, fields: Sequence[str] | None) -> None:
     model = type(rows[0])
     if fields is None:
-        created = insert_with_history(rows, by=by, now=now, reason=reason)
-        history_rows_written.send(sender=model, model=model, history_rows=created)
+        with transaction.atomic(savepoint=False):
+            created = insert_with_history(rows, by=by, now=now, reason=reason)
+            history_rows_written.send(sender=model, model=model, history_rows=created)
         return
     with transaction.atomic(savepoint=False), audited_write():
         dates = _last_dates(model, rows)
