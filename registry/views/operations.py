@@ -64,8 +64,9 @@ class EnvironmentList(ListPage):
     empty_text = "Add the places that serve models: clouds, data centres, edge."
 
     def get_queryset(self) -> QuerySet:
-        """Count what serves there."""
-        live = Count("deployments", filter=Q(deployments__state=DeploymentState.LIVE))
+        """Count what serves there, as far as the reader may see it."""
+        seen = Deployment.objects.visible_to(self.request.user).filter(state=DeploymentState.LIVE)
+        live = Count("deployments", filter=Q(deployments__in=seen))
         return super().get_queryset().annotate(live_count=live)
 
 
@@ -78,6 +79,9 @@ class EnvironmentDetail(DetailPage):
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the list."""
         return [("Environments", reverse("registry:environment-list")), (str(self.object), "")]
+
+    def check_scope(self, subject: Any) -> None:
+        """Ask for nothing on its unit: people of the units below may look at it, too."""
 
     def more(self) -> Mapping[str, Any]:
         """Read what serves (newest 200) as far as the reader may see it."""
