@@ -52,7 +52,8 @@ def gate_answer(version: ModelVersion, environment: Environment, *, now: datetim
             "a developer of the unit",
         )
         return GateAnswer((missing,), None, now)
-    lapsed = _overdue_lapses(version, now)
+    # A lapse never blocks the way back (RULES 5.3).
+    lapsed = [] if change.kind == ChangeKind.ROLLBACK else _overdue_lapses(version, now)
     if change.state == ChangeState.COMPLETED:
         return GateAnswer((*lapsed, *_after_completion(change)), change, now)
     if change.state not in (*STARTABLE, *UNDER_WAY):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from approvals.models import ChangeRequest
 from approvals.queries.gate_door import gate_answer
 from approvals.services.lapses import lapse_open
+from approvals.states import ChangeKind
 from mlops_portal.foundation.history import save_as
 from registry.models import Environment, ModelVersion
 from tests.factories import approvals as make
@@ -34,3 +35,15 @@ def test_an_overdue_lapse_is_refused_with_its_reason_and_owner(
     lapse.closed_at, lapse.closed_by, lapse.outcome = due, release_cast.owner, "fixed"
     save_as(lapse, by=release_cast.owner, now=due, reason="Settled")
     assert "lapse_overdue" not in reasons(due)
+
+
+def test_a_lapse_never_blocks_the_way_back(
+    filed: ChangeRequest, version: ModelVersion, prod: Environment, now: datetime
+) -> None:
+    due = now + timedelta(days=2)
+    lapse_open(change=filed, key="waiver:1", text="The waiver of FAIR-02 ended.", due_at=due, now=now)
+    filed.kind = ChangeKind.ROLLBACK
+    save_as(filed, by=None, now=now, reason="Turned into a rollback for this test", fields=["kind"])
+    answer = gate_answer(version, prod, now=due)
+    assert answer.change == filed
+    assert "lapse_overdue" not in [one.code for one in answer.unmet]
