@@ -9,6 +9,7 @@ from mlops_portal.foundation.errors import FieldError, Invalid
 from registry.models import CustomField
 
 TEXT_MAX = 10_000
+WHOLE_MAX = 2**53 - 1  # beyond it a number loses digits on its way through JSON
 YES, NO = frozenset({"yes", "true", "1", "y"}), frozenset({"no", "false", "0", "n"})
 
 
@@ -31,9 +32,13 @@ def _number(field: CustomField, value: Any) -> int | float:
         found = value if isinstance(value, int) else float(str(value).strip())
     except ValueError:
         raise _UnfitError(f"“{str(value)[:40]}” is not a number.") from None
+    if isinstance(found, int):
+        if abs(found) > WHOLE_MAX:
+            raise _UnfitError(f"A whole number lies between -{WHOLE_MAX:,} and {WHOLE_MAX:,}.")
+        return found
     if not math.isfinite(found):
         raise _UnfitError("It is not a finite number.")
-    return int(found) if isinstance(found, float) and found.is_integer() and abs(found) < 2**53 else found
+    return int(found) if found.is_integer() and abs(found) <= WHOLE_MAX else found
 
 
 def _date(field: CustomField, value: Any) -> str:

@@ -56,6 +56,12 @@ def test_fitting_values_are_stored_in_their_type(declared, key, given, stored):
         ("cost-centre", "many", "Cost centre: “many” is not a number."),
         ("cost-centre", True, "Cost centre: A number is expected."),
         ("cost-centre", "1e999", "Cost centre: It is not a finite number."),
+        pytest.param(
+            "cost-centre",
+            10**400,
+            "Cost centre: A whole number lies between -9,007,199,254,740,991 and 9,007,199,254,740,991.",
+            id="beyond-any-float",
+        ),
         ("bought-on", "17.11.2026", "Bought on: “17.11.2026” is not a date. Write it as 2026-11-17."),
         ("is-outsourced", "perhaps", "Is outsourced: “perhaps” is neither yes nor no."),
         ("nickname", 7, "Nickname: A text is expected."),
