@@ -87,7 +87,9 @@ def lapses_of_validity(*, now: datetime) -> int:
     ).exclude(version__validations__valid_until__gt=now)
     count = 0
     for change in (
-        ended.select_related("model", "requester", "policy_revision__policy").distinct().order_by("pk")
+        ended.select_related("model", "requester", "policy_revision__policy")
+        .distinct()
+        .order_by("model_id", "pk")
     ):
         if is_running(change) and not Lapse.objects.filter(change=change, key="validation").exists():
             lapse_open(

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
-
 from mlops_portal.foundation.errors import DomainError, invalid
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
@@ -38,7 +36,11 @@ def models_assign_owner(
         raise invalid("reason", "A reason is required.")
     if not owner.is_active or not owner.is_person:
         raise invalid("owner", f"{owner} is not an active person.")
-    outcomes = [_assigned(model, owner, reason, by, now) for model in models]
+    in_order = sorted(
+        models, key=lambda model: model.pk
+    )  # two people who lock the same models do not block each other
+    told = {model.pk: _assigned(model, owner, reason, by, now) for model in in_order}
+    outcomes = [told[model.pk] for model in models]
     taken = [str(one.model) for one in outcomes if not one.refused]
     if taken and (by is None or by.pk != owner.pk):
         names = ", ".join(taken[:3]) + (f" and {len(taken) - 3} more" if len(taken) > 3 else "")
@@ -50,12 +52,11 @@ def models_assign_owner(
 
 
 def _assigned(model: RegisteredModel, owner: User, reason: str, by: User | None, now: datetime) -> Assigned:
-    """Change one record in a savepoint of its own, so that a refused one takes nothing with it."""
+    """Change one record; the service it calls has a savepoint, so that a refused one takes nothing with it."""
     if model.owner_id == owner.pk:
         return Assigned(model, f"{owner} owns it already.")
     try:
-        with transaction.atomic():
-            return Assigned(model_update(model=model, owner=owner, reason=reason, by=by, now=now))
+        return Assigned(model_update(model=model, owner=owner, reason=reason, by=by, now=now))
     except RuleViolation as refusal:
         return Assigned(model, " ".join(blocker.message for blocker in refusal.blockers))
     except DomainError as refusal:
