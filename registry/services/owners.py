@@ -36,9 +36,8 @@ def models_assign_owner(
         raise invalid("reason", "A reason is required.")
     if not owner.is_active or not owner.is_person:
         raise invalid("owner", f"{owner} is not an active person.")
-    in_order = sorted(
-        models, key=lambda model: model.pk
-    )  # two people who lock the same models do not block each other
+    # Each model is locked: in one order, so that two people never wait for each other.
+    in_order = sorted(models, key=lambda model: model.pk)
     told = {model.pk: _assigned(model, owner, reason, by, now) for model in in_order}
     outcomes = [told[model.pk] for model in models]
     taken = [str(one.model) for one in outcomes if not one.refused]
