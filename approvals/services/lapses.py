@@ -2,8 +2,6 @@
 
 from datetime import datetime
 
-from django.db.models import Q
-
 from approvals import policies
 from approvals.evaluation import policy_for
 from approvals.events import tell
@@ -35,7 +33,7 @@ CLOSING_RIGHTS = (
 def is_running(change: ChangeRequest) -> bool:
     """Tell whether what this change put in place still serves."""
     serving = Deployment.objects.filter(version_id=change.version_id, state=DeploymentState.LIVE)
-    return serving.filter(Q(environment_id=change.environment_id)).exists() if change.version_id else False
+    return serving.filter(environment_id=change.environment_id).exists() if change.version_id else False
 
 
 @operation
@@ -122,8 +120,8 @@ def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str) -> bool:
 def _put_in_place_since(lapse: Lapse, change: ChangeRequest) -> list[ChangeRequest]:
     """Return the requests filed after the lapse opened that were executed where the lapsed one runs."""
     later = ChangeRequest.objects.filter(
-        Q(environment_id=change.environment_id),
         model_id=change.model_id,
+        environment_id=change.environment_id,
         submitted_at__gte=lapse.opened_at,
         state__in=EXECUTED,
         revoked_at__isnull=True,

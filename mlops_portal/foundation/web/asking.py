@@ -65,9 +65,9 @@ class AskForAccess(CreatePage):
         return access.access_ask(right=self.note["r"], path=self.note["path"], by=by, now=now, **data)
 
     def done(self, result: AccessRequest) -> tuple[str, str]:
-        """Say who was told."""
+        """Say who can grant it."""
         told = access.names(access.granters(result.unit, other_than=result.person))
-        return f"Asked. {told} can grant it and was told; you are told what is decided.", "/"
+        return f"Asked. {told} can grant it; you are told what is decided.", "/"
 
 
 def waiting(user: User) -> Mapping[str, Any] | None:
