@@ -68,12 +68,12 @@ demo-reset: environment
 
 # The browser journeys run by themselves afterwards: they wait for real processes and want the machine's attention.
 test: test-environment
-	@$(PY) -m pytest -n 2 --dist loadgroup -q -m "not browser" $(ARGS); status=$$?; \
+	@$(PY) -m pytest -n 2 --dist loadgroup -q --durations=15 --durations-min=5 -m "not browser" $(ARGS); status=$$?; \
 	if [ -n "$$DATABASE_URL" ]; then \
 		echo "The browser journeys run with SQLite only: SKIPPED for this database."; \
 	elif [ -n "$$PORTAL_CHROMIUM" ] || command -v chromium >/dev/null 2>&1; then \
 		echo "The browser journeys …"; \
-		$(PY) -m pytest -n 0 -q -m browser -p no:randomly || status=1; \
+		$(PY) -m pytest -n 0 -q --durations=10 --durations-min=5 -m browser -p no:randomly || status=1; \
 	else \
 		echo "No Chromium found (PORTAL_CHROMIUM or chromium on the path): the browser journeys are SKIPPED."; \
 	fi; \
