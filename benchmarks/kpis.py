@@ -124,10 +124,11 @@ def _deployments(versions: list, place: Environment, source: random.Random) -> N
 
 def _changes(versions: list, place: Environment, source: random.Random) -> None:
     filer = person_create(email="filer@bench.example", name="Filer", by=None, now=timezone.now())
-    changes = []
+    changes, waited = [], []
     for version in versions:
         at = version.registered_at + timedelta(hours=source.uniform(1, 20))
         ended = at + timedelta(hours=source.uniform(2, 200))
+        waited.append((ended - at).total_seconds())
         changes.append(
             ChangeRequest(
                 model_id=version.model_id, unit_id=version.unit_id, version=version, environment=place, kind="deploy",
@@ -141,8 +142,9 @@ def _changes(versions: list, place: Environment, source: random.Random) -> None:
             change=change, model_id=change.model_id, unit_id=change.unit_id, key=f"s{place}", position=place,
             title="Stage", role="risk_officer", right="approvals.approve_risk", meaning="approve", is_independent=True,
             is_deciding=True, sla_hours=72, state="done", opened_at=change.submitted_at, decided_at=change.decided_at,
+            used_seconds=used,
         )
-        for change in changes
+        for change, used in zip(changes, waited, strict=True)
         for place in (1, 2)
     ]  # fmt: skip
     _bulk(Stage, stages)

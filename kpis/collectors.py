@@ -436,7 +436,7 @@ def _steps(rows: Any) -> dict[int, list[Step]]:
                 role=role,
                 requested_at=opened_at,
                 decided_at=decided_at or answers.get(pk),
-                owed=timedelta(seconds=used) if used else None,
+                owed=timedelta(seconds=used),
             )
             steps[change_id].append(step)
     return steps

@@ -49,8 +49,14 @@ def ran(
     return deployments_record_many(deployments=[past], by=None, now=finished_at)[0]
 
 
-def decided(model, place, person, *, submitted_at, hours, state="completed", **fields) -> ChangeRequest:
-    """Save a request that passed one stage after ``hours``, as the services leave it behind."""
+def decided(
+    model, place, person, *, submitted_at, hours, state="completed", owed_hours=None, **fields
+) -> ChangeRequest:
+    """Save a request that passed one stage after ``hours``, as the services leave it behind.
+
+    The stage's clock ran all the time, or ``owed_hours`` of it.
+    """
+    used = (hours or 0) if owed_hours is None else owed_hours
     decided_at = submitted_at + hours * HOUR if hours is not None else None
     change = ChangeRequest(
         **{
@@ -75,6 +81,7 @@ def decided(model, place, person, *, submitted_at, hours, state="completed", **f
         change=change, model=model, unit_id=model.unit_id, key="risk", position=1, title="Risk", role="risk_officer",
         right="approvals.approve_risk", meaning="approve", is_independent=True, is_deciding=True, sla_hours=72,
         state="done" if decided_at else "current", opened_at=submitted_at, decided_at=decided_at,
+        used_seconds=used * HOUR.total_seconds(),
     )  # fmt: skip
     save_as(stage, by=None, now=submitted_at, reason="test")
     return change

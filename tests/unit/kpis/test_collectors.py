@@ -134,6 +134,16 @@ def test_approval_time_by_stage_and_for_the_whole_request(credit, prod, ada, now
     assert found.open_count == 1
 
 
+def test_a_clock_that_never_ran_charges_nothing_to_the_approvers(credit, prod, ada, now):
+    start = now - 30 * DAY
+    for hours in (2, 4, 10):
+        decided(credit, prod, ada, submitted_at=start, hours=hours)
+    stood = {"submitted_at": start, "hours": 500, "owed_hours": 0}
+    for _ in range(2):
+        decided(credit, prod, ada, state="rejected", **stood)
+    assert figure("approval_cycle_time", now).value == 2  # of 0, 0, 2, 4 and 10
+
+
 def test_documentation_is_judged_by_what_was_frozen_at_the_start(credit, prod, begin, now):
     version = version_of(credit, started_at=begin)
     at = now - 30 * DAY
