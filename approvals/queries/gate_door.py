@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from approvals import policies
 from approvals.dossier_format import compare, read_dossier
 from approvals.evaluation import Evaluation, evaluate, policy_for
@@ -53,7 +55,7 @@ def gate_answer(version: ModelVersion, environment: Environment, *, now: datetim
         )
         return GateAnswer((missing,), None, now)
     # A lapse never blocks the way back (RULES 5.3).
-    lapsed = [] if change.kind == ChangeKind.ROLLBACK else _overdue_lapses(version, now)
+    lapsed = [] if change.kind == ChangeKind.ROLLBACK else _overdue_lapses(version, environment, now)
     if change.state == ChangeState.COMPLETED:
         return GateAnswer((*lapsed, *_after_completion(change)), change, now)
     if change.state not in (*STARTABLE, *UNDER_WAY):
@@ -97,9 +99,13 @@ def _revoked(change: ChangeRequest) -> Sequence[Blocker]:
     )
 
 
-def _overdue_lapses(version: ModelVersion, now: datetime) -> list[Blocker]:
-    """What ended while this very version ran and was not settled in time; another version is a way out of it."""
-    rows = Lapse.objects.filter(change__version=version, closed_at__isnull=True, due_at__lte=now)
+def _overdue_lapses(version: ModelVersion, environment: Environment, now: datetime) -> list[Blocker]:
+    """What ended while this very version ran there and was not settled in time; another version is a way out of it.
+
+    What ended of a request that names no environment speaks against every one.
+    """
+    there = Q(change__environment=environment) | Q(change__environment__isnull=True)
+    rows = Lapse.objects.filter(there, change__version=version, closed_at__isnull=True, due_at__lte=now)
     return [
         Blocker(
             "lapse_overdue",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from approvals.models import ChangeRequest
 from approvals.queries.gate_door import gate_answer
 from approvals.services.lapses import lapse_open
-from approvals.states import ChangeKind
+from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.history import save_as
 from registry.models import Environment, ModelVersion
 from tests.factories import approvals as make
@@ -47,3 +47,23 @@ def test_a_lapse_never_blocks_the_way_back(
     answer = gate_answer(version, prod, now=due)
     assert answer.change == filed
     assert "lapse_overdue" not in [one.code for one in answer.unmet]
+
+
+def test_a_lapse_in_production_leaves_the_way_into_other_environments_open(
+    filed: ChangeRequest, version: ModelVersion, prod: Environment, now: datetime
+) -> None:
+    due = now + timedelta(days=2)
+    lapse_open(change=filed, key="waiver:1", text="The waiver of FAIR-02 ended.", due_at=due, now=now)
+    staging = make.production(prod.unit, now=now, name="staging-eu")
+    asked = make.draft(version, staging, by=filed.requester, now=now)
+    asked.state = ChangeState.IN_REVIEW
+    save_as(asked, by=None, now=now, reason="Filed", fields=["state"])
+
+    def is_refused(place: Environment) -> bool:
+        return "lapse_overdue" in [one.code for one in gate_answer(version, place, now=due).unmet]
+
+    assert gate_answer(version, staging, now=due).change is not None
+    assert (is_refused(prod), is_refused(staging)) == (True, False)
+    filed.environment = None
+    save_as(filed, by=None, now=now, reason="Names no environment in this test", fields=["environment"])
+    assert is_refused(staging)
