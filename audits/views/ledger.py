@@ -15,11 +15,13 @@ from audits.queries import entries_of_act, names_of
 from audits.reading import entries as reading
 from audits.reading.proof import prove
 from audits.tables import LedgerTable
-from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import verbs
+from mlops_portal.foundation.people.rights import label_of
 from mlops_portal.foundation.web import paging
 from mlops_portal.foundation.web.access import record_access
 from mlops_portal.foundation.web.exports import FORMATS, export_response
+from mlops_portal.foundation.web.navigation import may
 from mlops_portal.foundation.web.pages import Action, DetailPage, ListPage, Preset
 from registry.models import RegisteredModel
 
@@ -45,7 +47,6 @@ class Explorer(ListPage):
     filterset_class, table_class, template_name = LedgerFilters, LedgerTable, "audits/ledger.html"
     fragment = "components/list.html#swap"
     title, noun, nouns, right = "Ledger", "entry", "entries", VIEW
-    exports = ("csv",)
     presets = (
         Preset("All entries", ""),
         Preset("Acts", "nature=act"),
@@ -57,6 +58,11 @@ class Explorer(ListPage):
     actions = (Action("Export a change log", "audits:exports", right=EXPORT, icon="download"),)
     empty_title = "No entry yet"
     empty_text = "Every governed write leaves one."
+
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """Offer a file to those who may take the ledger out of the portal."""
+        return ("csv",) if may(self.request.user, EXPORT) else ()
 
     def more(self) -> Mapping[str, Any]:
         """Read one page and put it into words."""
@@ -100,12 +106,20 @@ class Explorer(ListPage):
         """Answer with the newest filtered entries in words; a change log holds all of them.
 
         Raises:
+            NotAllowed: the reader may export nothing of the ledger.
             Invalid: there is no such format.
         """
+        user = self.request.user
+        if not self.exports:
+            raise NotAllowed(
+                f"You have no right to do this: {label_of(EXPORT).lower()}.",
+                owner="an administrator of the unit",
+                right=EXPORT,
+            )
         if kind not in self.exports:
             raise invalid("export", f"This list exports {', '.join(FORMATS[one] for one in self.exports)}.")
         record_access(self.request, "web.list_exported", LedgerEntry._meta.label, kind, self.now)
-        newest = paging.ordered(self.filtered, self.order)[:EXPORTED]
+        newest = paging.ordered(self.filtered.visible_to(user, EXPORT), self.order)[:EXPORTED]
         table = self.bound_table()
         return export_response(kind, reading.Told(newest), table, title="ledger", now=self.now)
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 from audits.models import LedgerEntry
 from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.models import UnitUserRight
 from registry.services.models import model_register
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +72,26 @@ def test_a_file_holds_the_filtered_entries_in_words(press, ada, cleo, as_person)
     assert rows
     assert {"Entry", "Occurred", "Who", "Did what"} <= rows[0].keys()
     assert any(row["Who"] == ada.name and "press-line" in row["Did what"] for row in rows)
+
+
+def test_reading_the_ledger_is_not_yet_taking_it_out_of_the_portal(press, make_person, as_person):
+    reader = make_person("Rob Reader", "auditor", unit=press.unit)
+    granted = UnitUserRight.objects.filter(user=reader, permission__codename="audits.export")
+    assert "export=csv" in text_of(as_person(reader), "/ledger/")
+    assert granted.delete()[0]
+    client = as_person(reader)
+    assert "export=csv" not in text_of(client, "/ledger/")
+    assert client.get("/ledger/?export=csv").status_code == 403
+
+
+def test_a_file_of_the_ledger_holds_what_may_be_exported(press, group, plant, make_person, as_person):
+    reader = make_person("Rob Reader", "auditor", unit=group)
+    granted = UnitUserRight.objects.get(user=reader, permission__codename="audits.export")
+    granted.content_object = plant
+    granted.save()
+    client = as_person(reader)
+    assert "press-line" in text_of(client, f"/ledger/?model={press.pk}")
+    assert "press-line" not in text_of(client, f"/ledger/?model={press.pk}&export=csv")
 
 
 def test_the_payload_is_there_but_folded(press, cleo, as_person):
