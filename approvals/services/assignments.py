@@ -12,6 +12,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.notifications import notify
 
 
 def colleagues_for(change: ChangeRequest, stage: Stage, *, now: datetime) -> list[User]:
@@ -36,4 +37,12 @@ def stage_assign(*, change: ChangeRequest, to: User, by: User, now: datetime) ->
     stage.assigned_to = to
     save_as(stage, by=by, now=now, reason=f"Assigned to {to.name}", fields=["assigned_to"])
     tell("stage_assigned", change, by=by, now=now, stage=stage.key, to=str(to.pk))
+    if to.pk != by.pk:
+        notify(
+            people=[to],
+            subject=change.code,
+            text=f"{by} asks you to take “{stage.title}” of {change}.",
+            now=now,
+            link=change.get_absolute_url(),
+        )
     return stage

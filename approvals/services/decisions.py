@@ -315,6 +315,8 @@ def _count_approval(
         row for row in records.decisions if row.stage_id == stage.pk and row.verdict in POSITIVE_VERDICTS
     ]
     if len(given) < stage.quorum:
+        if stage_look_for_people(stage, records, by=by, now=now):
+            save_as(stage, by=by, now=now, reason="Who owes the next step changed")
         return
     clock_stop(stage, now=now)
     stage.state, stage.decided_at = Stage.State.DONE, now

@@ -98,6 +98,8 @@ def stage_open_next(
 def stage_look_for_people(stage: Stage, records: DutyRecords, *, by: User | None, now: datetime) -> bool:
     """Note whether enough people can fill a stage, and let its clock run or stand. Returns if anything changed.
 
+    Who took the stage and may no longer fill it does not take it any more: everybody else would wait for them.
+
     The approvers' clock runs only while they owe something (RULES 4.8): not while nobody can decide, and not while a
     blocking gate fails at a stage that would let the change through, because a fix or a waiver is then owed by others.
     """
@@ -109,6 +111,9 @@ def stage_look_for_people(stage: Stage, records: DutyRecords, *, by: User | None
         who = "Nobody" if not people else f"Only {len(people)} of {stage.quorum - given}"
         reason = f"{who} can fill “{stage.title}”: {repairer_of(stage)}."
     changed, ran = reason != stage.blocked_reason, stage.clock_started_at
+    given_up = stage.assigned_to_id is not None and all(one.pk != stage.assigned_to_id for one in people)
+    if given_up:
+        stage.assigned_to = None
     stage.blocked_reason = reason
     if reason and changed:
         tell("change_blocked", stage.change, by=by, now=now, stage=stage.key, reason=reason)
@@ -116,7 +121,7 @@ def stage_look_for_people(stage: Stage, records: DutyRecords, *, by: User | None
         clock_stop(stage, now=now)
     else:
         clock_start(stage, now=now)
-    return changed or ran != stage.clock_started_at
+    return changed or given_up or ran != stage.clock_started_at
 
 
 def clock_start(stage: Stage, *, now: datetime) -> None:
