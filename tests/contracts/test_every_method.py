@@ -85,7 +85,9 @@ def ask(client: Any, method: str, place: str) -> tuple[Any, set[str]]:
             body, kind = (json.dumps({}), JSON) if is_api else ("", FORM)
             response = client.generic(method, place, "" if method == "GET" else body, kind)
             if getattr(response, "streaming", False):
-                response.close()
+                b"".join(
+                    response.streaming_content
+                )  # read to its end; closing early closes the connection too
         transaction.set_rollback(True)
     return response, writes.tables
 

@@ -96,7 +96,6 @@ def test_the_access_log_notes_the_client(settings, cleo, as_person):
         REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="1.2.3.4, 203.0.113.9",
     )  # fmt: skip
     assert b"".join(answer.streaming_content)
-    answer.close()
     assert set(AccessLog.objects.values_list("client", flat=True)) == {"203.0.113.9"}
 
 
