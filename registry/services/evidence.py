@@ -282,6 +282,15 @@ def _measure_errors(measures: Sequence[Mapping[str, Any]]) -> list[FieldError]:
     return errors
 
 
+def _named(measure: Mapping[str, Any]) -> dict[str, Any]:
+    dimension = measure.get("dimension")
+    return (
+        {**measure, "dimension": "_".join(dimension.lower().split())}
+        if isinstance(dimension, str)
+        else dict(measure)
+    )
+
+
 @operation
 def monitoring_plan_save(
     *,
@@ -292,7 +301,10 @@ def monitoring_plan_save(
     owner: User | None = None,
     reason: str = "",
 ) -> MonitoringPlan:
-    """Save the next monitoring plan: measures of {measure, dimension, cadence_hours, watch, act, route}. It is current."""
+    """Save the next monitoring plan: measures of {measure, dimension, cadence_hours, watch, act, route}. It is current.
+
+    A dimension may be written in words, “Data drift”; kept is the name that policies compare, `data_drift`.
+    """
     model = lock_living(model.pk)
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
     if errors := _measure_errors(measures):
@@ -309,7 +321,7 @@ def monitoring_plan_save(
         created_at=now,
         created_by=by,
     )
-    plain_fields.assign(plan, {"measures": [dict(row) for row in measures]}, allowed=("measures",))
+    plain_fields.assign(plan, {"measures": [_named(row) for row in measures]}, allowed=("measures",))
     save_as(plan, by=by, now=now, reason=reason or "Monitoring plan saved")
     tell("monitoring_plan_saved", plan, by=by, now=now, number=plan.number, measures=len(plan.measures))
     return plan

@@ -311,7 +311,7 @@ class UseDecide(ActionPage):
 
 MEASURES = (
     Cell("measure", "Metric", required=True, hint="PSI of stated income"),
-    Cell("dimension", "Watches over", required=True, hint="data_drift"),
+    Cell("dimension", "Watches over", required=True, hint="data drift"),
     Cell("segment", "Group", hint="all"),
     Cell("watch", "Watch at", kind="number", hint="0.10"),
     Cell("act", "Act at", kind="number", required=True, hint="0.20"),
@@ -344,7 +344,10 @@ class PlanEdit(AddsRows, ModelAction):
         plan = MonitoringPlan.objects.filter(model=self.object, is_current=True).first()
         if plan is None:
             return {"owner": self.object.owner}
-        return {"measures": plan.measures, "owner": plan.owner}
+        shown = [
+            {**row, "dimension": str(row.get("dimension") or "").replace("_", " ")} for row in plan.measures
+        ]
+        return {"measures": shown, "owner": plan.owner}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> MonitoringPlan:
         """Save."""

@@ -64,7 +64,8 @@ def test_a_monitoring_plan_is_written_in_rows(
     page = client.get(url).content.decode()
     before = MonitoringPlan.objects.get(model=model, is_current=True)
     assert f'name="measures-count" value="{len(before.measures) + 2}"' in page
-    row = {"measure": "psi", "dimension": "data_drift", "watch": "0.1", "act": "0,2", "stop": "0.4"}
+    assert 'value="data drift"' in page
+    row = {"measure": "psi", "dimension": "Data drift", "watch": "0.1", "act": "0,2", "stop": "0.4"}
     row |= {"cadence_hours": "24", "route": "owner"}
     typed = {f"measures-3-{key}": value for key, value in row.items()}
     answer = client.post(url, {"measures-count": 6, **typed})
@@ -72,5 +73,5 @@ def test_a_monitoring_plan_is_written_in_rows(
     saved = MonitoringPlan.objects.get(model=model, is_current=True)
     assert saved.number == before.number + 1
     assert saved.measures == [
-        {**row, "watch": 0.1, "act": 0.2, "stop": 0.4, "cadence_hours": 24.0},
+        {**row, "dimension": "data_drift", "watch": 0.1, "act": 0.2, "stop": 0.4, "cadence_hours": 24.0},
     ]
