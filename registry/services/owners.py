@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.urls import reverse
+
 from mlops_portal.foundation.errors import DomainError, invalid
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
@@ -44,9 +46,8 @@ def models_assign_owner(
     if taken and (by is None or by.pk != owner.pk):
         names = ", ".join(taken[:3]) + (f" and {len(taken) - 3} more" if len(taken) > 3 else "")
         text = f"You own {names} now. Attest the records and see what is open. Reason: {reason}"
-        notify(
-            people=[owner], subject="Models you own", text=text, now=now, link=f"/models/?owner={owner.pk}"
-        )
+        link = f"{reverse('registry:model-list')}?owner={owner.pk}"
+        notify(people=[owner], subject="Models you own", text=text, now=now, link=link)
     return outcomes
 
 

@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.urls import reverse
+
 from mlops_portal.foundation.errors import Conflict, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.history import save_as
@@ -99,7 +101,7 @@ def access_ask(
         subject=f"Access to {unit}",
         text=f"{by} asks for the right to {lower_first(label_of(right))} on {unit}: {reason}",
         now=now,
-        link=f"/admin/access/{access.pk}/",
+        link=reverse("administration:access-decide", args=[access.pk]),
         tone="warn",
     )
     return access
