@@ -163,6 +163,9 @@ class ModelRegistration(ModelFacts):
 class ModelEdit(ModelFacts):
     """The record of a model, with the revision the reader saw and the fields that its unit declares."""
 
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    reason = forms.CharField(max_length=500, help_text="Why it changes; kept in history.", widget=_area(2))
+
     def __init__(
         self, *, custom: Mapping[str, CustomField], values: Mapping[str, Any], **kwargs: Any
     ) -> None:
@@ -179,9 +182,6 @@ class ModelEdit(ModelFacts):
         if self.custom:
             data["custom"] = kept | {key: value for key, value in entered.items() if value not in ("", None)}
         return data
-
-    revision = forms.IntegerField(widget=forms.HiddenInput)
-    reason = forms.CharField(max_length=500, help_text="Why it changes; kept in history.", widget=_area(2))
 
 
 class VersionRegistration(forms.Form):
