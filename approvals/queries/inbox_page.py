@@ -173,17 +173,19 @@ def waivers_to_decide(user: Any) -> QuerySet[Waiver]:
 
 
 def open_lapses_of(user: Any) -> QuerySet[Lapse]:
-    """Lapses that this person has to settle."""
-    return Lapse.objects.filter(owner=user, closed_at__isnull=True).select_related("change", "model")
+    """Lapses that this person has to settle, in what they see."""
+    rows = Lapse.objects.visible_to(user).filter(owner=user, closed_at__isnull=True)
+    return rows.select_related("change", "model")
 
 
 def questions_to(user: Any) -> QuerySet[Comment]:
-    """Questions for evidence that this person has not answered in the discussion since."""
+    """Questions for evidence that this person sees and has not answered in the discussion since."""
     answered = Comment.objects.filter(
         change=OuterRef("change"), author=user, written_at__gt=OuterRef("written_at")
     )
     return (
-        Comment.objects.filter(asks=user, change__state=ChangeState.IN_REVIEW)
+        Comment.objects.visible_to(user)
+        .filter(asks=user, change__state=ChangeState.IN_REVIEW)
         .exclude(Exists(answered))
         .select_related("change", "model", "author")
     )
