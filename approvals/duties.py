@@ -1,6 +1,6 @@
 """Separation of duties from all records (RULES 1). Shown before the click; the service refuses with the same function."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -43,17 +43,21 @@ class DutyRecords:
     def holding(self, right: str) -> dict[int, Holding]:
         """Return who holds ``right`` on the change's unit or model, by grants."""
         if right not in self.holdings:
-            self.holdings[right] = self._holders(right)
+            self.hold(right, with_persons(self._grants(right)))
         return self.holdings[right]
 
-    def _holders(self, right: str) -> dict[int, Holding]:
+    def _grants(self, right: str) -> list[RoleGrant]:
         roles = [role for role, spec in ROLES.items() if right in spec.rights]
         above = UnitClosure.objects.filter(descendant_id=self.change.unit_id).values("ancestor_id")
         grants = RoleGrant.objects.filter(
             Q(unit_id__in=above) | Q(model_id=self.change.model_id), role__in=roles, is_effective=True
         ).select_related("user", "unit")
+        return list(grants)
+
+    def hold(self, right: str, grants: Iterable[tuple[RoleGrant, User]]) -> None:
+        """Note who holds ``right`` by these grants, which are effective on the change's unit or model."""
         found: dict[int, Holding] = {}
-        for grant, person in _with_persons(list(grants)):
+        for grant, person in grants:
             if not person.is_active or not person.is_person:
                 continue
             since = max(grant.valid_from, grant.granted_at, grant.confirmed_at or grant.granted_at)
@@ -63,10 +67,11 @@ class DutyRecords:
                 min(since, known.since) if known else since, min(depth, known.depth) if known else depth
             )
             self.persons[person.pk] = person
-        return found
+        self.holdings[right] = found
 
 
-def _with_persons(grants: list[RoleGrant]) -> Iterable[tuple[RoleGrant, User]]:
+def with_persons(grants: Sequence[RoleGrant]) -> Iterator[tuple[RoleGrant, User]]:
+    """Pair each grant with its person, or with every member of its group."""
     groups = {grant.group_id for grant in grants if grant.group_id}
     members: dict[int, list[User]] = {}
     if groups:

@@ -23,12 +23,13 @@ def duties_of(person: User, stages: Sequence[Stage], *, now: datetime) -> dict[i
     changes = {stage.change_id: stage.change for stage in stages}
     if not changes:
         return {}
-    records = _records(person, list(changes.values()), now)
+    records = records_of(person, list(changes.values()), now)
     _hold(person, stages, records)
     return {stage.pk: duty_of(person, stage, records[stage.change_id], now=now) for stage in stages}
 
 
-def _records(person: User, changes: Sequence[ChangeRequest], now: datetime) -> dict[int, DutyRecords]:
+def records_of(person: User, changes: Sequence[ChangeRequest], now: datetime) -> dict[int, DutyRecords]:
+    """Load the records of changes, of delegations only this person's, without who holds which right."""
     ids = [change.pk for change in changes]
     versions = {change.version_id for change in changes if change.version_id}
     accounts = list(ServiceAccount.objects.all())

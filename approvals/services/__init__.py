@@ -1,6 +1,6 @@
 """Writes of approvals, one module per noun. The only place that saves its rows."""
 
-from approvals.services.assignments import stage_assign
+from approvals.services.assignments import stages_assign
 from approvals.services.changes import change_draft, change_update, change_withdraw
 from approvals.services.conditions import condition_verify
 from approvals.services.containment import roll_back, suspend
@@ -80,7 +80,7 @@ __all__ = [
     "revision_publish",
     "roll_back",
     "signature_revoke",
-    "stage_assign",
+    "stages_assign",
     "suspend",
     "validation_conclude",
     "validation_open",

@@ -1,5 +1,6 @@
 """Change requests before filing and after: drafted, edited, withdrawn, locked."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
@@ -12,7 +13,7 @@ from approvals.services.stages import stages_pause
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.errors import Conflict, NotFound, invalid
 from mlops_portal.foundation.history import save_as
-from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.locks import lock, lock_all
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import ServiceAccount, User
 from mlops_portal.foundation.people.rights import require, rights_of
@@ -66,6 +67,24 @@ def lock_change(pk: int) -> ChangeRequest:
     change = lock(ChangeRequest.objects.select_related(*RELATED), pk)
     change.model = model
     return change
+
+
+def lock_changes(changes: Iterable[ChangeRequest]) -> list[ChangeRequest]:
+    """Lock the models of changes and then the changes, each in the order of their keys, and return the changes.
+
+    Raises:
+        NotFound: one of them is there no more.
+    """
+    keys = {change.pk for change in changes}
+    of_changes = ChangeRequest.objects.filter(pk__in=keys).values("model_id")
+    people = RegisteredModel.objects.select_related("owner", "developer", "validator")
+    models = {model.pk: model for model in lock_all(people, of_changes)}
+    locked = lock_all(ChangeRequest.objects.select_related(*RELATED), keys)
+    if gone := keys.difference(change.pk for change in locked):
+        raise NotFound(f"There is no change request CR-{min(gone)}.")
+    for change in locked:
+        change.model = models[change.model_id]
+    return locked
 
 
 def change_save(change: ChangeRequest, *, by: User | None, now: datetime, reason: str) -> ChangeRequest:

@@ -1,12 +1,14 @@
 """Comments, readings and stand-ins."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from approvals.events import tell
 from approvals.models import ChangeRequest, Comment, Delegation, Dossier, DossierReading
+from approvals.services.changes import lock_changes
 from approvals.states import ChangeState
 from mlops_portal.foundation.errors import invalid
-from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
@@ -20,41 +22,63 @@ MAX_NAMED = timedelta(days=14)  # a stand-in named by somebody else (RULES 1.5)
 @operation
 def comment_add(*, change: ChangeRequest, text: str, gate: str = "", by: User, now: datetime) -> Comment:
     """Write a remark, on the request or on one of its gates. Remarks are never edited."""
-    comment = _write(change, text, gate, asks=None, by=by, now=now)
+    require(by, "approvals.comment", unit_id=change.unit_id, model_id=change.model_id)
+    _refuse_text(text)
+    if gate and not change.gate_results.filter(gate=gate).exists():
+        raise invalid("gate", f"This request has no gate {gate[:40]}.")
+    comment = save_as(_remark(change, text, by=by, now=now, gate=gate), by=by, now=now, reason="Comment")
     tell("comment_written", change, by=by, now=now, gate=gate)
     return comment
 
 
 @operation
-def evidence_ask(*, change: ChangeRequest, text: str, gate: str = "", by: User, now: datetime) -> Comment:
-    """Ask the owner of the model, or the requester where there is none, for evidence.
+def evidence_ask(*, changes: Sequence[ChangeRequest], text: str, by: User, now: datetime) -> list[Comment]:
+    """Ask the owners of the models, or the requesters where there is none, for evidence: all of them or nobody.
 
     A question is no decision: whoever asks still owes theirs, so the stage's clock goes on (RULES 4.8). Asking for
     changes is the decision that stops it.
+
+    Raises:
+        Invalid: no request is given, or nothing is asked.
+        NotAllowed: ``by`` may not comment on one of them.
+        RuleViolation: a request is not in review, or ``by`` would be asked; all reasons.
     """
+    if not changes:
+        raise invalid("changes", "Select at least one request that stands at a stage of yours.")
+    locked = lock_changes(changes)
+    for change in locked:
+        require(by, "approvals.comment", unit_id=change.unit_id, model_id=change.model_id)
+    _refuse_text(text)
+    asked = {change.pk: change.model.owner or change.requester for change in locked}
+    refuse_if(
+        [blocker for change in locked for blocker in _unaskable(change, is_self=asked[change.pk] == by)]
+    )
+    rows = [_remark(change, text, by=by, now=now, asks=asked[change.pk]) for change in locked]
+    bulk_save_as(rows, by=by, now=now, reason="Asked for evidence")
+    for change in locked:
+        tell("evidence_asked", change, by=by, now=now, asked=str(asked[change.pk].pk))
+    return rows
+
+
+def _unaskable(change: ChangeRequest, *, is_self: bool) -> list[Blocker]:
     if change.state != ChangeState.IN_REVIEW:
-        refuse_if([Blocker("state", f"{change.code} is not in review: nobody waits for evidence.")])
-    asked = change.model.owner or change.requester
-    if asked == by:
-        refuse_if([Blocker("self", "You are whom this would ask.")])
-    comment = _write(change, text, gate, asks=asked, by=by, now=now)
-    tell("evidence_asked", change, by=by, now=now, gate=gate, asked=str(asked.pk))
-    return comment
+        return [Blocker("state", f"{change.code} is not in review: nobody waits for evidence.")]
+    return [Blocker("self", f"On {change.code} you are whom this would ask.")] if is_self else []
 
 
-def _write(
-    change: ChangeRequest, text: str, gate: str, *, asks: User | None, by: User, now: datetime
-) -> Comment:
-    require(by, "approvals.comment", unit_id=change.unit_id, model_id=change.model_id)
+def _refuse_text(text: str) -> None:
     if not text.strip():
         raise invalid("text", "Write something.")
     if len(text) > MAX_COMMENT:
         raise invalid(
             "text", f"A comment has at most {MAX_COMMENT:,} characters. This one has {len(text):,}."
         )
-    if gate and not change.gate_results.filter(gate=gate).exists():
-        raise invalid("gate", f"This request has no gate {gate[:40]}.")
-    comment = Comment(
+
+
+def _remark(
+    change: ChangeRequest, text: str, *, by: User, now: datetime, gate: str = "", asks: User | None = None
+) -> Comment:
+    return Comment(
         change=change,
         model_id=change.model_id,
         unit_id=change.unit_id,
@@ -64,8 +88,6 @@ def _write(
         asks=asks,
         written_at=now,
     )
-    save_as(comment, by=by, now=now, reason="Asked for evidence" if asks else "Comment")
-    return comment
 
 
 @operation

@@ -7,16 +7,14 @@ from typing import Any
 from django.urls import reverse
 
 from approvals import forms
+from approvals.models import Comment, Stage
 from approvals.queries import inbox_page
-from approvals.services import evidence_ask, stage_assign
-from approvals.services.assignments import colleagues_for
-from mlops_portal.foundation.errors import invalid
-from mlops_portal.foundation.operations import operation
+from approvals.queries.colleagues import colleagues_for
+from approvals.services import evidence_ask, stages_assign
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.pages import CreatePage
+from mlops_portal.foundation.web.selection import selected
 from mlops_portal.foundation.web.words import plural
-
-MOST = 50
 
 
 class OnSelected(CreatePage):
@@ -25,27 +23,18 @@ class OnSelected(CreatePage):
     right, back_url, fragment = inbox_page.STAGE_RIGHTS, "approvals:inbox", ""
     template_name = "approvals/selected.html"
     crumbs = (("Approvals", "/approvals/"),)
+    note = ""
 
     def prepare(self) -> None:
         """Read the selected requests."""
-        given = self.request.POST if self.request.method == "POST" else self.request.GET
-        keys = [int(one) for one in given.getlist("change") if one.isdecimal() and len(one) < 18][:MOST]
-        found = inbox_page.at_my_stage(self.request.user).filter(change_id__in=keys)
+        chosen = selected(self.request, "change")
+        found = inbox_page.at_my_stage(self.request.user).filter(change_id__in=chosen)
         self.rows = inbox_page.queue_rows(found, self.request.user, now=self.now)
-
-    def each(self, act: Any) -> int:
-        """Act on every selected request, on all of them or on none."""
-        if not self.rows:
-            raise invalid("__all__", "Select at least one request that stands at a stage of yours.")
-        for row in self.rows:
-            act(row.change)
-        return len(self.rows)
+        self.changes = [row.change for row in self.rows]
 
     def more(self) -> Mapping[str, Any]:
         """Name what is selected."""
         return {"rows": self.rows, "note": self.note}
-
-    note = ""
 
 
 class AskEvidence(OnSelected):
@@ -57,14 +46,13 @@ class AskEvidence(OnSelected):
         "and hands the request back."
     )
 
-    @operation
-    def act(self, *, by: User, now: datetime, **data: Any) -> int:
+    def act(self, *, by: User, now: datetime, **data: Any) -> list[Comment]:
         """Ask each owner."""
-        return self.each(lambda change: evidence_ask(change=change, by=by, now=now, **data))
+        return evidence_ask(changes=self.changes, by=by, now=now, **data)
 
-    def done(self, result: int) -> tuple[str, str]:
+    def done(self, result: list[Comment]) -> tuple[str, str]:
         """Return to the inbox."""
-        return f"Asked the owners of {plural(result, 'request')}.", reverse("approvals:inbox")
+        return f"Asked the owners of {plural(len(result), 'request')}.", reverse("approvals:inbox")
 
 
 class Assign(OnSelected):
@@ -75,16 +63,14 @@ class Assign(OnSelected):
 
     def form_kwargs(self) -> dict[str, Any]:
         """Offer the people who may decide every one of them."""
-        groups = [colleagues_for(row.change, row.stage, now=self.now) for row in self.rows]
-        shared = set(groups[0]).intersection(*groups[1:]) if groups else set()
-        return {"colleagues": list(shared)}
+        stages = [row.stage for row in self.rows]
+        return {"colleagues": colleagues_for(stages, by=self.request.user, now=self.now)}
 
-    @operation
-    def act(self, *, by: User, now: datetime, **data: Any) -> int:
+    def act(self, *, by: User, now: datetime, **data: Any) -> list[Stage]:
         """Assign each."""
         self.to = data["to"]
-        return self.each(lambda change: stage_assign(change=change, by=by, now=now, **data))
+        return stages_assign(changes=self.changes, by=by, now=now, **data)
 
-    def done(self, result: int) -> tuple[str, str]:
+    def done(self, result: list[Stage]) -> tuple[str, str]:
         """Return to the inbox."""
-        return f"{self.to.name} takes {plural(result, 'request')}.", reverse("approvals:inbox")
+        return f"{self.to.name} takes {plural(len(result), 'request')}.", reverse("approvals:inbox")

@@ -1,6 +1,7 @@
 """Row locks, in one order everywhere: unit, model, change, version, alias. Prevents deadlocks."""
 
-from typing import TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from django.db import connection
 from django.db.models import Model, QuerySet
@@ -25,3 +26,10 @@ def lock(rows: QuerySet[M], pk: object) -> M:
     if found is None:
         raise NotFound(f"{str(rows.model._meta.verbose_name).capitalize()} {pk} does not exist.")
     return found
+
+
+def lock_all(rows: QuerySet[M], pks: Iterable[object] | QuerySet[Any, Any]) -> list[M]:
+    """Lock rows in the order of their keys until the end of the transaction, and return those that exist."""
+    if connection.features.has_select_for_update:
+        rows = rows.select_for_update(of=("self",))
+    return list(rows.filter(pk__in=pks).order_by("pk"))

@@ -33,17 +33,17 @@ def acts_for(user: Any, acts: Sequence[BulkAct]) -> list[BulkAct]:
     return [act for act in acts if navigation.may(user, act.right)]
 
 
-def selected(request: HttpRequest) -> list[int]:
-    """Read which rows were selected, in the order of the page.
+def selected(request: HttpRequest, name: str = "pk") -> list[int]:
+    """Read which rows were selected, in the order of the page; ``name`` is that of their fields.
 
     Raises:
         Invalid: it is no key, or there are too many.
     """
-    given = (request.POST if request.method == "POST" else request.GET).getlist("pk")
+    given = (request.POST if request.method == "POST" else request.GET).getlist(name)
     if any(not one.isdecimal() or len(one) > 18 for one in given):
-        raise invalid("pk", "Rows are named by their number.")
+        raise invalid(name, "Rows are named by their number.")
     if len(given) > AT_ONCE:
-        raise invalid("pk", f"At most {AT_ONCE} rows are taken at once; {len(given)} were selected.")
+        raise invalid(name, f"At most {AT_ONCE} rows are taken at once; {len(given)} were selected.")
     return list(dict.fromkeys(int(one) for one in given))
 
 

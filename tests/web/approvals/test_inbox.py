@@ -8,8 +8,14 @@ from django.test import Client
 from django.utils import timezone
 
 from approvals.models import ChangeRequest, Comment, Stage
+from approvals.queries.inbox_page import open_lapses_of, questions_to
+from approvals.services import evidence_ask
+from approvals.services.lapses import lapse_open
 from mlops_portal.foundation.history import save_as
-from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.models import RoleGrant, User
+from mlops_portal.foundation.people.rights import forget_rights
+from mlops_portal.foundation.people.services.grants import grant_revoke
+from mlops_portal.foundation.web.models import Notification
 
 SignIn = Callable[[User], Client]
 
@@ -69,6 +75,59 @@ def test_evidence_is_asked_of_the_owner_and_the_clock_goes_on(
     assert "Where is the drift report?" in page_of(as_person(olga), "/")
     as_person(olga).post(f"/changes/{at_risk.pk}/comment/", {"text": "Attached as model card 3."})
     assert "Where is the drift report?" not in page_of(as_person(olga), "/")
+
+
+@pytest.mark.parametrize("url", ["/approvals/assign/", "/approvals/ask/"])
+@pytest.mark.parametrize("sends", [False, True], ids=["form", "act"])
+def test_acts_on_several_requests_need_no_more_statements(
+    at_risk: ChangeRequest,
+    blocked: ChangeRequest,
+    ines: User,
+    rolf: User,
+    as_person: SignIn,
+    assert_flat_queries: Callable[..., None],
+    url: str,
+    sends: bool,
+) -> None:
+    client, keys = as_person(ines), [at_risk.pk]
+
+    def act() -> None:
+        given = {"change": keys, "to": rolf.pk, "text": "Where is the drift report?"}
+        answer = client.post(url, given) if sends else client.get(url, given)
+        assert answer.status_code == (303 if sends else 200)
+
+    assert_flat_queries(act=act, add_rows=lambda: keys.append(blocked.pk), budget=90)
+
+
+def test_several_requests_are_handed_over_together_and_told_once(
+    at_risk: ChangeRequest, blocked: ChangeRequest, ines: User, rolf: User, as_person: SignIn
+) -> None:
+    keys = [at_risk.pk, blocked.pk]
+    assert as_person(ines).post("/approvals/assign/", {"change": keys, "to": rolf.pk}).status_code == 303
+    assert Stage.objects.filter(change__in=keys, state="current", assigned_to=rolf).count() == 2
+    notice = Notification.objects.get(person=rolf)
+    assert (notice.subject, notice.link) == ("2 requests", "/approvals/")
+
+
+@pytest.mark.parametrize("url", ["/approvals/assign/", "/approvals/ask/"])
+@pytest.mark.parametrize("keys", [["x"], list(range(1, 202))], ids=["no number", "too many"])
+def test_a_selection_that_is_none_is_refused_not_cut(
+    ines: User, as_person: SignIn, in_force: object, url: str, keys: list[object]
+) -> None:
+    assert as_person(ines).get(url, {"change": keys}).status_code == 400
+
+
+def test_what_is_asked_of_somebody_who_no_longer_sees_it_is_not_told(
+    at_risk: ChangeRequest, ines: User, olga: User, adam: User
+) -> None:
+    now = timezone.now()
+    evidence_ask(changes=[at_risk], text="Where is the drift report?", by=ines, now=now)
+    lapse_open(change=at_risk, key="waiver:1", text="The waiver of FAIR-02 ended.", now=now)
+    assert (questions_to(olga).count(), open_lapses_of(olga).count()) == (1, 1)
+    for grant in RoleGrant.objects.filter(user=olga):
+        grant_revoke(grant=grant, by=adam, now=now, reason="Moved to another bank")
+    forget_rights(olga)
+    assert (questions_to(olga).count(), open_lapses_of(olga).count()) == (0, 0)
 
 
 def test_facets_say_how_many_requests_stand_behind_each_value(
