@@ -1,6 +1,7 @@
 """Forms of the registry: they parse and shape input; services act."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from registry.gates import WantedSection
 from registry.models import CustomField, Document, ModelVersion, RegisteredModel
+from registry.queries.custom import declared_for
 from registry.states import (
     INVENTORY_KINDS,
     Connector,
@@ -148,8 +150,30 @@ class ModelFacts(forms.Form):
     next_review_on = forms.DateField(required=False, input_formats=["%Y-%m-%d"])
 
 
-class ModelRegistration(ModelFacts):
-    """A new model."""
+class UnitsOwnFields(ModelFacts):
+    """The record of a model with the fields that its unit declares."""
+
+    custom: Mapping[str, CustomField] = MappingProxyType({})
+    values: Mapping[str, Any] = MappingProxyType({})
+
+    def offer(self, custom: Mapping[str, CustomField], values: Mapping[str, Any]) -> None:
+        """Add an entry for each declared field; values that nobody declared stay as they are."""
+        self.custom, self.values = custom, values
+        for key, field in custom.items():
+            self.fields[f"custom.{key}"] = entry_for(field, values.get(key))
+
+    def clean(self) -> dict[str, Any]:
+        """Gather the values of the unit's own fields."""
+        data = super().clean() or {}
+        entered = {key: data.pop(f"custom.{key}", "") for key in self.custom}
+        kept = {key: value for key, value in self.values.items() if key not in self.custom}
+        if self.custom:
+            data["custom"] = kept | {key: value for key, value in entered.items() if value not in ("", None)}
+        return data
+
+
+class ModelRegistration(UnitsOwnFields):
+    """A new model. Which fields its unit declares is known, and asked for, once the unit was chosen."""
 
     name = forms.CharField(max_length=256, help_text="Unique while the model lives; no slash, no colon.")
     unit = UnitChoice(label="Business unit")
@@ -158,10 +182,14 @@ class ModelRegistration(ModelFacts):
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields["unit"].limit_to(user, "registry.register")
+        chosen = self.data.get("unit", "") if self.is_bound else ""
+        is_key = chosen.isdecimal() and len(chosen) < 18
+        if is_key and self.fields["unit"].queryset.filter(pk=chosen).exists():
+            self.offer(declared_for(int(chosen)), {})
 
 
-class ModelEdit(ModelFacts):
-    """The record of a model, with the revision the reader saw and the fields that its unit declares."""
+class ModelEdit(UnitsOwnFields):
+    """The record of a model, with the revision the reader saw."""
 
     revision = forms.IntegerField(widget=forms.HiddenInput)
     reason = forms.CharField(max_length=500, help_text="Why it changes; kept in history.", widget=_area(2))
@@ -170,18 +198,7 @@ class ModelEdit(ModelFacts):
         self, *, custom: Mapping[str, CustomField], values: Mapping[str, Any], **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.custom, self.values = custom, values
-        for key, field in custom.items():
-            self.fields[f"custom.{key}"] = entry_for(field, values.get(key))
-
-    def clean(self) -> dict[str, Any]:
-        """Gather the values of the unit's own fields; values nobody declared stay as they are."""
-        data = super().clean() or {}
-        entered = {key: data.pop(f"custom.{key}", "") for key in self.custom}
-        kept = {key: value for key, value in self.values.items() if key not in self.custom}
-        if self.custom:
-            data["custom"] = kept | {key: value for key, value in entered.items() if value not in ("", None)}
-        return data
+        self.offer(custom, values)
 
 
 class VersionRegistration(forms.Form):

@@ -164,7 +164,8 @@ class ModelViewSet(ScopedReadViewSet):
     @extend_schema(request=ModelIn, responses={201: ModelOut})
     def create(self, request: Request) -> Response:
         """Register a model."""
-        data = self.parsed(ModelIn)
+        # `custom` is always given, so that the unit's required fields are asked for.
+        data = {"custom": {}, **self.parsed(ModelIn)}
         return self.made(lambda: services.model_register(**self.acting(), **data))
 
     @extend_schema(request=ModelChange, responses=ModelOut)

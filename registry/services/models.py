@@ -227,13 +227,16 @@ def model_register(
 ) -> RegisteredModel:
     """Register a model in ``unit``, with its first components; a record with gaps gets a task.
 
+    Whoever fills in the record gives ``custom``, and with it every field that the unit requires. A machine that knows
+    hardly more than the name leaves it out.
+
     Raises:
         Invalid: a name or a field that is not possible; all errors.
         ModelExists: the name is taken by a living model.
     """
     require(by, "registry.register", unit_id=unit.pk)
     refuse_if(_unit_blockers(unit))
-    if fields.get("custom"):
+    if "custom" in fields:
         fields["custom"] = custom_values.checked(fields["custom"], declared_for(unit.pk))
     new = NewModel(
         name=name, unit=unit, fields=fields, components=components, tags=tags or {}, is_draft=is_draft

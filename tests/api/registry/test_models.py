@@ -2,8 +2,10 @@
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from registry.models import ModelVersion, RegisteredModel
+from registry.services.surroundings import custom_field_save
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +55,17 @@ def test_bad_input_is_named(as_pipeline, retail, ada, body, where):
     assert answer.headers["Content-Type"].startswith("application/problem+json")
     assert where in [error["where"] for error in answer.json()["errors"]]
     assert not RegisteredModel.objects.exists()
+
+
+def test_a_field_that_the_unit_requires_is_required(as_pipeline, retail, ada):
+    custom_field_save(
+        unit=retail, label="Cost centre", type="number", required=True, by=None, now=timezone.now()
+    )
+    caller, body = as_pipeline(retail, ada), {"name": "credit-pd", "unit": retail.code}
+    refused = caller.call("POST", "/models/", body)
+    assert refused.status_code == 400
+    assert [error["where"] for error in refused.json()["errors"]] == ["custom.cost-centre"]
+    assert caller.call("POST", "/models/", {**body, "custom": {"cost-centre": 4711}}).status_code == 201
 
 
 def test_what_another_unit_owns_does_not_exist(as_pipeline, retail, plant, ada, dora):
