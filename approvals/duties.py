@@ -14,6 +14,7 @@ from mlops_portal.foundation.people.models import RoleGrant, ServiceAccount, Uni
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
 from registry.models import Document
+from registry.queries.offices import offices_of
 
 MANAGERS_ABOVE = 6  # how far a line of managers is followed
 
@@ -85,10 +86,16 @@ def with_persons(grants: Sequence[RoleGrant]) -> Iterator[tuple[RoleGrant, User]
             yield grant, person
 
 
+def counts_since(change: ChangeRequest) -> datetime:
+    """Return since when owners and developers of the model count: since what is to be decided exists."""
+    return change.version.registered_at if change.version else change.created_at
+
+
 def duty_records(change: ChangeRequest, *, now: datetime) -> DutyRecords:
     """Load the records of one change in a fixed number of statements."""
     version, model = change.version, change.model
-    developers = {model.developer_id, *(version.developer_ids if version else [])}
+    offices = offices_of(model, since=counts_since(change))
+    developers = {model.developer_id, *offices.developers, *(version.developer_ids if version else [])}
     machine_ids = {change.requester_id, version.registered_by_id if version else None, *developers} - {None}
     accounts = ServiceAccount.objects.filter(
         Q(user_id__in=machine_ids) | Q(name=change.filed_by_account or None)
@@ -108,6 +115,7 @@ def duty_records(change: ChangeRequest, *, now: datetime) -> DutyRecords:
             requester_ids=frozenset(requesters),
             validator_ids=did["validated"],
             behind=behind,
+            offices=offices,
         ),
         implementers=did["carried_out"],
         uploaders=did["uploaded"],
@@ -150,7 +158,7 @@ def _who_did(change: ChangeRequest) -> dict[str, frozenset[int]]:
 # Exclusion of a stage → who is meant, and the sentence.
 _SENTENCES = {
     "requester": "You filed this request, or stand behind the account that did.",
-    "owner": "You own this model.",
+    "owner": "You own this model, or did since the version was registered.",
     "developer": "You developed or registered what is to be decided.",
     "validator": "You validated this version.",
     "implementer": "You carried out this change.",

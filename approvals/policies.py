@@ -386,14 +386,19 @@ def waiver_decision_blockers(
 
 
 def validator_blockers(
-    version: ModelVersion, *, by: User, requester_ids: frozenset[int], developers: frozenset[int]
+    version: ModelVersion,
+    *,
+    by: User,
+    requester_ids: frozenset[int],
+    developers: frozenset[int],
+    owners: frozenset[int],
 ) -> list[Blocker]:
-    """Validator ≠ developer, owner, requester (RULES 1.2)."""
+    """Validator ≠ developer, owner, requester (RULES 1.2); ``owners`` are those since the version was registered."""
     blockers = []
     if by.pk in developers:
         blockers.append(Blocker("is_developer", "You developed or registered this version."))
-    if by.pk == version.model.owner_id:
-        blockers.append(Blocker("is_owner", "You own this model."))
+    if by.pk in owners | {version.model.owner_id}:
+        blockers.append(Blocker("is_owner", "You own this model, or did since the version was registered."))
     if by.pk in requester_ids:
         blockers.append(Blocker("is_requester", "You filed a request for this version."))
     return blockers

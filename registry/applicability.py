@@ -31,6 +31,7 @@ class GovernanceFacts:
     is_enterprise_scale: bool | None = None
     is_proof_of_concept: bool | None = None
     is_exploratory: bool | None = None
+    states_no_regime: bool = False
     has_objective: bool = False
 
 
@@ -116,6 +117,11 @@ def _contradictions(facts: GovernanceFacts) -> list[str]:
         found.append("It is declared not of enterprise scale, but " + " ".join(_scale(facts)))
     if (facts.is_proof_of_concept or facts.is_exploratory) and facts.regimes:
         found.append(f"It is declared an experiment and is regulated: {_names(facts.regimes)}.")
+    if facts.states_no_regime and facts.eu_ai_class in (EuAiClass.HIGH_RISK, EuAiClass.PROHIBITED):
+        label = EuAiClass(facts.eu_ai_class).label.lower()
+        found.append(
+            f"It is stated that no regime is in scope, and its class under the EU AI Act is {label}."
+        )
     return found
 
 

@@ -24,6 +24,7 @@ from registry.models import (
     ThresholdSet,
     UnitUse,
 )
+from registry.queries.offices import offices_of
 from registry.states import (
     DEPLOYMENT_TRANSITIONS,
     LIFECYCLE_TRANSITIONS,
@@ -40,7 +41,7 @@ from registry.states import (
 NAME_MAX = 256
 ALIAS_MAX = 255
 TAG_KEY_MAX = 250
-VALIDATE = "approvals.validate"
+VALIDATE, DECIDE = "approvals.validate", "approvals.approve_risk"
 
 _ALIAS = re.compile(r"[\w\-]+")
 _VERSION_ALIAS = re.compile(r"[vV]\d+")
@@ -67,6 +68,14 @@ def same_person_blockers(*, first: User | None, second: User | None, message: st
     if person_behind(first) == second.pk:
         return [Blocker("same_person", message, "another person of the second line")]
     return []
+
+
+def _held_office(user: User, model: RegisteredModel, *, since: datetime) -> bool:
+    """Tell whether ``user`` owns or develops the model, or did at a moment or later."""
+    if user.pk in (model.owner_id, model.developer_id):
+        return True
+    offices = offices_of(model, since=since)
+    return user.pk in offices.owners | offices.developers
 
 
 def holds(user: User, right: str, unit_id: int) -> bool:
@@ -138,6 +147,13 @@ def version_registration_blockers(model: RegisteredModel) -> list[Blocker]:
     if model.lifecycle_state == LifecycleState.RETIRED:
         blockers.append(Blocker("retired", f"{model} is retired; it takes no new versions.", "the owner"))
     return blockers
+
+
+def owner_problem(owner: User | None, *, unit_id: int) -> str:
+    """Say why somebody cannot own models of a unit: who decides there on their risk owns none (RULES 1.3)."""
+    if owner is None or not rights_of(owner).has(DECIDE, unit_id=unit_id):
+        return ""
+    return f"{owner} decides there as risk officer; nobody owns what they decide on."
 
 
 def lifecycle_blockers(model: RegisteredModel, *, to: str) -> list[Blocker]:
@@ -225,7 +241,7 @@ def rating_decision_blockers(rating: RiskAssessment, *, by: User | None) -> list
             first=rating.proposed_by, second=by, message="Somebody other than the proposer approves a rating."
         )
     )
-    if by is not None and by.pk in (rating.model.owner_id, rating.model.developer_id):
+    if by is not None and _held_office(by, rating.model, since=rating.proposed_at):
         blockers.append(
             Blocker(
                 "own_model",
@@ -246,7 +262,7 @@ def limits_decision_blockers(limits: ThresholdSet, *, by: User | None) -> list[B
             first=limits.proposed_by, second=by, message="Somebody other than the proposer locks limits."
         )
     )
-    if by is not None and by.pk in (limits.model.owner_id, limits.model.developer_id):
+    if by is not None and _held_office(by, limits.model, since=limits.proposed_at):
         blockers.append(
             Blocker(
                 "own_model", "Owner and developer do not lock the limits of their model.", "the second line"
@@ -324,9 +340,10 @@ def claimable_grades(by: User | None, *, version: ModelVersion) -> frozenset[str
         if repository and version.repository == repository:
             grades.add(str(Grade.PIPELINE))
         return frozenset(grades)
-    model = version.model
-    built_it = by.pk in (model.owner_id, model.developer_id, version.registered_by_id, *version.developer_ids)
-    if not built_it and rights_of(by).has(VALIDATE, unit_id=version.unit_id, model_id=version.model_id):
+    if not rights_of(by).has(VALIDATE, unit_id=version.unit_id, model_id=version.model_id):
+        return frozenset(grades)
+    built_it = by.pk in (version.registered_by_id, *version.developer_ids)
+    if not built_it and not _held_office(by, version.model, since=version.registered_at):
         grades |= {str(Grade.ATTESTED), str(Grade.REPRODUCED)}
     return frozenset(grades)
 

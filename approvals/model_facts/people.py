@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from registry.models import ModelVersion, RegisteredModel
+from registry.queries.offices import NOBODY, Offices
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +28,17 @@ def people_of(
     requester_ids: frozenset[int],
     validator_ids: frozenset[int],
     behind: Mapping[int, int],
+    offices: Offices = NOBODY,
 ) -> People:
-    """Gather the people of a change. ``behind`` maps the user of a service account to the account's owner."""
-    developers = _set(model.developer_id)
+    """Gather the people of a change. ``behind`` maps the user of a service account to the account's owner.
+
+    ``offices`` are those of the time since the version was registered: they count beside those of today.
+    """
+    developers = _set(model.developer_id) | offices.developers
     if version is not None:
         made = {int(found) for found in version.developer_ids}
         developers |= frozenset(made) | _set(version.registered_by_id)
     developers |= frozenset(behind[found] for found in developers if found in behind)
     requesters = requester_ids | frozenset(behind[found] for found in requester_ids if found in behind)
-    return People(requesters, _set(model.owner_id), developers, validator_ids | _set(model.validator_id))
+    owners = _set(model.owner_id) | offices.owners
+    return People(requesters, owners, developers, validator_ids | _set(model.validator_id))

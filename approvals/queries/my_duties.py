@@ -10,12 +10,13 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from approvals.duties import DutyRecords, Holding, duty_of
+from approvals.duties import DutyRecords, Holding, counts_since, duty_of
 from approvals.model_facts.people import people_of
 from approvals.models import ChangeRequest, Decision, Delegation, Execution, Stage, Validation
 from mlops_portal.foundation.people.models import RoleGrant, ServiceAccount, UnitClosure, User
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
+from registry.queries.offices import offices_since
 
 
 def duties_of(person: User, stages: Sequence[Stage], *, now: datetime) -> dict[int, list[Blocker]]:
@@ -43,6 +44,7 @@ def records_of(person: User, changes: Sequence[ChangeRequest], now: datetime) ->
             "change_id", "started_by_id"
         )
     )
+    offices = offices_since({change.pk: (change.model_id, counts_since(change)) for change in changes})
     decisions: dict[int, list[Decision]] = defaultdict(list)
     for decision in Decision.objects.filter(change__in=ids, voided_at__isnull=True).select_related(
         "signer", "stage"
@@ -65,6 +67,7 @@ def records_of(person: User, changes: Sequence[ChangeRequest], now: datetime) ->
                 requester_ids=frozenset({change.requester_id} | _behind(change, owners)),
                 validator_ids=validators.get(change.version_id or 0, frozenset()),
                 behind=behind,
+                offices=offices[change.pk],
             ),
             implementers=implementers.get(change.pk, frozenset()),
             uploaders=frozenset(),

@@ -22,15 +22,21 @@ from mlops_portal.foundation.people.models import ServiceAccount, User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from registry.models import MetricValue, ModelVersion, RegisteredModel
+from registry.queries.offices import Offices, offices_of
 from registry.services.models import model_note_validation
 
 RIGHT = "approvals.validate"
 MIN_SUMMARY = 40
 
 
-def _makers(version: ModelVersion) -> frozenset[int]:
+def _makers(version: ModelVersion, offices: Offices) -> frozenset[int]:
     """Return who built or registered the version, with the people behind service accounts."""
-    ids = {version.model.developer_id, version.registered_by_id, *map(int, version.developer_ids)}
+    ids = {
+        version.model.developer_id,
+        version.registered_by_id,
+        *map(int, version.developer_ids),
+        *offices.developers,
+    }
     behind = ServiceAccount.objects.filter(user_id__in=[pk for pk in ids if pk]).values_list(
         "owner_id", flat=True
     )
@@ -46,8 +52,13 @@ def _requesters(version: ModelVersion) -> frozenset[int]:
 
 def validation_open_blockers(version: ModelVersion, *, by: User) -> list[Blocker]:
     """Why ``by`` may not validate this version."""
+    offices = offices_of(version.model, since=version.registered_at)
     return policies.validator_blockers(
-        version, by=by, requester_ids=_requesters(version), developers=_makers(version)
+        version,
+        by=by,
+        requester_ids=_requesters(version),
+        developers=_makers(version, offices),
+        owners=offices.owners,
     )
 
 
@@ -140,7 +151,8 @@ def finding_close(*, finding: ValidationFinding, evidence: str, by: User, now: d
     blockers = []
     if finding.closed_at is not None:
         blockers.append(Blocker("closed", "This finding is closed already."))
-    if by.pk in _makers(version) | {version.model.owner_id}:
+    offices = offices_of(version.model, since=version.registered_at)
+    if by.pk in _makers(version, offices) | offices.owners | {version.model.owner_id}:
         blockers.append(Blocker("own_model", "Whoever owns or developed it does not close its findings."))
     if finding.owner_id == by.pk:
         blockers.append(Blocker("is_owner", "Who repairs a finding does not close it."))

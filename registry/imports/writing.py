@@ -26,7 +26,15 @@ from registry.models import Component, CustomField, ModelCounter, RegisteredMode
 from registry.queries.custom import declared_for
 from registry.services import fields as plain_fields
 from registry.services.custom_values import fitted
-from registry.services.models import EDITABLE, ModelFields, NewModel, build_components, build_model
+from registry.services.models import (
+    EDITABLE,
+    ModelFields,
+    NewModel,
+    build_components,
+    build_model,
+    note_regimes,
+    refuse_owner,
+)
 
 IMPORTED = "Imported from an inventory"
 STATE_FIELDS = ("lifecycle_state", "retired_at", "retirement_reason")
@@ -212,6 +220,11 @@ class ChunkWriter:
             {name: value for name, value in values.items() if name not in STATE_FIELDS},
             allowed=EDITABLE,
         )
+        refuse_owner(model, changed)
+        if model.regimes and model.no_regime_in_scope:
+            model.no_regime_in_scope = False  # what the inventory names refutes what somebody stated
+            stated = ["no_regime_in_scope"]
+            changed += [*stated, *note_regimes(model, stated, by=None, now=self._now)]
         if not has_versions:
             before = {name: getattr(model, name) for name in STATE_FIELDS}
             self._set_state(model, values)

@@ -135,6 +135,7 @@ def governance_facts(model: RegisteredModel, facts: RecordFacts) -> GovernanceFa
         is_enterprise_scale=model.is_enterprise_scale,
         is_proof_of_concept=model.is_proof_of_concept,
         is_exploratory=model.is_exploratory,
+        states_no_regime=model.no_regime_in_scope,
         has_objective=bool(model.objective.strip()),
     )
 

@@ -1,6 +1,6 @@
 """Registered models: from intake to tombstone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypedDict, Unpack
@@ -132,12 +132,23 @@ def build_model(new: NewModel, *, by: User | None, now: datetime) -> RegisteredM
             errors.append(FieldError(f"tags.{key}"[:80], problem))
     try:
         changed = plain_fields.assign(model, new.fields, allowed=EDITABLE)
+        refuse_owner(model, changed)
         note_regimes(model, changed, by=by, now=now)
     except Invalid as refusal:
         errors += refusal.errors
     if errors:
         raise Invalid(errors)
     return model
+
+
+def refuse_owner(model: RegisteredModel, changed: Collection[str]) -> None:
+    """Refuse a new owner who may own nothing of the model's unit.
+
+    Raises:
+        Invalid: naming them.
+    """
+    if "owner" in changed and (problem := policies.owner_problem(model.owner, unit_id=model.unit_id)):
+        raise invalid("owner", problem)
 
 
 def note_regimes(
@@ -289,6 +300,7 @@ def model_update(
     changed = plain_fields.assign(model, fields, allowed=EDITABLE)
     if model.kind in INVENTORY_KINDS and "kind" in changed and not model.components.exists():
         raise invalid("kind", "A prompt becomes no model; register the model.")
+    refuse_owner(model, changed)
     changed += note_regimes(model, changed, by=by, now=now)
     if not changed:
         return model

@@ -5,12 +5,13 @@ from datetime import timedelta
 import pytest
 
 from mlops_portal.foundation.errors import Conflict, Invalid, NotAllowed, NotFound
-from mlops_portal.foundation.history import history_model
+from mlops_portal.foundation.history import history_model, save_as
 from mlops_portal.foundation.rules import Blocker, RuleViolation
 from registry import gates
 from registry.models import Alias, ModelCounter, ModelTag, ModelVersion, RegisteredModel
 from registry.queries.facts import facts_of, gaps_from
 from registry.services.aliases import alias_set
+from registry.services.governance import governance_evaluate
 from registry.services.models import (
     ExternalIdExists,
     ModelExists,
@@ -22,6 +23,7 @@ from registry.services.models import (
     model_transfer_unit,
     model_update,
 )
+from registry.services.owners import models_assign_owner
 from registry.services.versions import version_register
 
 
@@ -107,6 +109,26 @@ def test_a_record_that_names_regimes_cannot_say_that_none_is_in_scope(churn, ret
         model_register(name="both", unit=retail, by=olga, now=now, regimes=["GDPR"], no_regime_in_scope=True)
     moved = model_update(model=churn, by=olga, now=now, regimes=[], no_regime_in_scope=True)
     assert moved.no_regime_stated_by == olga
+
+
+def test_that_no_regime_is_in_scope_is_refuted_by_a_high_risk_class(churn, olga, now):
+    model_update(model=churn, by=olga, now=now, no_regime_in_scope=True)
+    churn.refresh_from_db()
+    churn.eu_ai_class = "high_risk"
+    save_as(churn, by=None, now=now, reason="rated", fields=["eu_ai_class"])
+    governance_evaluate(model=churn, now=now)
+    task = churn.tasks.get(kind="facts_contradicted", closed_at__isnull=True)
+    assert "no regime is in scope, and its class under the EU AI Act is high risk" in task.text
+
+
+def test_nobody_owns_a_model_on_whose_risk_they_decide(churn, retail, olga, ines, now):
+    with pytest.raises(Invalid, match="Ines Halvorsen decides there as risk officer"):
+        model_update(model=churn, owner=ines, by=olga, now=now)
+    with pytest.raises(Invalid) as refusal:
+        model_register(name="own", unit=retail, owner=ines, by=olga, now=now)
+    assert [error.where for error in refusal.value.errors] == ["owner"]
+    (one,) = models_assign_owner(models=[churn], owner=ines, reason="New desk", by=olga, now=now)
+    assert "risk officer" in one.refused
 
 
 def record_gaps(model, now):

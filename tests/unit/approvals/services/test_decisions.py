@@ -8,13 +8,17 @@ import pytest
 from approvals import services
 from approvals.duties import duty_of, duty_records
 from approvals.models import ChangeRequest, Condition, Signature
+from approvals.queries.my_duties import duties_of
 from approvals.services import DossierChanged
+from approvals.services.validations import validation_open_blockers
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import grant_revoke
 from mlops_portal.foundation.rules import RuleViolation
-from registry.models import Environment, MetricValue, ModelVersion
+from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
+from registry.policies import claimable_grades
+from registry.services.models import model_update
 from tests.factories import approvals as make
 
 
@@ -62,6 +66,53 @@ def test_a_developer_decides_nothing_independent(
     filed.version.developer_ids = [*filed.version.developer_ids, helper.pk]
     save_as(filed.version, by=None, now=now)
     assert "is_developer" in duties(filed, helper, "validation", now)
+
+
+def test_who_held_an_office_since_the_version_exists_does_not_step_aside_for_one_decision(
+    model: RegisteredModel,
+    prod: Environment,
+    release_cast: make.Cast,
+    make_person: Callable[..., User],
+    retail: BusinessUnit,
+    now: datetime,
+) -> None:
+    """Whoever may edit the record could name somebody else, decide, and name themselves again."""
+    owner, developer = (
+        make_person(name, "model_owner", "validator", unit=retail) for name in ("Olaf Own", "Dirk Dev")
+    )
+    ada, olga = release_cast.developer, release_cast.owner
+    before = now - timedelta(days=30)
+    model_update(model=model, owner=owner, developer=developer, reason="New desk", by=None, now=before)
+    version = make.complete_version(model, cast=release_cast, now=now)  # registered ten days later
+    change = make.submitted(version, prod, by=ada, now=now)
+    later = now + timedelta(hours=1)
+    model_update(model=model, owner=olga, developer=ada, reason="For a day", by=owner, now=later)
+    assert "is_owner" in duties(change, owner, "validation", later)
+    assert "is_developer" in duties(change, developer, "validation", later)
+    assert "is_developer" not in duties(change, owner, "validation", later)
+    stage = change.stages.select_related("change__model", "change__version").get(key="validation")
+    for person, code in ((owner, "is_owner"), (developer, "is_developer")):
+        assert code in [row.code for row in duties_of(person, [stage], now=later)[stage.pk]]
+        assert claimable_grades(person, version=ModelVersion.objects.get(pk=version.pk)) == {"declared"}
+    refused = validation_open_blockers(ModelVersion.objects.get(pk=version.pk), by=owner)
+    assert [row.code for row in refused] == ["is_owner"]
+
+
+def test_who_owned_the_model_before_the_version_existed_is_independent(
+    model: RegisteredModel,
+    prod: Environment,
+    release_cast: make.Cast,
+    make_person: Callable[..., User],
+    retail: BusinessUnit,
+    now: datetime,
+) -> None:
+    heir = make_person("Hugo Heir", "model_owner", unit=retail)
+    before = now - timedelta(days=30)
+    model_update(model=model, owner=heir, reason="Handed over", by=None, now=before)
+    version = make.complete_version(model, cast=release_cast, now=now)
+    change = make.submitted(version, prod, by=release_cast.developer, now=now)
+    assert "is_owner" not in duties(change, release_cast.owner, "validation", now)
+    assert "is_owner" in duties(change, heir, "validation", now)
 
 
 def test_the_validator_does_not_approve_the_risk(

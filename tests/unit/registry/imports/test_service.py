@@ -24,7 +24,7 @@ from registry.models import (
     ModelVersion,
     RegisteredModel,
 )
-from registry.services.models import model_rename
+from registry.services.models import model_rename, model_update
 from registry.services.surroundings import custom_field_save
 
 pytestmark = pytest.mark.django_db
@@ -138,6 +138,27 @@ def test_a_changed_row_updates_its_model_and_nothing_else(importing, now, ada):
     churn.refresh_from_db()
     assert (churn.decisions_per_day, churn.custom["colour"]) == (1300, "blue")
     assert churn.history.count() == 3
+
+
+def test_regimes_that_an_inventory_names_end_the_statement_that_there_is_none(importing, now, ada):
+    document = {**DOCUMENT, "fields": {**DOCUMENT["fields"], "regimes": "Regimes"}}
+    head = HEAD.replace("Colour", "Regimes")
+    importing(head + CHURN.replace("red", ""), document=document)
+    churn = RegisteredModel.objects.get(name="churn")
+    model_update(model=churn, by=ada, now=now, no_regime_in_scope=True)
+    importing(head + CHURN.replace("red", "GDPR"), document=document, at=now + timedelta(days=1))
+    churn.refresh_from_db()
+    assert churn.regimes == ["GDPR"]
+    assert (churn.no_regime_in_scope, churn.no_regime_stated_by, churn.no_regime_stated_at) == (
+        False,
+        None,
+        None,
+    )
+
+
+def test_an_import_makes_nobody_the_owner_of_what_they_decide_on(importing, ines):
+    run = importing(HEAD + CHURN.replace("ada@", "ines@"))
+    assert "Ines Halvorsen decides there as risk officer" in errors(run)[0][2]
 
 
 def test_the_state_of_a_model_with_versions_is_its_own(importing, now, ada):
