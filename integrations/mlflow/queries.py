@@ -297,7 +297,7 @@ class _Searches:
         search = self.known.get(key)
         if search is None:
             search = self._read(user, text, order_by, size, token)
-            if len(text or "") + len(token or "") <= REMEMBERED_LENGTH:
+            if sum(map(len, (text or "", token or "", *order_by))) <= REMEMBERED_LENGTH:
                 self.known[key] = search
                 while len(self.known) > REMEMBERED:
                     self.known.popitem(last=False)

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from integrations.mlflow import queries
 from mlops_portal.foundation.people import principals
 from mlops_portal.foundation.people.services.tokens import token_revoke
 from mlops_portal.foundation.web import metrics
@@ -153,3 +154,12 @@ def test_a_search_asked_again_sees_what_changed_meanwhile(door):
     assert [model["name"] for model in door.ok("GET", GET, **asked)["registered_models"]] == ["churn"]
     door.model("chat")
     assert [model["name"] for model in door.ok("GET", GET, **asked)["registered_models"]] == ["chat", "churn"]
+
+
+def test_what_is_long_is_answered_and_not_remembered(door):
+    known = queries._MODEL_SEARCHES.known
+    known.clear()
+    door.ok("GET", GET, order_by="name" + " " * queries.REMEMBERED_LENGTH + "DESC")
+    assert len(known) == 0
+    door.ok("GET", GET, order_by="name DESC")
+    assert len(known) == 1
