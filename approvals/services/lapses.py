@@ -32,8 +32,10 @@ CLOSING_RIGHTS = (
 
 def is_running(change: ChangeRequest) -> bool:
     """Tell whether what this change put in place still serves."""
-    serving = Deployment.objects.filter(version_id=change.version_id, state=DeploymentState.LIVE)
-    return serving.filter(environment_id=change.environment_id).exists() if change.version_id else False
+    if change.version_id is None or change.environment_id is None:
+        return False
+    serving = Deployment.objects.filter(version_id=change.version_id, environment_id=change.environment_id)
+    return serving.filter(state=DeploymentState.LIVE).exists()
 
 
 @operation
@@ -119,6 +121,8 @@ def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str) -> bool:
 
 def _put_in_place_since(lapse: Lapse, change: ChangeRequest) -> list[ChangeRequest]:
     """Return the requests filed after the lapse opened that were executed where the lapsed one runs."""
+    if change.environment_id is None:
+        return []
     later = ChangeRequest.objects.filter(
         model_id=change.model_id,
         environment_id=change.environment_id,
