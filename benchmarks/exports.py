@@ -5,10 +5,12 @@ columns as they are stored: no rendered times, no words for verbs, no neutralise
 """
 
 import resource
+import tempfile
 import time
 from dataclasses import replace
 
 from django.db import connection
+from django.test import override_settings
 from django.utils import timezone
 
 from audits.exports import change_log
@@ -82,10 +84,13 @@ def change_logs(auditor: User, count: int) -> list[Row]:
         for _ in change_log.csv_parts(SCOPE, auditor, progress=_silent):
             pass
         writing = min(writing, time.perf_counter() - began)
-    before, began = _megabytes(), time.perf_counter()
-    parts = change_log.csv_parts(SCOPE, auditor, progress=_silent)
-    files.store(parts, name="log.csv", by=None, now=timezone.now(), content_type="text/csv")
-    stored = time.perf_counter() - began
+    before = _megabytes()
+    # A file of this size belongs into a folder: the database takes 50 MB.
+    with tempfile.TemporaryDirectory() as folder, override_settings(PORTAL_FILES=f"file:{folder}"):
+        began = time.perf_counter()
+        parts = change_log.csv_parts(SCOPE, auditor, progress=_silent)
+        files.store(parts, name="log.csv", by=None, now=timezone.now(), content_type="text/csv")
+        stored = time.perf_counter() - began
     return [
         Row(f"exports: plain COPY of {count:,} entries", count / plain, "rows/s"),
         Row("exports: change log to CSV", count / writing, "rows/s"),

@@ -27,6 +27,12 @@ def limit() -> int:
     return FOLDER_LIMIT if configured_place() == Place.FOLDER else DATABASE_LIMIT
 
 
+def way_out(bound: int) -> str:
+    """Say what lifts this bound, where something does."""
+    in_database = configured_place() == Place.DATABASE and bound == DATABASE_LIMIT
+    return "A folder, named by PORTAL_FILES, takes larger ones; the database does not." if in_database else ""
+
+
 def put(stored: StoredFile, content: IO[bytes]) -> None:
     """Write the content of a new file."""
     if stored.place == Place.FOLDER:

@@ -133,7 +133,9 @@ def _spool(content: Content, spool: IO[bytes], bound: int) -> tuple[str, int]:
     for data in _parts(content):
         size += len(data)
         if size > bound:
-            raise TooLarge(f"The file is larger than {bound // places.MEGABYTE} MB.")
+            raise TooLarge(
+                f"The file is larger than {bound // places.MEGABYTE} MB. {places.way_out(bound)}".strip()
+            )
         digest.update(data)
         spool.write(data)
     spool.seek(0)
