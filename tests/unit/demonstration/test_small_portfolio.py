@@ -22,7 +22,11 @@ from mlops_portal.foundation.people.services.tokens import secret_hash
 from registry.models import Component, Deployment, MetricValue, ModelVersion, RegisteredModel, UnitUse
 from registry.states import DeploymentState, ModelKind
 
-pytestmark = [pytest.mark.django_db, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("small portfolio"),  # one process builds it, for all of these tests
+]
 
 
 def test_kinds_and_use_cases(world):

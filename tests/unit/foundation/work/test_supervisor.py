@@ -42,8 +42,9 @@ def supervise(tmp_path):
 
     yield start
     for process in started:
-        process.kill()
-        process.communicate()
+        process.terminate()  # it ends its children; killed, it would leave them with the pipe in their hands
+        process.wait(timeout=15)
+        process.stdout.close()
 
 
 def lines_of(pids, count):
