@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from approvals.evaluation import STRICTEST_TIER
 from approvals.facts import Subject, facts
 from approvals.policy.gates import DERIVED_FROM, derived_facts
 from approvals.policy_in_force import policy_in_force
@@ -20,7 +21,6 @@ from registry.states import DeploymentState
 SCORE = "document_score"
 MOST = 1000  # versions read for one page
 LISTED = 8
-STRICTEST = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def documents_today(scope: Scope, window: Window, *, now: datetime) -> Stock | N
     if len(live) > MOST:
         return Stock(is_too_large=True)
     subjects = {
-        Subject(kind="deploy", model_id=model, tier=tier or STRICTEST, version_id=version): tier
+        Subject(kind="deploy", model_id=model, tier=tier or STRICTEST_TIER, version_id=version): tier
         for version, model, tier in live
     }
     answers = facts.resolve(DERIVED_FROM[SCORE], list(subjects), now=now) if subjects else {}
