@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import F, QuerySet
-from django.forms.utils import ErrorDict
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
@@ -20,7 +19,7 @@ from approvals.views.scope import ChangeMixin
 from mlops_portal.foundation.errors import NotFound, invalid
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, ListPage, Page, Preset, SeeOther
-from mlops_portal.foundation.web.rows import MORE, AddsRows
+from mlops_portal.foundation.web.rows import AddsRows
 from registry.models import Deployment, ModelVersion, RegisteredModel
 
 NEW = Action("New request", "approvals:new", right="approvals.request", icon="plus", primary=True)
@@ -73,7 +72,7 @@ def step_fields(content: forms.ChangeContent) -> dict[str, Any]:
     }
 
 
-class NewChange(CreatePage):
+class NewChange(AddsRows, CreatePage):
     """One column, four steps: the first fixes what the request is about, the next page holds the rest with its gates."""
 
     right, title, submit = "approvals.request", "New request", "Save the draft and run the gates"
@@ -97,30 +96,17 @@ class NewChange(CreatePage):
             raise NotFound(f"There is no model {given} that you can see.")
         self.check_scope(self.model)
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Ask for the model first when the address names none."""
-        self.prepare()
-        self.problem = None
-        self.form = self.make_form() if self.model else forms.ModelChoice(user=request.user)
-        return self.answer()
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Draft it."""
-        self.prepare()
-        if self.model is None:
-            raise NotFound("Choose a model first.")
-        self.content = forms.ChangeContent(data=request.POST, model=self.model)
-        if any(name.endswith(f"-{MORE}") for name in request.POST):
-            self.form, self.problem = self.make_form(request.POST), None
-            self.form._errors, self.content._errors = ErrorDict(), ErrorDict()
-            return self.answer()
-        return super().post(request, *args, **kwargs)
-
     def make_form(self, data: Any = None, files: Any = None) -> Any:
-        """Build both forms of the page."""
-        assert self.model is not None  # noqa: S101  (get and post asked)
-        if data is None:
-            self.content = forms.ChangeContent(model=self.model)
+        """Build both forms of the page; without a model the first question is for which one.
+
+        Raises:
+            NotFound: something was sent although no model is named.
+        """
+        if self.model is None:
+            if data is not None:
+                raise NotFound("Choose a model first.")
+            return forms.ModelChoice(user=self.request.user)
+        self.content = forms.ChangeContent(data=data, model=self.model)
         initial = {name: self.request.GET.get(name) for name in ("kind", "environment")}
         number = self.request.GET.get("version", "")
         if number.isdecimal() and len(number) < 10:
@@ -135,9 +121,13 @@ class NewChange(CreatePage):
                 form.initial[name] = form.initial.get(name) or form.fields[name].queryset.first()
         return form
 
+    def get_forms(self) -> list[Any]:
+        """Name both forms of the page."""
+        return [self.form, self.content]
+
     def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
         """Save the draft."""
-        assert self.model is not None  # noqa: S101  (post asked)
+        assert self.model is not None  # noqa: S101  (make_form asked)
         content = {
             name: value for name, value in self.content_data().items() if value not in ("", None, [], {})
         }

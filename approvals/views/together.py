@@ -13,9 +13,10 @@ from approvals.services.together import decisions_sign_together, together_blocke
 from approvals.views.inbox import RULE
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.web.pages import CreatePage
+from mlops_portal.foundation.web.selection import selected
 from mlops_portal.foundation.web.words import plural
 
-MOST = 50
+MOST = 50  # each is checked and signed in the request: more would keep the signer waiting
 
 
 class SignTogether(CreatePage):
@@ -27,9 +28,8 @@ class SignTogether(CreatePage):
 
     def prepare(self) -> None:
         """Read the selected requests that stand at a stage of this person."""
-        given = self.request.POST if self.request.method == "POST" else self.request.GET
-        keys = [int(one) for one in given.getlist("change") if one.isdecimal() and len(one) < 18][:MOST]
         user = self.request.user
+        keys = selected(self.request, "change", most=MOST)
         rows = inbox_page.queue_rows(
             inbox_page.at_my_stage(user).filter(change_id__in=keys), user, now=self.now
         )

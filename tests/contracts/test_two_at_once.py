@@ -4,13 +4,12 @@ One wins, the other is told in words; nothing is lost, nothing doubled, and nobo
 """
 
 import json
-import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -28,6 +27,7 @@ from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import MetricValue, ModelVersion, RegisteredModel
 from registry.services.metrics import metrics_record
+from tests import threads
 from tests.factories import approvals as make
 from tests.factories.registry import ModelFactory
 
@@ -40,23 +40,8 @@ JSON = "application/json"
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Run the acts from one starting gun; return results and refusals, let errors of the portal through."""
-    gun, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
-
-    def run(place: int, act: Callable[[], Any]) -> None:
-        try:
-            gun.wait()
-            outcomes[place] = act()
-        except Exception as error:  # noqa: BLE001  (returned to the test)
-            outcomes[place] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
+    """Run the acts together; return results and refusals, let errors of the portal through."""
+    outcomes = threads.at_once(*acts)
     broken = [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, DomainError)]
     assert broken == []
     return outcomes

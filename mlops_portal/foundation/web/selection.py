@@ -33,7 +33,7 @@ def acts_for(user: Any, acts: Sequence[BulkAct]) -> list[BulkAct]:
     return [act for act in acts if navigation.may(user, act.right)]
 
 
-def selected(request: HttpRequest, name: str = "pk") -> list[int]:
+def selected(request: HttpRequest, name: str = "pk", *, most: int = AT_ONCE) -> list[int]:
     """Read which rows were selected, in the order of the page; ``name`` is that of their fields.
 
     Raises:
@@ -42,8 +42,8 @@ def selected(request: HttpRequest, name: str = "pk") -> list[int]:
     given = (request.POST if request.method == "POST" else request.GET).getlist(name)
     if any(not one.isdecimal() or len(one) > 18 for one in given):
         raise invalid(name, "Rows are named by their number.")
-    if len(given) > AT_ONCE:
-        raise invalid(name, f"At most {AT_ONCE} rows are taken at once; {len(given)} were selected.")
+    if len(given) > most:
+        raise invalid(name, f"At most {most} rows are taken at once; {len(given)} were selected.")
     return list(dict.fromkeys(int(one) for one in given))
 
 

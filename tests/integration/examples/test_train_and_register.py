@@ -1,10 +1,8 @@
 """The example runs as people run it: training, the real mlflow client, REST, and people who rate and decide."""
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,7 @@ from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.tokens import account_create, token_create
 from registry.models import Document, MetricValue, RegisteredModel
 from registry.services import environment_create, rating_decide, rating_propose
+from tests.mlflow_client import interpreter_with_mlflow, needs_mlflow
 
 SCRIPT = Path(__file__).resolve().parents[3] / "examples" / "train_and_register.py"
 SCOPES = [
@@ -31,20 +30,7 @@ LOW = {
 }  # fmt: skip
 
 
-def interpreter_with_mlflow() -> str | None:
-    """Return a Python that has mlflow and scikit-learn: this one, or the one PORTAL_MLFLOW_PYTHON names."""
-    if all(importlib.util.find_spec(name) for name in ("mlflow", "sklearn")):
-        return sys.executable
-    return os.environ.get("PORTAL_MLFLOW_PYTHON") or None
-
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        interpreter_with_mlflow() is None,
-        reason="mlflow and scikit-learn are not installed here, and PORTAL_MLFLOW_PYTHON names no Python that has them",
-    ),
-]
+pytestmark = [pytest.mark.slow, needs_mlflow]
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """The unchanged mlflow client registers a real model: tracking on a local SQLite file, the portal as registry."""
 
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,22 +13,10 @@ from mlops_portal.foundation.people import principals
 from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.tokens import account_create, token_create
 from registry.models import ModelVersion, RecordTask
+from tests.mlflow_client import interpreter_with_mlflow, needs_mlflow
 
 SCRIPT = Path(__file__).with_name("register_with_client.py")
 SCOPES = ["registry.view", "registry.register", "registry.edit", "registry.set_alias"]
-
-
-def interpreter_with_mlflow() -> str | None:
-    """Return a Python that has mlflow and scikit-learn: this one, or the one PORTAL_MLFLOW_PYTHON names."""
-    if all(importlib.util.find_spec(name) for name in ("mlflow", "sklearn")):
-        return sys.executable
-    return os.environ.get("PORTAL_MLFLOW_PYTHON") or None
-
-
-needs_mlflow = pytest.mark.skipif(
-    interpreter_with_mlflow() is None,
-    reason="mlflow and scikit-learn are not installed here, and PORTAL_MLFLOW_PYTHON names no Python that has them",
-)
 
 
 @needs_mlflow

@@ -1,12 +1,10 @@
 """Two people at once, on PostgreSQL: nothing is lost, nothing doubled, the second is told."""
 
-import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from mlops_portal.foundation.errors import Conflict
 from mlops_portal.foundation.people.services.units import unit_create
@@ -15,6 +13,7 @@ from registry import services
 from registry.models import Alias, Deployment, RegisteredModel
 from registry.services.models import ModelExists
 from tests.factories.registry import EnvironmentFactory, ModelFactory, VersionFactory
+from tests.threads import at_once
 
 NOW = datetime(2026, 11, 17, 9, 40, tzinfo=UTC)
 
@@ -23,28 +22,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
 ]
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Run the acts in threads that start together; return what each returned or raised."""
-    results: list[Any] = [None] * len(acts)
-    gate = threading.Barrier(len(acts))
-
-    def run(place: int, act: Callable[[], Any]) -> None:
-        try:
-            gate.wait()
-            results[place] = act()
-        except Exception as error:  # noqa: BLE001  (returned to the test)
-            results[place] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 def refused(results: list[Any], error: type[Exception]) -> int:

@@ -1,11 +1,10 @@
 """Two people at once, on the engine of production: one wins, the other is told, and both attempts are in the ledger."""
 
-import threading
 from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from approvals import services
 from approvals.models import ChangeRequest, Decision
@@ -14,6 +13,7 @@ from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.evidence import keep_evidence
 from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import User
+from tests import threads
 from tests.factories import approvals as make
 
 pytestmark = [
@@ -23,25 +23,16 @@ pytestmark = [
 
 
 def at_once(*acts: Callable[[], object]) -> list[object]:
-    """Run every act in its own thread from one starting gun; return results and refusals."""
-    gun, outcomes = threading.Barrier(len(acts)), [None] * len(acts)
+    """Run the acts together as a door would, which keeps the evidence of refusals."""
+    return threads.at_once(*[lambda act=act: at_the_door(act) for act in acts])
 
-    def run(place: int, act: Callable[[], object]) -> None:
-        gun.wait()
-        try:
-            outcomes[place] = act()
-        except DomainError as refusal:
-            keep_evidence(refusal)
-            outcomes[place] = refusal
-        finally:
-            connections.close_all()
 
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return outcomes
+def at_the_door(act: Callable[[], object]) -> object:
+    try:
+        return act()
+    except DomainError as refusal:
+        keep_evidence(refusal)
+        raise
 
 
 @pytest.fixture
@@ -100,7 +91,8 @@ def test_two_operators_start_one_execution(
 
     services.change_execute_now(change=change, by=release_cast.operator, now=now)
     run = lambda: executions.execution_run(change_id=change.pk, clock=lambda: now)  # noqa: E731
-    at_once(run, run)
+    outcomes = at_once(run, run)
+    assert [one for one in outcomes if isinstance(one, Exception)] == []
     assert ExecutionStep.objects.filter(state="succeeded").count() == 1
     change.refresh_from_db()
     assert change.state == "verifying"
