@@ -25,13 +25,14 @@ SETTLED = """async () => {
   for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
   await Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)));
 }"""
-SHORTEN = "() => document.querySelectorAll('tbody tr:nth-child(n+9), .queue > li:nth-child(n+9)').forEach(one => one.remove())"
+SHORTEN = "() => document.querySelectorAll('tbody tr:nth-child(n+9), .queue > li:nth-child(n+9), .lane li:nth-child(n+9)').forEach(one => one.remove())"
 PERSONAS = ("ines", "tomas", "hanne", "samuel", "mirela", "dana", "omar", "karin", "ruth", "admin")
 MORE = {
     "ines": ("/notifications/", "/profile/"),
     "tomas": ("/models/register/", "/changes/new/", "/approvals/mine/"),
     "karin": ("/kpis/lead_time/", "/kpis/targets/propose/"),
     "ruth": ("/audit/as-of/", "/exports/?what=inventory"),
+    "omar": ("/deployments/board/",),
     "admin": ("/admin/people/add/", "/environments/add/"),
 }
 PARTS_OF_A_MODEL = (

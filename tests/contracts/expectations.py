@@ -90,6 +90,7 @@ PAGES: dict[str, Needs] = {
     "registry:import-run": Needs("registry.import", "import", "registry.import"),
     "registry:import-resume": Needs("registry.import", "import", "registry.import"),
     "registry:deployment-list": Needs(V),
+    "registry:deployment-board": Needs(V),
     "registry:deployment-detail": Needs(V, "deployment"),
     "registry:environment-list": Needs(V),
     "registry:environment-create": Needs("registry.manage_environments"),
