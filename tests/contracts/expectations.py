@@ -113,6 +113,7 @@ PAGES: dict[str, Needs] = {
     "approvals:mark-read": change(A),
     "approvals:materiality": change(("approvals.validate", "approvals.approve_risk")),
     "approvals:waiver-ask": change("approvals.request"),
+    "approvals:execution": change(A),
     "approvals:schedule": change(OPERATE),
     "approvals:start": change(OPERATE),
     "approvals:sign": change(A),
