@@ -19,6 +19,8 @@ from registry.queries import board
 from registry.states import CURRENT_DEPLOYMENT_STATES, DeploymentState, Provider
 from registry.views.operations import DEPLOYMENT_ACTIONS
 
+NARROWS_CARDS = ("q", "unit", "kind", "model")  # other filters choose columns alone
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -101,6 +103,7 @@ class DeploymentBoard(Page):
         lanes = board.lanes_of(list(places.select_related("unit")[: board.COLUMNS]), self.filterset.qs)
         origins = origins_of(user, [row for lane in lanes for row in lane.deployments])
         chips, total = self.filterset.chips(), sum(providers.values())
+        shown, is_narrowed = sum(lane.total for lane in lanes), any(query.get(one) for one in NARROWS_CARDS)
         return {
             "view": "board",
             "query": query.urlencode(),
@@ -110,8 +113,10 @@ class DeploymentBoard(Page):
             "columns": [self._column(lane, origins, query) for lane in lanes],
             "others": _others(providers, query) if total > board.COLUMNS else [],
             "total": total,
-            "count_text": f"{plural(total, 'environment')}, {plural(sum(lane.total for lane in lanes), 'deployment')}",
-            "is_filtered": bool(chips) or bool(query.get("model")),
+            "count_text": f"{plural(total, 'environment')}, {plural(shown, 'deployment')}",
+            "is_filtered": bool(chips) or is_narrowed,
+            "is_narrowed": is_narrowed,
+            "has_match": bool(shown) or not is_narrowed,
         }
 
     def _column(self, lane: board.Lane, origins: Mapping[int, Origin], query: QueryDict) -> Column:

@@ -167,11 +167,14 @@ def test_filters_of_the_list_narrow_the_board(query, expected, group, retail, pu
     assert columns_of(client, f"{BOARD}?{given}") == expected
 
 
-def test_no_match_and_nothing_yet_are_told_apart(reader, retail):
+def test_no_match_and_nothing_yet_are_told_apart(reader, retail, put):
     assert "No environment yet" in text_of(reader)
-    EnvironmentFactory(unit=retail, name="prod", provider="aws")
+    put(EnvironmentFactory(unit=retail, name="prod", provider="aws"), "pd")
+    EnvironmentFactory(unit=retail, name="spare", provider="aws")
     assert "No environments match these filters" in text_of(reader, f"{BOARD}?provider=edge")
-    assert "Nothing here matches the filters." in text_of(reader, f"{BOARD}?q=nothing")
+    assert "No deployments match these filters" in text_of(reader, f"{BOARD}?q=nothing")
+    assert "Nothing here matches the filters." in text_of(reader, f"{BOARD}?q=pd")
+    assert "Nothing serves here." in text_of(reader, f"{BOARD}?provider=aws")
 
 
 @pytest.mark.parametrize(("at", "other"), [(BOARD, LIST), (LIST, BOARD)])
