@@ -121,7 +121,9 @@ def test_a_model_is_accessible(reader):
 def test_other_records_are_accessible(reader, scenes):
     visitor = reader("ines")
     places = ("/deployments/", "/environments/", "/policies/", "/ledger/")
-    records = [scenes["to_read"]["change"], *(first_record(visitor, place) for place in places)]
+    executed = scenes["running"]["change"]
+    records = [scenes["to_read"]["change"], executed, f"{executed}execution/"]
+    records += [first_record(visitor, place) for place in places]
     assert look_through(visitor, [*records, "/search/?q=credit", "/changes/?state=rejected"]) == {}
 
 
