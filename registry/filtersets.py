@@ -118,7 +118,7 @@ class DeploymentFilters(Filters):
     )
     provider = ChoiceFacet("Runs on", choices=Provider.choices, field_name="environment__provider")
     kind = ChoiceFacet("Reason", choices=DeploymentKind.choices)
-    model = django_filters.NumberFilter(field_name="model_id")
+    model = django_filters.NumberFilter(field_name="model_id", min_value=1, max_value=2**62)
 
     class Meta:
         model = Deployment

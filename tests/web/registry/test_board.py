@@ -218,3 +218,14 @@ def test_statements_do_not_grow_with_environments_or_deployments(reader, retail,
 
     more()
     assert_flat_queries(act=lambda: text_of(reader), add_rows=more, budget=25)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["environment=%00", "environment=" + "9" * 40, "unit=" + "9" * 40, "model=" + "9" * 40, "model=x", "provider=%FF",
+     "production=maybe", "q=" + "x" * 5000, "state=nonsense"],
+)  # fmt: skip
+def test_hostile_addresses_are_no_server_errors(reader, retail, put, query):
+    put(EnvironmentFactory(unit=retail, name="prod"), "pd")
+    assert reader.get(f"{BOARD}?{query}").status_code in (200, 400)
+    assert reader.get(f"{LIST}?{query}").status_code in (200, 400)
