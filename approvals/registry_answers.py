@@ -22,9 +22,11 @@ from approvals.models import (
     Waiver,
 )
 from approvals.policy_in_force import policy_in_force
+from approvals.services.containment import way_back_blockers
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from registry import gates
 from registry.gates import (
@@ -33,13 +35,15 @@ from registry.gates import (
     Criterion,
     Deletion,
     DeploymentStart,
+    Origin,
     Retirement,
     WantedSection,
 )
 from registry.models import Deployment, Environment, RegisteredModel
-from registry.states import Connector
+from registry.states import Connector, DeploymentState
 
 OWNER = "a change request"
+OF_ORIGIN = ("state", "bake_ends_at", "revoked_at", "rollback_target")
 MOVING = (
     ChangeRequest, Dossier, GateResult, Stage, Decision, Waiver, Condition, Lapse, Validation, ValidationFinding,
     Challenge, Comment, Execution, ExecutionStep,
@@ -125,6 +129,28 @@ def _criterion(change: ChangeRequest | None) -> Criterion:
     return Criterion(APPROVAL_CRITERION, label, completed, f"{change.code}: {detail}")
 
 
+def deployment_origins(user: User, deployments: Sequence[Deployment]) -> dict[int, Origin]:
+    """Name the change behind each deployment where the reader may see it, and say why the short way back is closed."""
+    ids = {row.change_id for row in deployments if row.change_id}
+    changes = ChangeRequest.objects.only(*OF_ORIGIN).in_bulk(ids) if ids else {}
+    return {row.pk: _origin(user, row, changes.get(row.change_id or 0)) for row in deployments}
+
+
+def _origin(user: User, deployment: Deployment, change: ChangeRequest | None) -> Origin:
+    closed = {"roll-back": way_back_blockers(deployment, change)}
+    scope = {"unit_id": deployment.unit_id, "model_id": deployment.model_id}
+    if change is None or not rights_of(user).has("approvals.view", **scope):
+        return Origin(closed=closed)
+    watched = change.state == ChangeState.VERIFYING and deployment.state == DeploymentState.LIVE
+    return Origin(
+        label=change.code,
+        url=change.get_absolute_url(),
+        phase=change.get_state_display() if watched else "",
+        until=change.bake_ends_at if watched else None,
+        closed=closed,
+    )
+
+
 def wanted_sections(model: RegisteredModel, now: datetime) -> list[WantedSection]:
     """Return the sections that count for this model's tier and traits under the policy in force."""
     in_force = policy_in_force(now)
@@ -158,5 +184,6 @@ def register() -> None:
     gates.deletion_gates.append(deletion_objections)
     gates.retirement_gates.append(retirement_objections)
     gates.last_good_criteria.append(approval_criteria)
+    gates.deployment_origins.append(deployment_origins)
     gates.wanted_sections.append(wanted_sections)
     gates.unit_transfers.append(move_along)

@@ -36,6 +36,7 @@ urlpatterns = [
     path("changes/<int:pk>/read/", review.MarkRead.as_view(), name="mark-read"),
     path("changes/<int:pk>/materiality/", review.MaterialityConfirm.as_view(), name="materiality"),
     path("changes/<int:pk>/waiver/", duties.WaiverAsk.as_view(), name="waiver-ask"),
+    path("changes/<int:pk>/execution/", execution.ExecutionPanel.as_view(), name="execution"),
     path("changes/<int:pk>/schedule/", execution.Schedule.as_view(), name="schedule"),
     path("changes/<int:pk>/start/", execution.Start.as_view(), name="start"),
     path("changes/<int:pk>/sign/<slug:verdict>/", signing.Sign.as_view(), name="sign"),

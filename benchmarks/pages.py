@@ -90,6 +90,7 @@ PAGES = (
     Page("deployments", _at("registry:deployment-list")),
     Page("deployments, second page", _second("registry:deployment-list")),
     Page("deployments, live in production", _at("registry:deployment-list", query="?state=live&production=true")),
+    Page("deployments, board", _at("registry:deployment-board")),
     Page("KPIs", _at("kpis:dashboard")),
     Page("ledger", _at("audits:ledger")),
     Page("ledger, second page", _second("audits:ledger")),

@@ -3,13 +3,14 @@
 from typing import Any
 
 import django_filters
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
 from registry.models import Deployment, Environment, RegisteredModel
+from registry.queries import board
 from registry.states import (
     INVENTORY_KINDS,
     AdoptionStage,
@@ -23,11 +24,38 @@ from registry.states import (
     UseCase,
 )
 
+ENVIRONMENTS_OFFERED = 200
+
 
 def units_of(request: Any) -> list[tuple[int, str]]:
     """Units on which the reader may see the registry."""
     visible = rights_of(request.user).units("registry.view") if request else ()
     return list(BusinessUnit.objects.filter(pk__in=visible).order_by("name").values_list("pk", "name"))
+
+
+def _environments(request: Any, *, closed: bool) -> list[tuple[int, str]]:
+    """Environments the reader may see, production first: at most 200, those that the address names among them."""
+    if request is None:
+        return []
+    named = [value for value in request.GET.getlist("environment") if value.isdecimal() and len(value) < 18]
+    rows = Environment.objects.visible_to(request.user).annotate(
+        is_named=Q(pk__in=named), is_closed=Q(closed_at__isnull=False)
+    )
+    if not closed:
+        rows = rows.filter(is_closed=False)
+    rows = rows.order_by("-is_named", "is_closed", "-is_production", "name", "pk")[:ENVIRONMENTS_OFFERED]
+    found = sorted(rows, key=lambda row: (row.is_closed, not row.is_production, row.name))
+    return [(row.pk, f"{row.name} (closed)" if row.is_closed else row.name) for row in found]
+
+
+def environments_of(request: Any) -> list[tuple[int, str]]:
+    """Environments to filter a list by, closed ones last."""
+    return _environments(request, closed=True)
+
+
+def open_environments_of(request: Any) -> list[tuple[int, str]]:
+    """Environments that can have a column of the board."""
+    return _environments(request, closed=False)
 
 
 def owners_of(request: Any) -> list[tuple[int, str]]:
@@ -84,14 +112,13 @@ class DeploymentFilters(Filters):
     )
     unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
     state = ChoiceFacet("State", choices=DeploymentState.choices)
-    kind = ChoiceFacet("Reason", choices=DeploymentKind.choices)
+    environment = ChoiceFacet("Environment", choices=environments_of, field_name="environment_id")
     production = OneOfFacet(
-        "Environment",
-        choices=[("true", "Production"), ("false", "Not production")],
-        method="by_production",
+        "Production", choices=[("true", "Production"), ("false", "Not production")], method="by_production"
     )
     provider = ChoiceFacet("Runs on", choices=Provider.choices, field_name="environment__provider")
-    model = django_filters.NumberFilter(field_name="model_id")
+    kind = ChoiceFacet("Reason", choices=DeploymentKind.choices)
+    model = django_filters.NumberFilter(field_name="model_id", min_value=1, max_value=2**62)
 
     class Meta:
         model = Deployment
@@ -100,6 +127,28 @@ class DeploymentFilters(Filters):
     def by_production(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Narrow by where it runs."""
         return rows.filter(environment__is_production=value == "true") if value else rows
+
+
+class BoardFilters(DeploymentFilters):
+    """The same facets on the board, without the state: it shows what stands now. They choose its columns, too."""
+
+    counts_facets = False
+    state = None  # type: ignore[assignment]  # how django-filter leaves an inherited filter out
+    environment = ChoiceFacet("Environment", choices=open_environments_of, field_name="environment_id")
+
+    def environments(self, rows: QuerySet) -> QuerySet:
+        """Narrow environments, ordered as they are, to those the filters speak of."""
+        self.form.is_valid()  # a wrong value is ignored, the others count
+        given = getattr(self.form, "cleaned_data", {})
+        if chosen := given.get("environment"):
+            rows = rows.filter(pk__in=chosen)
+        if chosen := given.get("provider"):
+            rows = rows.filter(provider__in=chosen)
+        if value := given.get("production"):
+            rows = rows.filter(is_production=value == "true")
+        if chosen := given.get("unit"):
+            rows = board.serving(rows, chosen)
+        return rows
 
 
 class EnvironmentFilters(Filters):

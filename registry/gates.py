@@ -2,8 +2,8 @@
 except where a docstring says otherwise.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -65,6 +65,19 @@ class Criterion:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What an app above knows about a deployment: the change that put it there, as far as the reader may see it, what
+    of it is still going on, and which acts on the deployment are closed now.
+    """
+
+    label: str = ""
+    url: str = ""
+    phase: str = ""
+    until: datetime | None = None
+    closed: Mapping[str, Sequence[Blocker]] = field(default_factory=dict)  # by the name of the act's panel
+
+
 Question = TypeVar("Question")
 Gate = Callable[[Question], Sequence[Blocker]]
 
@@ -78,6 +91,9 @@ deployment_gates: list[Gate[DeploymentStart]] = []
 APPROVAL_CRITERION = "approval"
 last_good_criteria: list[Callable[[Sequence[Deployment]], dict[int, list[Criterion]]]] = []
 
+# Where deployments come from, for the pages that show many of them: for each deployment's id its origin.
+deployment_origins: list[Callable[[User, Sequence[Deployment]], Mapping[int, Origin]]] = []
+
 # Sections that the policy wants documented for a model: (key, title, kind of document) in the policy's order.
 WantedSection = tuple[str, str, str]
 wanted_sections: list[Callable[[RegisteredModel, datetime], Sequence[WantedSection]]] = []
@@ -89,6 +105,14 @@ unit_transfers: list[Callable[[RegisteredModel, BusinessUnit, User | None, datet
 def sections_wanted_of(model: RegisteredModel, now: datetime) -> list[WantedSection]:
     """Ask which sections a model's documents need."""
     return [row for answer in wanted_sections for row in answer(model, now)]
+
+
+def origins_of(user: User, deployments: Sequence[Deployment]) -> dict[int, Origin]:
+    """Ask where deployments come from; none is asked for nothing."""
+    found: dict[int, Origin] = {}
+    for answer in deployment_origins:
+        found |= answer(user, deployments)
+    return found
 
 
 def blockers_of(gates: Iterable[Gate[Question]], question: Question) -> list[Blocker]:

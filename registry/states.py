@@ -229,6 +229,9 @@ class DeploymentState(TextChoices):
     STOPPED = "stopped", "Stopped"
 
 
+# What stands in an environment now, in the order of a board: what is not as usual comes first.
+CURRENT_DEPLOYMENT_STATES = (DeploymentState.IN_PROGRESS, DeploymentState.SUSPENDED, DeploymentState.LIVE)
+
 DEPLOYMENT_TRANSITIONS: Mapping[DeploymentState, frozenset[DeploymentState]] = {
     DeploymentState.IN_PROGRESS: frozenset(
         {DeploymentState.LIVE, DeploymentState.FAILED, DeploymentState.ABORTED}

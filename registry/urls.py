@@ -3,6 +3,7 @@
 from django.urls import path
 
 from registry.views import (
+    board,
     evidence,
     imports,
     limits,
@@ -83,6 +84,7 @@ urlpatterns = [
     path("imports/<int:pk>/", imports.ImportRunPage.as_view(), name="import-run"),
     path("imports/<int:pk>/resume/", imports.ImportResume.as_view(), name="import-resume"),
     path("deployments/", operations.DeploymentList.as_view(), name="deployment-list"),
+    path("deployments/board/", board.DeploymentBoard.as_view(), name="deployment-board"),
     path("deployments/<int:pk>/", operations.DeploymentDetail.as_view(), name="deployment-detail"),
     path("environments/", operations.EnvironmentList.as_view(), name="environment-list"),
     path("environments/add/", operations.EnvironmentCreate.as_view(), name="environment-create"),

@@ -14,8 +14,6 @@ from approvals.models import (
     Decision,
     Dossier,
     DossierReading,
-    Execution,
-    ExecutionStep,
     GateResult,
     Lapse,
     Stage,
@@ -309,7 +307,6 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
             .order_by("-concluded_at", "-pk")
             .first()
         )
-    steps = ExecutionStep.objects.order_by("intended_at", "pk")
     return {
         "stages": stages,
         "gates": rows,
@@ -347,12 +344,6 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         ),
         "fallback": _fallback(change, evidence.limits),
         "validation": validation,
-        "executions": list(
-            Execution.objects.filter(change=change)
-            .select_related("started_by", "deployment")
-            .prefetch_related(Prefetch("steps", queryset=steps))
-            .order_by("-number")
-        ),
         "releases": releases_before(change),
         "log": log_of(change, stages=stages, comments=comments, dossiers=dossiers, waivers=waivers),
         "comments_count": len(comments),

@@ -27,20 +27,30 @@ def release_of(deployment: Deployment) -> ChangeRequest | None:
     return ChangeRequest.objects.filter(pk=deployment.change_id).first() if deployment.change_id else None
 
 
+def names_way_back(release: ChangeRequest | None) -> bool:
+    """Tell whether a release was approved with a version to go back to, and that approval was not revoked."""
+    if release is None or release.revoked_at is not None or release.rollback_target_id is None:
+        return False
+    return release.state in (ChangeState.COMPLETED, ChangeState.VERIFYING)
+
+
 def preapproved_target(deployment: Deployment) -> ModelVersion | None:
     """Return the version that was approved as the way back of what serves, if that approval was not revoked."""
     release = release_of(deployment)
-    usable = release is not None and release.revoked_at is None
-    done = (ChangeState.COMPLETED, ChangeState.VERIFYING)
-    return release.rollback_target if release and usable and release.state in done else None
+    return release.rollback_target if release and names_way_back(release) else None
 
 
 def rollback_blockers(deployment: Deployment, *, by: User) -> list[Blocker]:
     """Why the short way back is not open. An expired approval is no reason (RULES 5.3)."""
+    return way_back_blockers(deployment, release_of(deployment))
+
+
+def way_back_blockers(deployment: Deployment, release: ChangeRequest | None) -> list[Blocker]:
+    """Why it is not open, for a deployment whose release is read already."""
     blockers = []
     if deployment.state != DeploymentState.LIVE:
         blockers.append(Blocker("nothing_serves", "This deployment does not serve."))
-    if preapproved_target(deployment) is None:
+    if not names_way_back(release):
         blockers.append(
             Blocker(
                 "no_target",

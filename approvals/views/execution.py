@@ -8,16 +8,33 @@ from django.urls import reverse
 
 from approvals import forms, policies
 from approvals.models import ChangeRequest, Execution
+from approvals.queries import execution_panel
 from approvals.queries.way_back import criteria_of
 from approvals.services import containment, executions
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.signing import SignedMixin
 from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.pages import ActionPage
+from mlops_portal.foundation.web.access import is_fragment
+from mlops_portal.foundation.web.pages import ActionPage, PanelPage
 from registry.models import Deployment
 from registry.states import DeploymentState
 
 OPERATE = ("approvals.execute", "approvals.rollback")
+
+
+class ExecutionPanel(ChangeMixin, PanelPage):
+    """How far a change is carried out. On the page of the request it asks for itself until nothing goes on."""
+
+    queryset = ChangeRequest.objects.select_related("model", "unit")
+    template_name, title = "approvals/change_executions.html", "Execution of {object.code}"
+
+    def more(self) -> Mapping[str, Any]:
+        """Read it, and what changed since the page was opened."""
+        given = self.request.GET
+        found = execution_panel.read(
+            self.object, now=self.now, opened=given.get("opened", ""), said=given.get("said", "")
+        )
+        return {**found, "is_fragment": is_fragment(self.request)}
 
 
 class Schedule(ChangeMixin, ActionPage):

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponseBase
 
 from approvals import forms, tones
-from approvals.queries import inbox_page, review_page
+from approvals.queries import execution_panel, inbox_page, review_page
 from approvals.queries.clocks import clock_of
 from approvals.queries.inbox_page import evidence_of
 from approvals.services import conversation
@@ -43,6 +43,7 @@ class ChangeDetail(ChangeMixin, DetailPage):
         own_part = [blocker for blocker in standing.duties if blocker.code not in ("no_right", "decided")]
         return {
             **found,
+            **execution_panel.read(change, now=self.now),
             "standing": standing,
             "bar": bar,
             "in_review": in_review,
@@ -50,7 +51,6 @@ class ChangeDetail(ChangeMixin, DetailPage):
             "verdict_title": gates_words(failing)
             if in_review
             else change.headline or change.get_state_display(),
-            "state_tone": tones.CHANGE[change.state],
             "evidence_line": evidence_of(change).line,
             "clock": clock_of(standing.stage, self.now) if standing.stage else None,
             "own_part": own_part,

@@ -12,7 +12,13 @@ from mlops_portal.foundation.people.scoped import ScopedQuerySet
 from registry.models.columns import ScopedRecord, person_key, unit_key
 from registry.models.models import RegisteredModel
 from registry.models.versions import ModelVersion
-from registry.states import Connector, DeploymentKind, DeploymentState, Provider
+from registry.states import (
+    CURRENT_DEPLOYMENT_STATES,
+    Connector,
+    DeploymentKind,
+    DeploymentState,
+    Provider,
+)
 
 
 class EnvironmentQuerySet(ScopedQuerySet):
@@ -66,6 +72,10 @@ class DeploymentQuerySet(ScopedQuerySet):
         """Those that serve now."""
         return self.filter(state=DeploymentState.LIVE)
 
+    def current(self) -> Self:
+        """Those that stand in their environment now: carried out at the moment, suspended, or serving."""
+        return self.filter(state__in=CURRENT_DEPLOYMENT_STATES)
+
 
 class Deployment(ScopedRecord):
     """A version put into an environment. Times feed the KPIs; `change_id` names the change request above."""
@@ -112,6 +122,11 @@ class Deployment(ScopedRecord):
             models.Index(fields=["finished_at"]),
             models.Index(fields=["model", "environment", "state"]),
             models.Index(fields=["change_id"]),
+            models.Index(
+                fields=["environment", "state", "-started_at", "-id", "unit"],
+                condition=Q(state__in=["in_progress", "suspended", "live"]),
+                name="deployment_now",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,6 +13,10 @@ from registry.models import Deployment, Environment
 from registry.services import operations as services
 from registry.states import DeploymentState
 
+DEPLOYMENT_ACTIONS = (
+    Action("Environments", "registry:environment-list", right="registry.view", icon="deploy"),
+)
+
 
 class DeploymentList(ListPage):
     """What was put where."""
@@ -21,7 +25,8 @@ class DeploymentList(ListPage):
     filterset_class, table_class = filtersets.DeploymentFilters, tables.DeploymentTable
     title, noun, right = "Deployments", "deployment", "registry.view"
     exports = ("csv", "xlsx")
-    actions = (Action("Environments", "registry:environment-list", right="registry.view", icon="deploy"),)
+    actions = DEPLOYMENT_ACTIONS
+    headline_name = "registry/deployment_views.html"
     presets = (
         Preset("All", ""),
         Preset("Live in production", "state=live&production=true"),
@@ -29,6 +34,10 @@ class DeploymentList(ListPage):
     )
     empty_title = "Nothing deployed yet"
     empty_text = "Deployments appear when an approved change request is executed."
+
+    def more(self) -> Mapping[str, Any]:
+        """Say which of the two views this is."""
+        return {**super().more(), "view": "list"}
 
 
 class DeploymentDetail(DetailPage):

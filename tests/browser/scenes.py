@@ -128,7 +128,11 @@ def running() -> Mapping[str, str]:
     first, second = version_of("Dunning order", count=2)
     released(first)
     deployment = released(second)
-    return {"deployment": deployment.get_absolute_url(), "back_to": first.name}
+    return {
+        "deployment": deployment.get_absolute_url(),
+        "change": f"/changes/{deployment.change_id}/",
+        "back_to": first.name,
+    }
 
 
 SCENES: tuple[Callable[[], Mapping[str, str]], ...] = (blocked, accepted, light, to_read, by_keys, running)

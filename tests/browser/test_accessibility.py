@@ -25,13 +25,14 @@ SETTLED = """async () => {
   for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
   await Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)));
 }"""
-SHORTEN = "() => document.querySelectorAll('tbody tr:nth-child(n+9), .queue > li:nth-child(n+9)').forEach(one => one.remove())"
+SHORTEN = "() => document.querySelectorAll('tbody tr:nth-child(n+9), .queue > li:nth-child(n+9), .lane li:nth-child(n+9)').forEach(one => one.remove())"
 PERSONAS = ("ines", "tomas", "hanne", "samuel", "mirela", "dana", "omar", "karin", "ruth", "admin")
 MORE = {
     "ines": ("/notifications/", "/profile/"),
     "tomas": ("/models/register/", "/changes/new/", "/approvals/mine/"),
     "karin": ("/kpis/lead_time/", "/kpis/targets/propose/"),
     "ruth": ("/audit/as-of/", "/exports/?what=inventory"),
+    "omar": ("/deployments/board/",),
     "admin": ("/admin/people/add/", "/environments/add/"),
 }
 PARTS_OF_A_MODEL = (
@@ -120,7 +121,9 @@ def test_a_model_is_accessible(reader):
 def test_other_records_are_accessible(reader, scenes):
     visitor = reader("ines")
     places = ("/deployments/", "/environments/", "/policies/", "/ledger/")
-    records = [scenes["to_read"]["change"], *(first_record(visitor, place) for place in places)]
+    executed = scenes["running"]["change"]
+    records = [scenes["to_read"]["change"], executed, f"{executed}execution/"]
+    records += [first_record(visitor, place) for place in places]
     assert look_through(visitor, [*records, "/search/?q=credit", "/changes/?state=rejected"]) == {}
 
 

@@ -78,4 +78,4 @@ def test_an_operator_rolls_back_with_one_signature(visit, scenes):
     operator.fill(reason="Calls fail since the release; back to what served before.")
     prove(operator, operator.page.locator("#action-form"), button="Sign and roll back to 1")
     expect(operator.page.locator("h1")).to_contain_text(re.compile("Roll back", re.IGNORECASE))
-    ChangePage(operator, operator.path).reload_until("Completed")
+    ChangePage(operator, operator.path).watch_until("Completed")

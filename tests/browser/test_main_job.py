@@ -79,7 +79,7 @@ def test_a_model_becomes_a_signed_deployed_and_provable_release(visit, tmp_path)
 
     operator = ChangePage(visit("omar"), change)
     operator.visitor.follow("Start now", within=operator.bar, exact=False).press(re.compile("Start CR-"))
-    operator.reload_until("Verifying")
+    operator.watch_until("Verifying")
 
     manager = visit("karin").open("/kpis/deployment_frequency/?period=today")
     expect(manager.page.locator("#main")).to_contain_text("instalment-")

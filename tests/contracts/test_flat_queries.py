@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from mlops_portal.foundation.web.pages import ListPage
+from registry.views.board import DeploymentBoard
 from tests.contracts.building import Builder
 
 FEW, MANY = 2, 12
@@ -35,7 +36,7 @@ def lists(resolver: Any = None, space: str = "") -> list[tuple[str, Any]]:
             found += lists(entry, f"{space}{entry.namespace}:" if entry.namespace else space)
         elif isinstance(entry, URLPattern) and entry.name:
             view = getattr(entry.callback, "view_class", None) or getattr(entry.callback, "cls", None)
-            is_page = isinstance(view, type) and issubclass(view, ListPage)
+            is_page = isinstance(view, type) and issubclass(view, (ListPage, DeploymentBoard))
             is_api = getattr(entry.callback, "actions", {}).get("get") == "list" if view else False
             if is_page or is_api:
                 found.append((f"{space}{entry.name}", view, entry.pattern))
@@ -54,6 +55,7 @@ def test_lists_were_found():
     names = {name for name, _view, _pattern in EVERY}
     assert {
         "registry:model-list",
+        "registry:deployment-board",
         "approvals:change-list",
         "registry-api:models",
         "approvals-api:changes",

@@ -1,6 +1,5 @@
 """A change request: reviewed, decided, started."""
 
-import time
 from typing import Any
 
 from playwright.sync_api import expect
@@ -38,17 +37,9 @@ class ChangePage:
         wait_for_htmx(self.page)
         return dialog
 
-    def reload_until(self, words: str) -> None:
-        """Look again until the head of the page says so: the worker is a process of its own and tells no page."""
-        head = self.page.locator(".page-head").first
-
-        def look() -> bool:
-            self.visitor.open(self.path)
-            return words in head.inner_text()
-
-        deadline = time.monotonic() + WORKER_SECONDS
-        while not look():
-            assert time.monotonic() < deadline, f"{words} never showed on {self.path}: {head.inner_text()}"
+    def watch_until(self, words: str) -> None:
+        """Look on without touching anything until the head says so: the page asks by itself what the worker did."""
+        expect(self.page.locator("#change-state")).to_contain_text(words, timeout=WORKER_SECONDS * 1000)
 
     def decide(self, label: str, rationale: str = RATIONALE, **fields: str) -> None:
         """Decide and sign; the receipt shows."""

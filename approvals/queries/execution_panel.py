@@ -1,0 +1,70 @@
+"""The panel on which a reader follows how a change is carried out."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Prefetch
+
+from approvals import tones
+from approvals.models import ChangeRequest, Execution, ExecutionStep
+from approvals.states import ChangeState
+
+FOLLOWED = (ChangeState.SCHEDULED, ChangeState.EXECUTING, ChangeState.VERIFYING)
+NEAR = timedelta(minutes=2)
+OFTEN, SELDOM = "2s", "30s"
+
+
+def executions_of(change: ChangeRequest) -> list[Execution]:
+    """Return every attempt with its steps, the last one first."""
+    steps = ExecutionStep.objects.order_by("intended_at", "pk")
+    return list(
+        Execution.objects.filter(change=change)
+        .select_related("started_by", "deployment")
+        .prefetch_related(Prefetch("steps", queryset=steps))
+        .order_by("-number")
+    )
+
+
+def pace_of(change: ChangeRequest, executions: list[Execution], *, now: datetime) -> str:
+    """Return how often the panel asks for itself; empty when nothing of it goes on.
+
+    A start planned for next week, a bake of days, or a step that waits for a person is asked for seldom: a page that
+    stands open must not cost a request every other second until then.
+    """
+    if change.state not in FOLLOWED:
+        return ""
+    moment = {
+        ChangeState.SCHEDULED: change.scheduled_at,
+        ChangeState.EXECUTING: executions[0].started_at if executions else None,
+        ChangeState.VERIFYING: change.bake_ends_at,
+    }[ChangeState(change.state)]
+    return OFTEN if moment is None or abs(moment - now) <= NEAR else SELDOM
+
+
+def read(change: ChangeRequest, *, now: datetime, opened: str = "", said: str = "") -> dict[str, Any]:
+    """Return the template's variables.
+
+    ``opened`` is the state in which the reader's page shows the request, ``said`` the one that was told last; a page
+    that is only now being opened knows neither.
+    """
+    executions = executions_of(change)
+    state = ChangeState(change.state)
+    opened = opened if opened in ChangeState.values else state.value
+    return {
+        "executions": executions,
+        "pace": pace_of(change, executions, now=now),
+        "opened": opened,
+        "outdated": ChangeState(opened).label.lower() if opened != state else "",
+        "news": _news(change) if said in ChangeState.values and said != state else "",
+        "state_tone": tones.CHANGE[change.state],
+        "detail": change.headline if change.headline != state.label else "",
+    }
+
+
+def _news(change: ChangeRequest) -> str:
+    label = change.get_state_display()
+    return (
+        f"{change.code}: {label}"
+        if change.headline in ("", label)
+        else f"{change.code}: {label}. {change.headline}"
+    )
