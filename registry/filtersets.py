@@ -9,7 +9,7 @@ from django.utils import timezone
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
-from registry.models import Deployment, Environment, RegisteredModel
+from registry.models import CustomField, Deployment, Environment, RegisteredModel
 from registry.states import (
     INVENTORY_KINDS,
     AdoptionStage,
@@ -111,4 +111,24 @@ class EnvironmentFilters(Filters):
 
     class Meta:
         model = Environment
+        fields: list[str] = []
+
+
+def units_of_fields(request: Any) -> list[tuple[int, str]]:
+    """Units on which the reader manages custom fields."""
+    managed = rights_of(request.user).units("registry.manage_fields") if request else ()
+    return list(BusinessUnit.objects.filter(pk__in=managed).order_by("name").values_list("pk", "name"))
+
+
+class FieldFilters(Filters):
+    """Facets of custom fields."""
+
+    counts_facets = True
+    q = SearchFilter(["label", "key"], label="Label or key")
+    unit = ChoiceFacet("Unit", choices=units_of_fields, field_name="unit_id")
+    type = ChoiceFacet("Type", choices=CustomField.Type.choices)
+    required = OneOfFacet("Required", choices=[("true", "Required"), ("false", "Optional")])
+
+    class Meta:
+        model = CustomField
         fields: list[str] = []

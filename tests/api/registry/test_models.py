@@ -5,7 +5,7 @@ from django.test import Client
 from django.utils import timezone
 
 from registry.models import ModelVersion, RegisteredModel
-from registry.services.surroundings import custom_field_save
+from registry.services.custom_fields import custom_field_save
 
 pytestmark = pytest.mark.django_db
 
