@@ -1,4 +1,4 @@
-"""What a page or a call asks for, read from the address: period, units, tiers, kinds."""
+"""What a page or a call asks for, read from the address: period, units (or only their own), tiers, kinds."""
 
 import re
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from registry.states import INVENTORY_KINDS, Tier
 
 KINDS = {kind.value: kind.label for kind in INVENTORY_KINDS}
 TIERS = dict(Tier.choices)
-NARROWING = ("unit", "tier", "kind")
+NARROWING = ("unit", "own", "tier", "kind")
 USUAL, CUSTOM = "3m", "custom"
 NO_ONE_DAY = "is no date. Write it as 2026-11-17."
 
@@ -59,6 +59,11 @@ class Ask:
     def unit(self) -> int | None:
         """The unit asked for, when it is one."""
         return next(iter(self.scope.units)) if len(self.scope.units) == 1 else None
+
+    @property
+    def with_below(self) -> str:
+        """The same question with the units under those chosen."""
+        return self.address(own=None)
 
     def periods(self, now: datetime) -> list[Period]:
         """Offer the usual periods."""
@@ -141,9 +146,12 @@ def ask(user: Any, query: QueryDict, now: datetime) -> Ask:
     for kind in kinds:
         if kind not in KINDS:
             raise invalid("kind", f"There is no kind {kind}. Kinds are {', '.join(KINDS)}.")
+    own = query.get("own", "")
+    if own not in ("", "1"):
+        raise invalid("own", "Write own=1 for the models of the units alone, or leave it out.")
     window, name = window_of(query, now)
     return Ask(
-        scope=scope_for(user, units=chosen, tiers=tiers, kinds=kinds),
+        scope=scope_for(user, units=chosen, tiers=tiers, kinds=kinds, is_own=own == "1"),
         window=window,
         before=previous(window),
         period=name,

@@ -19,7 +19,7 @@ class Scope:
     """What is asked for. Without ``user`` the portal itself asks, and sees everything.
 
     ``units`` are the units chosen, ``below`` these with all units under them. ``models`` limits a question to a few
-    models, as the reasons beside the rows of one page do.
+    models, as the reasons beside the rows of one page do. ``is_own`` leaves out what is under the units chosen.
     """
 
     user: Any = None
@@ -28,6 +28,7 @@ class Scope:
     tiers: frozenset[int] = frozenset()
     kinds: frozenset[str] = frozenset()
     models: frozenset[int] | None = None
+    is_own: bool = False
 
     def narrow(self, rows: Any) -> Any:
         """Keep the rows that a person may see, of these units and kinds. Tiers are told apart by the reader of rows."""
@@ -40,21 +41,34 @@ class Scope:
 
 
 def scope_for(
-    user: Any, *, units: Iterable[int] = (), tiers: Iterable[int] = (), kinds: Iterable[str] = ()
+    user: Any,
+    *,
+    units: Iterable[int] = (),
+    tiers: Iterable[int] = (),
+    kinds: Iterable[str] = (),
+    is_own: bool = False,
 ) -> Scope:
-    """Return the scope of what a person asks; units hold everything under them."""
+    """Return the scope of what a person asks; units hold everything under them, unless only their own is asked for."""
     chosen = frozenset(units)
-    below = (
-        frozenset(UnitClosure.objects.filter(ancestor_id__in=chosen).values_list("descendant_id", flat=True))
-        if chosen
-        else frozenset()
+    below = chosen
+    if chosen and not is_own:
+        under = UnitClosure.objects.filter(ancestor_id__in=chosen)
+        below = frozenset(under.values_list("descendant_id", flat=True))
+    return Scope(
+        user=user,
+        units=chosen,
+        below=below,
+        tiers=frozenset(tiers),
+        kinds=frozenset(kinds),
+        is_own=is_own and bool(chosen),
     )
-    return Scope(user=user, units=chosen, below=below, tiers=frozenset(tiers), kinds=frozenset(kinds))
 
 
 def stored_key(scope: Scope) -> dict[str, Any] | None:
     """Return under which key values of this scope are kept; None when they never are, so that rows must be read."""
-    if scope.models is not None or len(scope.units) > 1 or len(scope.tiers) > 1 or len(scope.kinds) > 1:
+    if scope.models is not None or scope.is_own:
+        return None
+    if len(scope.units) > 1 or len(scope.tiers) > 1 or len(scope.kinds) > 1:
         return None
     unit = next(iter(scope.units), None) if scope.units else _whole_unit(scope)
     if unit == 0:

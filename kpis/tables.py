@@ -105,6 +105,21 @@ class PlaceTable(Table):
     computed = Column("Computed")
 
 
+class HeatTable(Table):
+    """The table of units and tiers as it stands on the page, for files."""
+
+    kpi = Column("KPI", header=True)
+    unit = Column("Unit")
+    tier = Column("Tier")
+    numerator = Column("Hits")
+    n = Column("Counted")
+    value = Column("Value")
+    measured_in = Column("Measured in")
+    band = Column("Band")
+    first = Column("From")
+    last = Column("To")
+
+
 class TargetTable(Table):
     """Targets, newest first."""
 

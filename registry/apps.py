@@ -26,6 +26,9 @@ class RegistryConfig(AppConfig):
         register(
             NavItem("Portfolio", "Deployments", "deploy", "registry:deployment-list", "registry.view", 20)
         )
+        register(
+            NavItem("System", "Custom fields", "edit", "registry:field-list", "registry.manage_fields", 20)
+        )
         first_run.register(
             first_run.Step(
                 "models",

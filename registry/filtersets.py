@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
-from registry.models import Deployment, Environment, RegisteredModel
+from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, ListFacet, OneOfFacet, SearchFilter
+from registry.models import CustomField, Deployment, Environment, RegisteredModel
 from registry.queries import board
 from registry.states import (
     INVENTORY_KINDS,
@@ -66,6 +66,18 @@ def owners_of(request: Any) -> list[tuple[int, str]]:
     return list(User.objects.filter(Exists(owned)).order_by("name").values_list("pk", "name")[:200])
 
 
+NO_REGIME = "0"
+
+
+def regimes_of(request: Any) -> list[tuple[str, str]]:
+    """Regimes that models the reader may see are in scope of (at most 200), and whether none is named."""
+    if request is None:
+        return []
+    lists = RegisteredModel.objects.inventory().visible_to(request.user).order_by()
+    named = {str(one) for found in lists.values_list("regimes", flat=True).distinct() for one in found}
+    return [*((one, one) for one in sorted(named, key=str.casefold)[:200]), (NO_REGIME, "None named")]
+
+
 class ModelFilters(Filters):
     """Facets of the portfolio."""
 
@@ -82,6 +94,7 @@ class ModelFilters(Filters):
     governance = ChoiceFacet("Governance", choices=Governance.choices)
     adoption = ChoiceFacet("Adoption", choices=AdoptionStage.choices, field_name="adoption_stage")
     eu_ai_class = ChoiceFacet("EU AI Act", choices=[c for c in EuAiClass.choices if c[0]])
+    regime = ListFacet("Regime", choices=regimes_of, method="by_regime", column="regimes", none=NO_REGIME)
     review = OneOfFacet("Review", choices=[("overdue", "Overdue"), ("none", "Not set")], method="by_review")
 
     class Meta:
@@ -95,6 +108,13 @@ class ModelFilters(Filters):
             return rows
         found = rows.filter(tier__in=[value for value in chosen if value])
         return found | rows.filter(tier__isnull=True) if 0 in chosen else found
+
+    def by_regime(self, rows: QuerySet, name: str, values: list[str]) -> QuerySet:
+        """Models in scope of one of the regimes; zero means: none is named."""
+        if not values:
+            return rows
+        found = Q(regimes__has_any_of=[value for value in values if value != NO_REGIME])
+        return rows.filter(found | Q(regimes=[]) if NO_REGIME in values else found)
 
     def by_review(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Narrow by the date of the next review."""
@@ -160,4 +180,24 @@ class EnvironmentFilters(Filters):
 
     class Meta:
         model = Environment
+        fields: list[str] = []
+
+
+def units_of_fields(request: Any) -> list[tuple[int, str]]:
+    """Units on which the reader manages custom fields."""
+    managed = rights_of(request.user).units("registry.manage_fields") if request else ()
+    return list(BusinessUnit.objects.filter(pk__in=managed).order_by("name").values_list("pk", "name"))
+
+
+class FieldFilters(Filters):
+    """Facets of custom fields."""
+
+    counts_facets = True
+    q = SearchFilter(["label", "key"], label="Label or key")
+    unit = ChoiceFacet("Unit", choices=units_of_fields, field_name="unit_id")
+    type = ChoiceFacet("Type", choices=CustomField.Type.choices)
+    required = OneOfFacet("Required", choices=[("true", "Required"), ("false", "Optional")])
+
+    class Meta:
+        model = CustomField
         fields: list[str] = []

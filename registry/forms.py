@@ -88,13 +88,21 @@ def entry_for(custom: CustomField, value: Any) -> forms.Field:
     """Return the entry of a custom field; the service judges what was typed and names the field."""
     usual: dict[str, Any] = {"label": custom.label, "required": custom.required, "initial": value}
     if custom.type == CustomField.Type.CHOICE:
-        offered = [(str(one), str(one)) for one in custom.choices]
-        return forms.ChoiceField(choices=[("", "Not stated"), *offered], **usual)
+        return _offering([(str(one), str(one)) for one in custom.choices], usual)
     if custom.type == CustomField.Type.BOOLEAN:
-        usual["initial"] = {True: "yes", False: "no"}.get(value, "")
-        return forms.ChoiceField(choices=[("", "Not stated"), ("yes", "Yes"), ("no", "No")], **usual)
+        usual["initial"] = {True: "yes", False: "no"}.get(value, value)
+        return _offering([("yes", "Yes"), ("no", "No")], usual)
     hints = {"date": "YYYY-MM-DD", "number": "A number."}
     return forms.CharField(max_length=10_000, help_text=hints.get(custom.type, ""), **usual)
+
+
+def _offering(offered: list[tuple[str, str]], usual: dict[str, Any]) -> forms.ChoiceField:
+    """Offer choices, and the value that is there though it is none of them: saving must not lose it unseen."""
+    held = usual["initial"]
+    strange = (
+        [] if held in (None, "") or str(held) in dict(offered) else [(str(held), f"{held} (not offered)")]
+    )
+    return forms.ChoiceField(choices=[("", "Not stated"), *offered, *strange], **usual)
 
 
 class ModelFacts(forms.Form):
@@ -385,6 +393,42 @@ class DependencyEntry(forms.Form):
         super().__init__(**kwargs)
         visible = RegisteredModel.objects.inventory().visible_to(user).exclude(pk=model.pk)
         self.fields["upstream"].queryset = visible.order_by("name")
+
+
+class FieldFacts(forms.Form):
+    """What a custom field asks for."""
+
+    label = forms.CharField(max_length=160, help_text="As people read it, e.g. Cost centre.")
+    type = forms.ChoiceField(choices=CustomField.Type.choices)
+    choices = Lines(help_text="For the type choice: one a line.")
+    required = forms.BooleanField(
+        required=False,
+        help_text="Registering a model asks for it; records without a value get a duty that names it.",
+    )
+
+
+class FieldEntry(FieldFacts):
+    """A new custom field."""
+
+    key = forms.CharField(
+        max_length=80,
+        required=False,
+        help_text="Short and stable: imports and the API name the field by it. Empty: made from the label.",
+    )
+    unit = UnitChoice(label="For models of this unit and all below")
+    field_order = ["label", "key", "unit"]
+
+    def __init__(self, *, user: User, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        unit = self.fields["unit"]
+        unit.limit_to(user, "registry.manage_fields")
+        unit.initial = unit.queryset.order_by("depth", "name").first()
+
+
+class FieldEdit(FieldFacts):
+    """A custom field that is declared; key and unit stay."""
+
+    reason = forms.CharField(max_length=500, widget=_area(2), help_text="Why it changes; kept in history.")
 
 
 class EnvironmentEntry(forms.Form):

@@ -41,11 +41,13 @@ from registry.states import (
 NAME_MAX = 256
 ALIAS_MAX = 255
 TAG_KEY_MAX = 250
+FIELD_KEY_MAX = 80
 VALIDATE, DECIDE = "approvals.validate", "approvals.approve_risk"
 
 _ALIAS = re.compile(r"[\w\-]+")
 _VERSION_ALIAS = re.compile(r"[vV]\d+")
 _TAG_KEY = re.compile(r"[/\w.\- :]+")
+_FIELD_KEY = re.compile(rf"[-a-zA-Z0-9_]{{1,{FIELD_KEY_MAX}}}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -124,6 +126,13 @@ def tag_key_problem(key: str) -> str:
     if not _TAG_KEY.fullmatch(key) or _path_trick(key):
         return "A tag's key has letters, digits, spaces and _ - . : / only, and does not read as a path."
     return ""
+
+
+def field_key_problem(key: str) -> str:
+    """Say why a custom field cannot have this key; empty when it can."""
+    if _FIELD_KEY.fullmatch(key):
+        return ""
+    return f"A key has 1 to {FIELD_KEY_MAX} letters, digits, dashes and underscores, e.g. cost-centre."
 
 
 def digest_problem(digest: str) -> str:

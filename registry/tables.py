@@ -1,6 +1,6 @@
 """Tables of the registry's lists; page, CSV and XLSX read the same columns."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -11,7 +11,9 @@ from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
 from mlops_portal.foundation.web.words import when
 from registry import tones
-from registry.queries import portfolio
+from registry.queries import custom, portfolio
+
+CHOICES_SHOWN = 4
 
 
 def _model_url(row: Any) -> str:
@@ -188,3 +190,29 @@ class VersionTable(Table):
     )
     registered = Column("Registered", accessor="registered_at", cell=cells.when)
     registered_by = Column("By", cell=cells.person, export="registered_by.name")
+
+
+def _choices(value: Any, row: Any) -> Any:
+    if not value:
+        return cells.absent("no choices" if row.type == "choice" else "none")
+    more = f" and {len(value) - CHOICES_SHOWN} more" if len(value) > CHOICES_SHOWN else ""
+    return ", ".join(str(one) for one in value[:CHOICES_SHOWN]) + more
+
+
+class FieldTable(Table):
+    """Fields that administrators declared."""
+
+    default_sort = "label"
+    label = Column(
+        "Field", header=True, link=lambda row: reverse("registry:field-edit", args=[row.pk]), sort="label"
+    )
+    key = Column("Key", sort="key", cell=cells.code)
+    type = Column("Type", sort="type", cell=lambda value, row: row.get_type_display(), export=_label("type"))
+    unit = Column("Unit", accessor="unit.name", sort="unit__name")
+    required = Column("Required", cell=cells.flag("required", "optional", "info"))
+    choices = Column("Choices", cell=_choices)
+    held = Column("Models with a value", numeric=True, cell=lambda value, row: f"{value} of {row.reach}")
+
+    def noted(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Count the models that hold a value."""
+        return custom.with_held(rows)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from registry.views import (
     board,
+    custom_fields,
     evidence,
     imports,
     limits,
@@ -90,4 +91,8 @@ urlpatterns = [
     path("environments/add/", operations.EnvironmentCreate.as_view(), name="environment-create"),
     path("environments/<int:pk>/", operations.EnvironmentDetail.as_view(), name="environment-detail"),
     path("environments/<int:pk>/close/", operations.EnvironmentClose.as_view(), name="environment-close"),
+    path("fields/", custom_fields.FieldList.as_view(), name="field-list"),
+    path("fields/add/", custom_fields.FieldCreate.as_view(), name="field-create"),
+    path("fields/<int:pk>/edit/", custom_fields.FieldEdit.as_view(), name="field-edit"),
+    path("fields/<int:pk>/remove/", custom_fields.FieldRemove.as_view(), name="field-remove"),
 ]

@@ -23,6 +23,7 @@ from mlops_portal.foundation.people.rights import require
 
 QUESTION = [
     OpenApiParameter("unit", int, many=True, description="Units, with everything under them."),
+    OpenApiParameter("own", int, enum=[1], description="1: only these units, without those under them."),
     OpenApiParameter("tier", int, many=True, description="Tiers, 1 to 4."),
     OpenApiParameter("kind", str, many=True, description="analytical, generative, agent."),
     OpenApiParameter(

@@ -1,4 +1,4 @@
-"""The dashboard: five tiles, what to ask about first, trends, unit by tier."""
+"""The dashboard: five tiles, what to ask about first, trends. Unit by tier is `queries.heat`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,16 +12,14 @@ from kpis import definitions
 from kpis.asking import Ask
 from kpis.collectors import NO_INCIDENT_INTAKE, rollout_rows, running_models
 from kpis.definitions import Kpi
-from kpis.figures import Figure, Part
-from kpis.judging import Targets, Verdict, judge, judge_part, off_target
+from kpis.figures import Figure
+from kpis.judging import Targets, Verdict, judge, off_target
 from kpis.reading import NAMES, Numbers, months, read
 from kpis.windows import local_day, month_to_date
 from kpis.words import change_of, interval_text, measure, value_text
-from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.web import marks, svg, words
-from registry.states import Tier
 
-HEAT = {"ok": "1", "warn": "3", "fail": "5", "mute": "1"}
+SUMMED = ("ok", "warn", "fail", "mute")
 FREQUENCY, FAILURES = definitions.DEPLOYMENT_FREQUENCY.name, definitions.CHANGE_FAILURE_RATE.name
 ORDER = (
     FREQUENCY,
@@ -133,75 +131,9 @@ def _named(one: dict[str, Any], ask: Ask) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class HeatCell:
-    """One cell of unit by tier: a value with its n, and how it stands."""
-
-    heat: str
-    value: str = ""
-    n: int = 0
-    word: str = ""
-    url: str = ""
-    part: Part | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HeatRow:
-    """One unit, or all of them."""
-
-    name: str
-    cells: Sequence[HeatCell]
-
-
-def heat(
-    kpi: Kpi, figure: Figure, ask: Ask, targets: Targets, *, on: date, units: Mapping[int, BusinessUnit]
-) -> list[HeatRow]:
-    """Return the number by unit and tier; units without rows are left out, the last row is all of them."""
-    ids = sorted(
-        {one.unit_id for one in figure.cells if one.unit_id is not None},
-        key=lambda pk: units[pk].name if pk in units else "",
-    )
-    by_place = {(one.unit_id, one.tier): one.part for one in figure.cells}
-    levels = (*Tier.values, None)
-    rows = [
-        HeatRow(
-            units[pk].name if pk in units else f"Unit {pk}",
-            [_heat_cell(kpi, by_place.get((pk, tier)), ask, targets, on, pk, tier) for tier in levels],
-        )
-        for pk in ids
-    ]
-    totals = [
-        _heat_cell(kpi, by_place.get((None, tier)), ask, targets, on, ask.unit, tier) for tier in Tier.values
-    ]
-    verdict = judge(figure, targets, on=on, unit=ask.unit, tiers=ask.scope.tiers)
-    totals.append(
-        _cell_of(kpi, figure.judged, verdict, reverse("kpis:kpi-detail", args=[kpi.name]) + ask.address())
-    )
-    return [*rows, HeatRow("All units", totals)] if rows else []
-
-
-def _heat_cell(
-    kpi: Kpi, part: Part | None, ask: Ask, targets: Targets, on: date, unit: int | None, tier: int | None
-) -> HeatCell:
-    if part is None or part.value is None:
-        return HeatCell("0")
-    limits = targets.limits(kpi, unit=unit, tier=tier, on=on)
-    more = {name: value for name, value in (("unit", unit), ("tier", tier)) if value}
-    url = reverse("kpis:kpi-detail", args=[kpi.name]) + ask.address(**more)
-    return _cell_of(kpi, part, judge_part(part, kpi, limits), url)
-
-
-def _cell_of(kpi: Kpi, part: Part, verdict: Verdict, url: str) -> HeatCell:
-    if part.value is None:
-        return HeatCell("0")
-    level = "n" if part.is_small else HEAT[verdict.tone]
-    word = verdict.word.lower() if verdict.tone in ("warn", "fail") and not part.is_small else ""
-    return HeatCell(level, value_text(kpi, part.value), part.n, word, url, part)
-
-
 def summary(tiles: Sequence[Tile]) -> str:
     """Say how many measures are where they should be."""
-    counts = {tone: sum(one.verdict.tone == tone and one.kpi.has_target for one in tiles) for tone in HEAT}
+    counts = {tone: sum(one.verdict.tone == tone and one.kpi.has_target for one in tiles) for tone in SUMMED}
     parts = [
         f"{counts['ok']} on target",
         f"{counts['warn']} to watch",

@@ -11,10 +11,9 @@ from approvals.models import ChangeRequest
 from kpis import charts, definitions, filtersets, tables
 from kpis.asking import Ask, ask
 from kpis.collectors import NO_INCIDENT_INTAKE
-from kpis.definitions import Kpi
 from kpis.figures import Figure
 from kpis.judging import TOO_FEW, Targets, judge, targets_in_force
-from kpis.queries import dashboard, drilldown
+from kpis.queries import dashboard, drilldown, heat
 from kpis.queries.places import place_rows
 from kpis.queries.stock import documents_today
 from kpis.reading import Numbers, closed_day, months, read
@@ -42,26 +41,35 @@ class Dashboard(Page):
 
     def _read(self) -> tuple[Numbers, Targets]:
         numbers = dashboard.figures_for(self.ask, self.now)
-        shown = {cell.unit_id for cell in self._cells(numbers) if cell.unit_id}
-        return numbers, targets_in_force(shown | self.ask.scope.units)
+        return numbers, targets_in_force(self.ask.units)
 
-    def _cells(self, numbers: Numbers) -> Sequence[Any]:
-        figures = (numbers.of(name, self.ask.window) for name in dashboard.ORDER)
-        return [cell for figure in figures for cell in figure.cells]
+    def _heat(self, numbers: Numbers, targets: Targets) -> heat.HeatMap:
+        name = self.request.GET.get("heat", "") or heat.OFFERED[0]
+        if name not in dashboard.ORDER:
+            raise invalid("heat", f"There is no KPI {name[:60]}.")
+        kpi = definitions.get(name)
+        return heat.heat(kpi, numbers.of(name, self.ask.window), self.ask, targets)
 
     def export(self, kind: str) -> HttpResponseBase:
-        """Answer with the numbers by unit and tier.
+        """Answer with the numbers by unit and tier, or with the one table of them that is on the page.
 
         Raises:
-            Invalid: there is no such format.
+            Invalid: there is no such format, or no such table.
         """
         if kind not in FORMATS:
             raise invalid("export", f"This page exports {', '.join(FORMATS.values())}.")
+        wanted = self.request.GET.get("table", "")
+        if wanted not in ("", "heat"):
+            raise invalid("table", f"There is no table {wanted[:40]}. The one on this page is heat.")
         numbers, targets = self._read()
-        figures = [numbers.of(name, self.ask.window) for name in dashboard.ORDER]
-        rows = place_rows(figures, self.ask, targets)
+        if wanted:
+            shown = self._heat(numbers, targets)
+            rows, table, title = heat.heat_rows(shown, self.ask), tables.HeatTable(), shown.kpi.name
+        else:
+            figures = [numbers.of(name, self.ask.window) for name in dashboard.ORDER]
+            rows, table, title = place_rows(figures, self.ask, targets), tables.PlaceTable(), "kpis"
         record_access(self.request, "web.list_exported", "kpis.KpiSnapshot", kind, self.now)
-        return export_response(kind, drilldown.Listed(rows), tables.PlaceTable(), title="kpis", now=self.now)
+        return export_response(kind, drilldown.Listed(rows), table, title=title, now=self.now)
 
     def more(self) -> Mapping[str, Any]:
         """Read the numbers once, show them in five ways."""
@@ -73,7 +81,7 @@ class Dashboard(Page):
             dashboard.tile(definitions.get(name), asked, numbers, targets, now, on=on)
             for name in dashboard.ORDER
         ]
-        chosen = self._heat_kpi()
+        shown = self._heat(numbers, targets)
         return {
             "ask": asked,
             "periods": asked.periods(now),
@@ -84,20 +92,17 @@ class Dashboard(Page):
             "facts": dashboard.facts_line(asked, now),
             "first": dashboard.ask_first(asked, figures, targets, on=on),
             "specs": self._specs(numbers, targets),
-            "heat": dashboard.heat(chosen, figures[chosen.name], asked, targets, on=on, units=asked.units),
-            "heat_kpi": chosen,
-            "kpis": [definitions.get(name) for name in dashboard.ORDER],
+            "heat": shown,
+            "heat_file": asked.address(heat=shown.kpi.name, table="heat", export="csv"),
+            "heats": [
+                (definitions.get(name).label, asked.address(heat=name), name == shown.kpi.name)
+                for name in heat.OFFERED
+            ],
             "waiting": self._waiting(figures),
             "computed_at": min(one.computed_at for one in figures.values() if one.computed_at),
             "address": asked.address(),
             "exports": [(label, asked.address(export=kind)) for kind, label in FORMATS.items()],
         }
-
-    def _heat_kpi(self) -> Kpi:
-        name = self.request.GET.get("heat", "") or definitions.CHANGE_FAILURE_RATE.name
-        if name not in dashboard.ORDER:
-            raise invalid("heat", f"There is no KPI {name[:60]}.")
-        return definitions.get(name)
 
     def _specs(self, numbers: Numbers, targets: Targets) -> dict[str, Any]:
         tiers = self.ask.scope.tiers
@@ -203,9 +208,7 @@ class KpiDetail(ListPage):
         numbers = read(asked.scope, windows, now=now, names=names, cells_of=[asked.window])
         figure = numbers.of(kpi.name, asked.window)
         on = closed_day(asked.window)
-        targets = targets_in_force(
-            {cell.unit_id for cell in figure.cells if cell.unit_id} | asked.scope.units
-        )
+        targets = targets_in_force(asked.units)
         tiers = asked.scope.tiers
         before = numbers.of(kpi.name, asked.before) if asked.before else None
         change = change_of(kpi, figure.value, before.value if before else None)
@@ -233,7 +236,8 @@ class KpiDetail(ListPage):
                 unit=asked.unit,
             ),
             "spread": charts.distribution_of(kpi, figure),
-            "heat": dashboard.heat(kpi, figure, asked, targets, on=on, units=asked.units),
+            "heat": heat.heat(kpi, figure, asked, targets),
+            "heat_file": asked.address(heat=kpi.name, table="heat", export="csv"),
             "waiting": drilldown.waiting(kpi, figure, asked, now),
             "faults": drilldown.faults(kpi, figure, asked),
             "provenance": drilldown.provenance(kpi, figure, asked),

@@ -14,7 +14,7 @@ class FoundationConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
-        from mlops_portal.foundation import db, readiness, timestamps
+        from mlops_portal.foundation import db, lookups, readiness, timestamps
         from mlops_portal.foundation.administration import found
         from mlops_portal.foundation.people import accounts, rights
         from mlops_portal.foundation.people.rights_declared import RIGHTS
@@ -22,6 +22,7 @@ class FoundationConfig(AppConfig):
         from mlops_portal.foundation.web.navigation import NavItem, register
         from mlops_portal.foundation.work import housekeeping
 
+        lookups.register()
         accounts.remember_used_codes()
         rights.declare(RIGHTS)
         manages = ("people.grant", "people.manage_units", "people.manage_accounts")

@@ -44,6 +44,7 @@ class ModelFilter(django_filters.FilterSet):
     tier = django_filters.ChoiceFilter(choices=Tier.choices)
     use_case = django_filters.ChoiceFilter(choices=UseCase.choices)
     eu_ai_class = django_filters.ChoiceFilter(choices=[each for each in EuAiClass.choices if each[0]])
+    regime = django_filters.CharFilter(method="by_regime", label="A regime in scope, as it is written")
     source_name = django_filters.CharFilter()
     external_id = django_filters.CharFilter()
     is_review_overdue = django_filters.BooleanFilter(method="by_review")
@@ -51,6 +52,10 @@ class ModelFilter(django_filters.FilterSet):
     class Meta:
         model = RegisteredModel
         fields: list[str] = []
+
+    def by_regime(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """Narrow to models in scope of a regime."""
+        return rows.filter(regimes__has_any_of=[value]) if value else rows
 
     def by_review(self, rows: QuerySet, name: str, value: bool) -> QuerySet:
         """Narrow by whether the review is due."""

@@ -21,7 +21,7 @@ from registry.models import (
     RegisteredModel,
     UnitUse,
 )
-from registry.services import lineage, record_tasks
+from registry.services import custom_fields, lineage, record_tasks
 from registry.services import surroundings as services
 
 
@@ -270,10 +270,10 @@ class FieldViewSet(ScopedReadViewSet):
     def create(self, request: Request) -> Response:
         """Add a field, or change the one with its key."""
         data = self.parsed(FieldIn)
-        return self.made(lambda: services.custom_field_save(**self.acting(), **data))
+        return self.made(lambda: custom_fields.custom_field_save(**self.acting(), **data))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: int) -> Response:
         """Remove a field; values that models have stay in their records."""
-        services.custom_field_delete(field=self.get_object(), **self.acting())
+        custom_fields.custom_field_delete(field=self.get_object(), **self.acting())
         return Response(status=204)

@@ -306,6 +306,10 @@ class CustomField(ScopedRecord):
     required = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
+    # Noted by `queries.custom.with_held`: living models it speaks of, and those of them with a value.
+    reach: int
+    held: int
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["unit", "key"], name="custom_field_key_unique")]
 

@@ -1,7 +1,7 @@
 """What the portal knows of models, gathered for many at once: for governance, gaps of the record, portfolio lists."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,6 +19,7 @@ from registry.models import (
     VersionDataset,
     VersionPipeline,
 )
+from registry.queries.custom import required_in
 from registry.states import (
     DeploymentState,
     EuAiClass,
@@ -75,13 +76,16 @@ class RecordFacts:
     has_prompts: bool = False
     has_upstream: bool = False
     has_monitoring_plan: bool = False
+    required_fields: Mapping[str, str] = field(default_factory=dict)  # those its unit declares: key and label
     override: GovernanceOverride | None = None
 
 
 def facts_of(models: Iterable[RegisteredModel], *, now: datetime) -> dict[int, RecordFacts]:
-    """Gather the surroundings of models in nine statements, however many models there are."""
+    """Gather the surroundings of models in ten statements (eleven with required fields), however many they are."""
+    models = list(models)
     pks = [model.pk for model in models]
     facts: dict[int, RecordFacts] = defaultdict(RecordFacts)
+    _note_required(facts, models)
     serving = Deployment.objects.filter(
         model__in=pks, state=DeploymentState.LIVE, environment__is_production=True
     )
@@ -122,6 +126,12 @@ def facts_of(models: Iterable[RegisteredModel], *, now: datetime) -> dict[int, R
     return {pk: facts[pk] for pk in pks}
 
 
+def _note_required(facts: dict[int, RecordFacts], models: Sequence[RegisteredModel]) -> None:
+    required = required_in({model.unit_id for model in models})
+    for model in models:
+        facts[model.pk].required_fields = required.get(model.unit_id, {})
+
+
 def governance_facts(model: RegisteredModel, facts: RecordFacts) -> GovernanceFacts:
     """Say what is known of a model in the words of the applicability rules."""
     return GovernanceFacts(
@@ -142,7 +152,7 @@ def governance_facts(model: RegisteredModel, facts: RecordFacts) -> GovernanceFa
 
 def gaps_from(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> list[str]:
     """Return what INV-COMPLETE misses on the record, in words, in the order of the control."""
-    gaps = _empty(model, MANDATORY_COLUMNS) + _regime_gaps(model)
+    gaps = _empty(model, MANDATORY_COLUMNS) + _regime_gaps(model) + _own_field_gaps(model, facts)
     if not facts.has_version:
         gaps.append("current version")
     if not facts.has_upstream:
@@ -172,6 +182,11 @@ def _empty(model: RegisteredModel, columns: Sequence[tuple[str, str]]) -> list[s
 def _regime_gaps(model: RegisteredModel) -> list[str]:
     stated = model.regimes or model.no_regime_in_scope
     return [] if stated else ["regimes in scope, or the statement that none is"]
+
+
+def _own_field_gaps(model: RegisteredModel, facts: RecordFacts) -> list[str]:
+    """Name the fields that the model's unit requires and the record has no value for."""
+    return [label for key, label in facts.required_fields.items() if model.custom.get(key) in (None, "")]
 
 
 def _generative_gaps(model: RegisteredModel, facts: RecordFacts) -> list[str]:

@@ -8,6 +8,12 @@ from registry.services.bulk import (
     models_register_many,
     versions_register_many,
 )
+from registry.services.custom_fields import (
+    custom_field_add,
+    custom_field_delete,
+    custom_field_save,
+    custom_field_update,
+)
 from registry.services.evidence import (
     document_approve,
     document_save,
@@ -63,8 +69,6 @@ from registry.services.surroundings import (
     consumer_notify,
     consumer_release,
     consumer_update,
-    custom_field_delete,
-    custom_field_save,
     use_decide,
     use_end,
     use_request,
@@ -93,8 +97,10 @@ __all__ = [
     "consumer_notify",
     "consumer_release",
     "consumer_update",
+    "custom_field_add",
     "custom_field_delete",
     "custom_field_save",
+    "custom_field_update",
     "dataset_link",
     "dataset_register",
     "dependency_add",

@@ -25,7 +25,7 @@ from registry.models import (
     RegisteredModel,
     VersionTag,
 )
-from registry.queries.custom import declared_for
+from registry.queries.custom import declared_for, required_in
 from registry.queries.facts import RecordFacts
 from registry.services import custom_values
 from registry.services.governance import apply_facts, first_tasks
@@ -86,6 +86,7 @@ def models_register_many(
     declared = {
         unit: declared_for(unit) for unit in {new.unit.pk for new in models if new.fields.get("custom")}
     }
+    required = required_in({new.unit.pk for new in models})
     for place, new in enumerate(models, start=1):
         try:
             if new.fields.get("custom"):
@@ -99,7 +100,7 @@ def models_register_many(
         if new.name in names:
             errors.append(FieldError(f"row {place}, name", f"{new.name} occurs twice."))
         names.add(new.name)
-        facts = RecordFacts(components=own)
+        facts = RecordFacts(components=own, required_fields=required.get(new.unit.pk, {}))
         apply_facts(model, facts, now=now)
         rows.append(model)
         parts += own

@@ -71,6 +71,15 @@ FITTING: Mapping[str, Callable[[CustomField, Any], Any]] = {
 }
 
 
+def fits(field: CustomField, value: Any) -> bool:
+    """Tell whether a value is one of the declared field."""
+    try:
+        FITTING[field.type](field, value)
+    except _UnfitError:
+        return False
+    return True
+
+
 def fitted(
     values: Mapping[str, Any], declared: Mapping[str, CustomField], *, complete: bool = True
 ) -> tuple[dict[str, Any], list[FieldError]]:

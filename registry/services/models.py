@@ -17,7 +17,7 @@ from registry import gates, policies
 from registry.events import tell
 from registry.models import Alias, Component, ModelCounter, ModelTag, ModelVersion, RegisteredModel
 from registry.models.columns import ScopedRecord
-from registry.queries.custom import declared_for
+from registry.queries.custom import declared_for, required_in
 from registry.queries.facts import RecordFacts
 from registry.services import custom_values
 from registry.services import fields as plain_fields
@@ -254,7 +254,7 @@ def model_register(
     )
     model = build_model(new, by=by, now=now)
     parts = build_components(new, model)
-    facts = RecordFacts(components=parts)
+    facts = RecordFacts(components=parts, required_fields=required_in([unit.pk]).get(unit.pk, {}))
     apply_facts(model, facts, now=now)
     refuse_taken([name], [(model.source_name, model.external_id)])
     _insert(model, by=by, now=now, reason=reason or "Registered")

@@ -1,9 +1,7 @@
-"""What stands around a model: its components, the applications and units that use it, an administrator's own fields."""
+"""What stands around a model: its components, and the applications and units that use it."""
 
 from datetime import datetime
 from typing import Any
-
-from django.utils.text import slugify
 
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import delete_as, save_as
@@ -14,7 +12,7 @@ from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from registry import policies
 from registry.events import tell
-from registry.models import Component, Consumer, CustomField, RegisteredModel, UnitUse
+from registry.models import Component, Consumer, RegisteredModel, UnitUse
 from registry.services import fields as plain_fields
 from registry.services.governance import governance_evaluate
 from registry.services.living import lock_living, touch
@@ -22,7 +20,6 @@ from registry.services.models import COMPONENT_FIELDS
 from registry.states import UseState
 
 CONSUMER_FIELDS = frozenset({"name", "contact", "purpose"})
-CUSTOM_FIELDS = frozenset({"label", "type", "choices", "required"})
 
 
 def _refuse_other(rows: Any, name: str, what: str) -> None:
@@ -209,41 +206,3 @@ def use_end(*, use: UnitUse, by: User | None, now: datetime, note: str = "") -> 
     tell("use_ended", use, by=by, now=now, using_unit=use.using_unit.code, note=note)
     governance_evaluate(model=model, now=now)
     return use
-
-
-@operation
-def custom_field_save(
-    *,
-    unit: BusinessUnit,
-    label: str,
-    by: User | None,
-    now: datetime,
-    key: str = "",
-    **fields: Any,
-) -> CustomField:
-    """Add a field to every model of a unit's subtree, or change it (fields: type, choices, required).
-
-    Raises:
-        Invalid: no key, a choice without choices.
-    """
-    require(by, "registry.manage_fields", unit_id=unit.pk)
-    key = key or slugify(label)[:80]
-    if not key:
-        raise invalid("key", "A key of letters, digits and dashes is required.")
-    custom = CustomField.objects.filter(unit=unit, key=key).first() or CustomField(
-        unit=unit, key=key, created_at=now
-    )
-    plain_fields.assign(custom, {"label": label, **fields}, allowed=CUSTOM_FIELDS)
-    if custom.type == CustomField.Type.CHOICE and not custom.choices:
-        raise invalid("choices", "At least one choice is required.")
-    save_as(custom, by=by, now=now, reason="Custom field saved")
-    tell("field_changed", custom, by=by, now=now, key=key)
-    return custom
-
-
-@operation
-def custom_field_delete(*, field: CustomField, by: User | None, now: datetime, reason: str = "") -> None:
-    """Remove a field; values that models have stay in their records."""
-    require(by, "registry.manage_fields", unit_id=field.unit_id)
-    tell("field_changed", field, by=by, now=now, key=field.key, act="removed", reason=reason)
-    delete_as(field, by=by, now=now, reason=reason or "Custom field removed")

@@ -25,7 +25,7 @@ from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, ServiceAccount, User
 from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.work.worker import run_pending
-from registry.models import MetricValue, ModelVersion, RegisteredModel
+from registry.models import CustomField, MetricValue, ModelVersion, RegisteredModel
 from registry.services.metrics import metrics_record
 from tests import threads
 from tests.factories import approvals as make
@@ -80,6 +80,10 @@ def bea(make_person, group):
         pytest.param(
             "administration:account-create", {"name": "ci"},
             lambda: ServiceAccount.objects.filter(name="ci"), id="a service account",
+        ),
+        pytest.param(
+            "registry:field-create", {"label": "Cost centre", "type": "text"},
+            lambda: CustomField.objects.filter(key="cost-centre"), id="a custom field",
         ),
     ],
 )  # fmt: skip

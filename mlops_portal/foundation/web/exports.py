@@ -4,6 +4,7 @@ import csv
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import xlsxwriter
@@ -30,8 +31,10 @@ def safe_cell(value: Any) -> Any:
 def rows_of(queryset: QuerySet, table: Table) -> Iterator[list[Any]]:
     """Yield head and rows, reading the database in chunks."""
     yield [safe_cell(label) for label in table.file_head()]
-    for row in queryset.iterator(chunk_size=CHUNK):
-        yield [safe_cell(value) for value in table.file_row(row)]
+    found = queryset.iterator(chunk_size=CHUNK)
+    while part := list(islice(found, CHUNK)):
+        for row in table.noted(part):
+            yield [safe_cell(value) for value in table.file_row(row)]
 
 
 class _Echo:

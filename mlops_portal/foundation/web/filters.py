@@ -8,10 +8,13 @@
         counts_facets = True                                                   # how many rows stand behind each value
 
 A facet is counted over its column (`column=`, without a method its field; `none=` is the value that stands for no
-value), with every other filter applied and its own not: the number says what one more tick would show.
+value), with every other filter applied and its own not: the number says what one more tick would show. A column that
+holds a list (`ListFacet`) counts a row behind each of its values.
 `Filters` is a django-filter FilterSet, so the API can use the same class.
 """
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
@@ -54,11 +57,11 @@ class _FacetMixin:
         """Name the column; empty when rows cannot be counted by value."""
         return self.column or ("" if self.method else self.field_name or "")
 
-    def value_of(self, stored: Any) -> str:
-        """Write a stored value as the address does."""
+    def values_of(self, stored: Any) -> frozenset[str]:
+        """Write what is stored as the address does."""
         if stored is None:
-            return self.none
-        return str(stored).lower() if isinstance(stored, bool) else str(stored)
+            return frozenset({self.none})
+        return frozenset({str(stored).lower() if isinstance(stored, bool) else str(stored)})
 
     def choices_for(self, request: HttpRequest | None) -> list[tuple[str, str]]:
         found = self.facet_choices(request) if callable(self.facet_choices) else self.facet_choices
@@ -85,6 +88,14 @@ class ChoiceFacet(_FacetMixin, django_filters.MultipleChoiceFilter):
         super().__init__(label=label, **{"distinct": False, **kwargs})
 
 
+class ListFacet(ChoiceFacet):
+    """Any of several values that a row may have at once; `none` stands for an empty list."""
+
+    def values_of(self, stored: Any) -> frozenset[str]:
+        """Write each value of the list."""
+        return frozenset(map(str, stored or [self.none]))
+
+
 class OneOfFacet(_FacetMixin, django_filters.ChoiceFilter):
     """Exactly one value, or any."""
 
@@ -106,6 +117,12 @@ class FacetItem:
     checked: bool
     note: str = ""
     count: int | None = None
+
+    @property
+    def mark(self) -> str:
+        """Name the value in an element's id: free text is no name that a selector can find."""
+        is_name = re.fullmatch(r"[-\w]+", self.value, re.ASCII)
+        return self.value if is_name else hashlib.sha256(self.value.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,17 +203,20 @@ class Filters(django_filters.FilterSet):
         totals: dict[str, dict[str, int]] = {name: {} for name in asked}
         for *stored, number in rows.order_by().values_list(*paths).annotate(facet_rows=Count("pk")):
             row = {
-                name: self.filters[name].value_of(value) for name, value in zip(columns, stored, strict=True)
+                name: self.filters[name].values_of(value) for name, value in zip(columns, stored, strict=True)
             }
-            failing = [name for name, values in wanted.items() if row[name] not in values]
+            failing = [name for name, values in wanted.items() if not row[name] & values]
             for name in asked:
                 if not failing or failing == [name]:
-                    totals[name][row[name]] = totals[name].get(row[name], 0) + number
+                    for value in row[name]:
+                        totals[name][value] = totals[name].get(value, 0) + number
         return totals
 
     def total(self, counts: Mapping[str, Mapping[str, int]]) -> int:
-        """Count the filtered rows from the counts of any facet: those behind its chosen values, or all."""
-        name, found = next(iter(counts.items()))
+        """Count the filtered rows from the counts of a facet of single values: those behind the chosen, or all."""
+        name, found = next(
+            (name, found) for name, found in counts.items() if not isinstance(self.filters[name], ListFacet)
+        )
         chosen = set(self._valid(name))
         return sum(number for value, number in found.items() if not chosen or value in chosen)
 

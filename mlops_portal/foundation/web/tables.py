@@ -145,7 +145,7 @@ class Table:
         cls.declared = tuple((inherited | own).values())
 
     def __init__(self, rows: Iterable[Any] = (), *, shown: Sequence[str] = (), sort: str = "") -> None:
-        self.rows = rows
+        self.rows = self.noted(rows) if isinstance(rows, Sequence) else rows
         chosen = set(shown) & {column.name for column in self.declared}
         self.columns = [
             column
@@ -193,6 +193,10 @@ class Table:
         """Yield each row with its class and its cells, for lists whose rows can be selected."""
         for row, (cls, found) in zip(self.rows, self.body(), strict=True):
             yield row, cls, found
+
+    def noted(self, rows: Sequence[Any]) -> Sequence[Any]:
+        """Return the rows with what takes statements of its own; asked for a page, and for each part of a file."""
+        return rows
 
     def row_class(self, row: Any) -> str:
         """Return classes of a row; none by default."""

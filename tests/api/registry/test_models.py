@@ -5,7 +5,8 @@ from django.test import Client
 from django.utils import timezone
 
 from registry.models import ModelVersion, RegisteredModel
-from registry.services.surroundings import custom_field_save
+from registry.services.custom_fields import custom_field_save
+from registry.services.models import model_register
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +67,29 @@ def test_a_field_that_the_unit_requires_is_required(as_pipeline, retail, ada):
     assert refused.status_code == 400
     assert [error["where"] for error in refused.json()["errors"]] == ["custom.cost-centre"]
     assert caller.call("POST", "/models/", {**body, "custom": {"cost-centre": 4711}}).status_code == 201
+
+
+def test_a_type_that_values_do_not_fit_is_refused_at_its_field(adam, as_person, retail):
+    model_register(name="credit-pd", unit=retail, custom={"colour": "red"}, by=None, now=timezone.now())
+    field = {"unit": retail.code, "label": "Colour"}
+
+    def save(body):
+        return as_person(adam).post("/api/v1/custom-fields/", body, content_type="application/json")
+
+    assert save(field).status_code == 201
+    refused = save({**field, "type": "number"})
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["where"] == "type"
+    assert "1 model holds a value that would not fit: credit-pd" in refused.json()["errors"][0]["message"]
+    assert save({**field, "label": "Colour", "required": True}).status_code == 201
+
+
+def test_models_of_a_regime_are_listed(as_pipeline, retail, ada):
+    caller = as_pipeline(retail, ada)
+    for name, regimes in (("credit-pd", ["EU AI Act", "SR 26-2"]), ("letters", ["EU AI Act"]), ("churn", [])):
+        caller.call("POST", "/models/", {"name": name, "unit": retail.code, "regimes": regimes})
+    found = caller.call("GET", "/models/?regime=SR+26-2").json()["results"]
+    assert [row["name"] for row in found] == ["credit-pd"]
 
 
 def test_what_another_unit_owns_does_not_exist(as_pipeline, retail, plant, ada, dora):

@@ -7,9 +7,9 @@ from mlops_portal.foundation.errors import Invalid
 from registry.models import RegisteredModel
 from registry.queries.custom import declared_for, shown
 from registry.services.bulk import models_register_many
+from registry.services.custom_fields import custom_field_save
 from registry.services.custom_values import fitted
 from registry.services.models import NewModel, model_register, model_update
-from registry.services.surroundings import custom_field_save
 
 pytestmark = pytest.mark.django_db
 

@@ -1,5 +1,6 @@
 """The portfolio: counts behind its filters, columns, rows that are selected and given to another owner."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -93,7 +94,50 @@ def test_filters_are_counted_in_one_statement(portfolio, as_person, mona, django
     names = filters.countable
     with django_assert_num_queries(1):
         found = filters.counts(names)
-    assert len(found) == len(names) == 9
+    assert len(found) == len(names) == 10
+
+
+@pytest.fixture
+def regulated(portfolio, now):
+    """Models in scope of two regimes, one, and none; what Plant Operations names is not for readers elsewhere."""
+    named = {"pd": ["EU AI Act", "SR 26-2"], "letters": ["EU AI Act"], "pumps": ["IEC 62443"]}
+    for name, regimes in named.items():
+        portfolio[name].regimes = regimes
+        save_as(portfolio[name], by=None, now=now, reason="stated", fields=["regimes"])
+    return portfolio
+
+
+def test_a_model_stands_behind_each_of_its_regimes(regulated, as_person, mona):
+    answer = as_person(mona).get(LIST)
+    assert counts(answer, "regime") == {"EU AI Act": 2, "SR 26-2": 1, "None named": 1}
+    both = as_person(mona).get(f"{LIST}?regime=SR+26-2&kind=analytical")
+    assert counts(both, "regime") == {"EU AI Act": 1, "SR 26-2": 1, "None named": 1}
+    assert counts(both, "tier") == {"Tier 1": 1, "Tier 2": 0, "Tier 3": 0, "Tier 4": 0, "No tier": 0}
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        pytest.param(["EU AI Act"], ["letters", "pd"], id="one regime"),
+        pytest.param(["SR 26-2", "EU AI Act"], ["letters", "pd"], id="either of two, each model once"),
+        pytest.param(["0"], ["churn"], id="none named"),
+        pytest.param(["SR 26-2", "0"], ["churn", "pd"], id="one, or none named"),
+    ],
+)
+def test_the_list_shows_models_of_a_regime(regulated, as_person, mona, asked, shown):
+    answer = as_person(mona).get(LIST, {"regime": asked})
+    assert [row.name for row in answer.context["rows_page"].rows] == shown
+    assert answer.context["count_text"] == f"{len(shown)} model{'s' if len(shown) > 1 else ''}"
+
+
+def test_the_number_of_a_regime_has_an_id_that_can_be_found(regulated, as_person, mona, monkeypatch):
+    monkeypatch.setattr(pages, "COUNTED_AT_ONCE", 2)
+    client = as_person(mona)
+    ids = set(re.findall(r'id="(n-regime-[^"]*)"', client.get(LIST).content.decode()))
+    part = client.get(f"{LIST}?count_of=regime", headers={"HX-Request": "true"}).content.decode()
+    assert ids == set(re.findall(r'id="(n-regime-[^"]*)" hx-swap-oob="true">[0-9]', part))
+    assert len(ids) == 3
+    assert all(re.fullmatch(r"[-\w]+", one) for one in ids)
 
 
 def test_the_head_counts_tiers_and_leads_to_them(portfolio, as_person, mona):

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from registry.models import RecordTask, RegisteredModel
 from registry.services.arrivals import model_arrived
-from registry.services.surroundings import custom_field_save
+from registry.services.custom_fields import custom_field_save
 from registry.states import TaskKind
 
 pytestmark = pytest.mark.django_db

@@ -24,8 +24,8 @@ from registry.models import (
     ModelVersion,
     RegisteredModel,
 )
+from registry.services.custom_fields import custom_field_save
 from registry.services.models import model_rename, model_update
-from registry.services.surroundings import custom_field_save
 
 pytestmark = pytest.mark.django_db
 
