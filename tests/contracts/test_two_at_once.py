@@ -27,6 +27,7 @@ from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import MetricValue, ModelVersion, RegisteredModel
 from registry.services.metrics import metrics_record
+from registry.services.models import model_update
 from tests import threads
 from tests.factories import approvals as make
 from tests.factories.registry import ModelFactory
@@ -124,6 +125,19 @@ def test_of_two_roles_that_no_one_may_combine_one_is_granted(adam, bea, retail, 
     told = next(one for one in outcomes if isinstance(one, DomainError))
     assert "may not be held by one person" in told.message
     assert RoleGrant.objects.filter(user=nils).count() == 1
+
+
+def test_who_is_granted_risk_officer_while_they_are_made_owner_ends_up_one_of_both(
+    adam, olga, retail, make_person, now
+):
+    nils = make_person("Nils New")
+    model = ModelFactory(unit=retail)
+    at_once(
+        lambda: role_grant(user=nils, role="risk_officer", unit=retail, reason="x", by=adam, now=now),
+        lambda: model_update(model=model, owner=nils, by=olga, now=now),
+    )
+    model.refresh_from_db()
+    assert RoleGrant.objects.filter(user=nils).exists() != (model.owner == nils)
 
 
 def test_a_role_is_confirmed_once_and_not_by_who_comes_second(
