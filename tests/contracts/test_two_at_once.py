@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from approvals import services
-from approvals.models import ChangeRequest, Decision, Lapse
+from approvals.models import ChangeRequest, Comment, Decision, Lapse
 from approvals.services import upkeep
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.files.models import StoredFile
@@ -248,6 +248,18 @@ def test_a_lapse_is_opened_once_and_settled_once(drafted, cast, now):
         *[lambda: services.lapse_close(lapse=opened[0], outcome="restricted", by=cast.owner, now=now)] * 2
     )
     assert sorted(isinstance(one, DomainError) for one in closed) == [False, True]
+
+
+def test_a_comment_sent_twice_is_one_and_both_are_answered_the_same(drafted, cast, now, as_person):
+    change = services.change_submit(change=drafted, by=cast.developer, now=now)
+    client = as_person(cast.risk_officer)
+    form = reverse("approvals:comment", args=[change.pk])
+    api = reverse("approvals-api:comments", args=[change.pk])
+    outcomes = at_once(*[posts(client, form, {"text": "Why now?", "gate": ""}) for _ in range(3)])
+    assert [one.status_code for one in outcomes] == [303] * 3
+    assert len({one["Location"] for one in outcomes}) == 1
+    outcomes = at_once(*[posts(client, api, {"text": "Why now?"}) for _ in range(3)])
+    assert [one.json()["id"] for one in outcomes] == [Comment.objects.get().pk] * 3
 
 
 def test_the_nightly_upkeep_run_twice_at_once_does_everything_once(drafted, cast, now):
