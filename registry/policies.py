@@ -27,6 +27,7 @@ from registry.models import (
     UnitUse,
 )
 from registry.queries.deciders import DECIDING_ROLES, OFFICES, Deciders, answered_for
+from registry.queries.lineage import around
 from registry.queries.offices import offices_of
 from registry.states import (
     DEPLOYMENT_TRANSITIONS,
@@ -201,10 +202,16 @@ def model_deletion_blockers(model: RegisteredModel, *, by: User | None, now: dat
             Blocker("was_in_production", "It ran in production: retire it, its record is kept.", "the owner")
         )
     blockers.extend(_use_blockers(model))
-    readers = ModelDependency.objects.filter(upstream=model, model__deleted_at__isnull=True)
-    if readers.exists():
-        names = ", ".join(str(link.model) for link in readers.select_related("model").order_by("pk")[:3])
-        blockers.append(Blocker("read_by_models", f"Other models read its output: {names}.", "their owners"))
+    links = ModelDependency.objects.filter(upstream=model, model__deleted_at__isnull=True)
+    readers = around(by, (link.model for link in links.select_related("model").order_by("pk")))
+    if readers:
+        names = [str(reader) for reader in readers.seen[:3]]
+        if len(readers.seen) > len(names):
+            names.append(f"{len(readers.seen) - len(names)} more")
+        if readers.unseen:
+            names.append(f"{readers.unseen_words} in units you do not see")
+        message = f"Other models read its output: {', '.join(names)}."
+        blockers.append(Blocker("read_by_models", message, "their owners"))
     question = Deletion(model=model, version=None, by=by, now=now)
     return blockers + blockers_of(deletion_gates, question)
 

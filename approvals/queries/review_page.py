@@ -36,6 +36,7 @@ from registry.models import (
     ThresholdSet,
 )
 from registry.queries.comparison import Comparison, MetricPair, compare_versions
+from registry.queries.lineage import around
 from registry.states import DeploymentState, SectionStatus
 
 RELEASES = 5
@@ -310,6 +311,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
             .first()
         )
     steps = ExecutionStep.objects.order_by("intended_at", "pk")
+    links = ModelDependency.objects.select_related("model", "upstream").order_by("pk")
     return {
         "stages": stages,
         "gates": rows,
@@ -335,16 +337,8 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
             .order_by("due_at", "pk")
         ),
         "consumers": list(Consumer.objects.filter(model_id=change.model_id).order_by("name", "pk")[:9]),
-        "upstream": list(
-            ModelDependency.objects.filter(model_id=change.model_id)
-            .select_related("upstream")
-            .order_by("pk")[:6]
-        ),
-        "downstream": list(
-            ModelDependency.objects.filter(upstream_id=change.model_id)
-            .select_related("model")
-            .order_by("pk")[:6]
-        ),
+        "upstream": around(user, (link.upstream for link in links.filter(model_id=change.model_id))),
+        "downstream": around(user, (link.model for link in links.filter(upstream_id=change.model_id))),
         "fallback": _fallback(change, evidence.limits),
         "validation": validation,
         "executions": list(
