@@ -10,16 +10,17 @@ class RegistryConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what other parts of the house ask for."""
-        from mlops_portal.foundation.people import rights
+        from mlops_portal.foundation.people import gates, rights
         from mlops_portal.foundation.web import first_run, home
         from mlops_portal.foundation.web.navigation import NavItem, register
         from registry import home as sections
-        from registry import tasks
+        from registry import policies, tasks
         from registry.imports import jobs  # noqa: F401  (declares its kind)
         from registry.queries import found
         from registry.rights import RIGHTS
 
         rights.declare(RIGHTS)
+        gates.grant_gates.append(policies.grant_objections)
         found.offer()
         tasks.register()
         register(NavItem("Portfolio", "Models", "model", "registry:model-list", "registry.view", 10))

@@ -6,8 +6,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from mlops_portal.foundation.people.gates import Granting
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
 from registry.gates import Deletion, Retirement, blockers_of, deletion_gates, retirement_gates
 from registry.models import (
@@ -24,6 +26,8 @@ from registry.models import (
     ThresholdSet,
     UnitUse,
 )
+from registry.queries.deciders import DECIDING_ROLES, OFFICES, Deciders, answered_for
+from registry.queries.lineage import around
 from registry.queries.offices import offices_of
 from registry.states import (
     DEPLOYMENT_TRANSITIONS,
@@ -42,7 +46,7 @@ NAME_MAX = 256
 ALIAS_MAX = 255
 TAG_KEY_MAX = 250
 FIELD_KEY_MAX = 80
-VALIDATE, DECIDE = "approvals.validate", "approvals.approve_risk"
+VALIDATE = "approvals.validate"
 
 _ALIAS = re.compile(r"[\w\-]+")
 _VERSION_ALIAS = re.compile(r"[vV]\d+")
@@ -158,11 +162,28 @@ def version_registration_blockers(model: RegisteredModel) -> list[Blocker]:
     return blockers
 
 
-def owner_problem(owner: User | None, *, unit_id: int) -> str:
-    """Say why somebody cannot own models of a unit: who decides there on their risk owns none (RULES 1.3)."""
-    if owner is None or not rights_of(owner).has(DECIDE, unit_id=unit_id):
+def office_problem(model: RegisteredModel, office: str, deciders: Deciders) -> str:
+    """Say why whom the record names cannot answer for the model: they decide on its risk (RULES 1.3)."""
+    person: User | None = getattr(model, office)
+    if person is None or not deciders.decides(person.pk, unit_id=model.unit_id, model_id=model.pk):
         return ""
-    return f"{owner} decides there as risk officer; nobody owns what they decide on."
+    return f"{person} decides there as risk officer; nobody owns what they decide on."
+
+
+def office_blockers(model: RegisteredModel, deciders: Deciders) -> list[Blocker]:
+    """Why those who answer for the model cannot go on to where it moves."""
+    problems = (office_problem(model, office, deciders) for office in OFFICES)
+    return [Blocker("decides_there", problem, "whoever keeps the record") for problem in problems if problem]
+
+
+def grant_objections(question: Granting) -> list[Blocker]:
+    """Why somebody may not be given a role that decides on risk: they answer for models there (RULES 1.3)."""
+    if question.role not in DECIDING_ROLES or not (names := answered_for(question)):
+        return []
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    label = ROLES[question.role].label.lower()
+    message = f"{question.person} answers for {listed}; nobody decides as {label} on what they own."
+    return [Blocker("owns_there", message, "whoever keeps the record: somebody else owns it first")]
 
 
 def lifecycle_blockers(model: RegisteredModel, *, to: str) -> list[Blocker]:
@@ -190,10 +211,16 @@ def model_deletion_blockers(model: RegisteredModel, *, by: User | None, now: dat
             Blocker("was_in_production", "It ran in production: retire it, its record is kept.", "the owner")
         )
     blockers.extend(_use_blockers(model))
-    readers = ModelDependency.objects.filter(upstream=model, model__deleted_at__isnull=True)
-    if readers.exists():
-        names = ", ".join(str(link.model) for link in readers.select_related("model").order_by("pk")[:3])
-        blockers.append(Blocker("read_by_models", f"Other models read its output: {names}.", "their owners"))
+    links = ModelDependency.objects.filter(upstream=model, model__deleted_at__isnull=True)
+    readers = around(by, (link.model for link in links.select_related("model").order_by("pk")))
+    if readers:
+        names = [str(reader) for reader in readers.seen[:3]]
+        if len(readers.seen) > len(names):
+            names.append(f"{len(readers.seen) - len(names)} more")
+        if readers.unseen:
+            names.append(f"{readers.unseen_words} in units you do not see")
+        message = f"Other models read its output: {', '.join(names)}."
+        blockers.append(Blocker("read_by_models", message, "their owners"))
     question = Deletion(model=model, version=None, by=by, now=now)
     return blockers + blockers_of(deletion_gates, question)
 

@@ -6,6 +6,7 @@ from approvals.facts import Answer, Observed, Reading, Subject
 from approvals.model_facts.inventory import days_since
 from approvals.model_facts.records import Records
 from mlops_portal.foundation import canonical
+from mlops_portal.foundation.web.words import plural
 from registry.models import Deployment, ModelVersion, MonitoringPlan
 from registry.states import DeploymentKind, DeploymentState
 
@@ -113,6 +114,10 @@ def _incompatible(subject: Subject, records: Records) -> tuple[str, ...]:
     before = records.versions.get(live.version_id) if live else None
     if version is None or before is None or serves_inputs_of(version, before):
         return ()
-    readers = [str(row.model) for row in records.readers.get(subject.model_id, [])]
+    links = records.readers.get(subject.model_id, [])
+    # Everybody who sees the request reads the same dossier: it names only what lies in the unit of the model itself.
+    home = [str(row.model) for row in links if row.model.unit_id == row.upstream.unit_id]
+    away = len(links) - len(home)
+    readers = [*home, *([f"{plural(away, 'model')} of other units"] if away else [])]
     consumers = [row.name for row in records.consumers.get(subject.model_id, []) if row.released_at is None]
     return (*readers, *consumers)

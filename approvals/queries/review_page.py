@@ -34,6 +34,7 @@ from registry.models import (
     ThresholdSet,
 )
 from registry.queries.comparison import Comparison, MetricPair, compare_versions
+from registry.queries.lineage import around
 from registry.states import DeploymentState, SectionStatus
 
 RELEASES = 5
@@ -307,6 +308,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
             .order_by("-concluded_at", "-pk")
             .first()
         )
+    links = ModelDependency.objects.select_related("model", "upstream").order_by("pk")
     return {
         "stages": stages,
         "gates": rows,
@@ -332,16 +334,8 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
             .order_by("due_at", "pk")
         ),
         "consumers": list(Consumer.objects.filter(model_id=change.model_id).order_by("name", "pk")[:9]),
-        "upstream": list(
-            ModelDependency.objects.filter(model_id=change.model_id)
-            .select_related("upstream")
-            .order_by("pk")[:6]
-        ),
-        "downstream": list(
-            ModelDependency.objects.filter(upstream_id=change.model_id)
-            .select_related("model")
-            .order_by("pk")[:6]
-        ),
+        "upstream": around(user, (link.upstream for link in links.filter(model_id=change.model_id))),
+        "downstream": around(user, (link.model for link in links.filter(upstream_id=change.model_id))),
         "fallback": _fallback(change, evidence.limits),
         "validation": validation,
         "releases": releases_before(change),

@@ -16,16 +16,23 @@ from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.rules import Blocker, refuse_if
 
 MAX_COMMENT = 10_000
+SENT_TWICE = timedelta(seconds=30)  # the same words again within this time are the same form
 MAX_NAMED = timedelta(days=14)  # a stand-in named by somebody else (RULES 1.5)
 
 
 @operation
 def comment_add(*, change: ChangeRequest, text: str, gate: str = "", by: User, now: datetime) -> Comment:
-    """Write a remark, on the request or on one of its gates. Remarks are never edited."""
+    """Write a remark, on the request or on one of its gates. Remarks are never edited.
+
+    A form that was sent twice is one remark: the second answers as the first.
+    """
     require(by, "approvals.comment", unit_id=change.unit_id, model_id=change.model_id)
     _refuse_text(text)
     if gate and not change.gate_results.filter(gate=gate).exists():
         raise invalid("gate", f"This request has no gate {gate[:40]}.")
+    lock(User.objects.all(), by.pk)  # two remarks of one person wait for each other
+    if said := _said([change], text, by=by, now=now, gate=gate).get(change.pk):
+        return said
     comment = save_as(_remark(change, text, by=by, now=now, gate=gate), by=by, now=now, reason="Comment")
     tell("comment_written", change, by=by, now=now, gate=gate)
     return comment
@@ -53,11 +60,36 @@ def evidence_ask(*, changes: Sequence[ChangeRequest], text: str, by: User, now: 
     refuse_if(
         [blocker for change in locked for blocker in _unaskable(change, is_self=asked[change.pk] == by)]
     )
-    rows = [_remark(change, text, by=by, now=now, asks=asked[change.pk]) for change in locked]
-    bulk_save_as(rows, by=by, now=now, reason="Asked for evidence")
-    for change in locked:
+    said = _said(locked, text, by=by, now=now, asks=True)
+    fresh = [change for change in locked if change.pk not in said]
+    rows = [_remark(change, text, by=by, now=now, asks=asked[change.pk]) for change in fresh]
+    if rows:
+        bulk_save_as(rows, by=by, now=now, reason="Asked for evidence")
+    for change in fresh:
         tell("evidence_asked", change, by=by, now=now, asked=str(asked[change.pk].pk))
-    return rows
+    said |= {row.change_id: row for row in rows}
+    return [said[change.pk] for change in locked]
+
+
+def _said(
+    changes: Sequence[ChangeRequest],
+    text: str,
+    *,
+    by: User,
+    now: datetime,
+    gate: str = "",
+    asks: bool = False,
+) -> dict[int, Comment]:
+    """Return, by request, what the same person said in the same words a moment ago."""
+    rows = Comment.objects.filter(
+        change__in=changes,
+        author=by,
+        text=text.strip(),
+        gate=gate,
+        asks__isnull=not asks,
+        written_at__gt=now - SENT_TWICE,
+    )
+    return {row.change_id: row for row in rows.order_by("-pk")}
 
 
 def _unaskable(change: ChangeRequest, *, is_self: bool) -> list[Blocker]:

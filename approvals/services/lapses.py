@@ -5,7 +5,10 @@ from datetime import datetime
 from approvals import policies
 from approvals.evaluation import policy_for
 from approvals.events import tell
-from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Waiver
+from approvals.facts import facts
+from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Validation, Waiver
+from approvals.policy.document import AUTHORITIES, known_types
+from approvals.policy.engine import named_facts
 from approvals.services.changes import lock_change
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.errors import invalid
@@ -19,6 +22,8 @@ from registry.models import Deployment
 from registry.states import DeploymentState
 
 DEFAULT_DAYS = 2
+HIGHEST_AUTHORITY = AUTHORITIES[-1]
+VALIDITY = "validation_age_days"  # the fact that a gate asks for which a validation's age can fail
 EXECUTED = (ChangeState.VERIFYING, ChangeState.COMPLETED)
 # These take away what runs; they settle a lapse as restricted or suspended.
 TAKE_AWAY = (ChangeKind.ROLLBACK, ChangeKind.SUSPEND, ChangeKind.RETIRE)
@@ -89,8 +94,8 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
         rights.has(right, unit_id=lapse.unit_id, model_id=lapse.model_id) for right in CLOSING_RIGHTS
     ):
         blockers.append(Blocker("no_right", "Its owner, an approver or an operator closes a lapse."))
-    if not _is_proved(lapse, change, outcome):
-        blockers.append(Blocker("no_record", _MISSING[Lapse.Outcome(outcome)]))
+    if not _is_proved(lapse, change, outcome, now):
+        blockers.append(Blocker("no_record", _missing(lapse, outcome)))
     refuse_if(blockers)
     lapse.outcome, lapse.closed_at, lapse.closed_by = outcome, now, by
     save_as(lapse, by=by, now=now, reason=Lapse.Outcome(outcome).label)
@@ -99,24 +104,75 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
 
 
 _MISSING = {
-    Lapse.Outcome.RENEWED: "No waiver of that gate was granted since.",
     Lapse.Outcome.FIXED: "No change request that addresses it was filed since and put in place there.",
     Lapse.Outcome.RESTRICTED: "The version still serves there.",
     Lapse.Outcome.SUSPENDED: "The version still serves there.",
 }
+_NOT_RENEWED = {
+    "waiver": "No waiver of that gate was granted since.",
+    "condition": "A condition is a duty: no waiver stands for it.",
+    "validation": "Neither was this version validated again since, nor its validation waived.",
+    "revocation": "No waiver was asked for on this request since and granted by the head of model risk.",
+}
 
 
-def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str) -> bool:
+def _missing(lapse: Lapse, outcome: str) -> str:
+    """Say which record would prove the way out."""
+    if outcome != Lapse.Outcome.RENEWED:
+        return _MISSING[Lapse.Outcome(outcome)]
+    return _NOT_RENEWED.get(_matter(lapse), "No record renews what ended.")
+
+
+def _matter(lapse: Lapse) -> str:
+    """Return what ended: a waiver, a condition, a validation or a revoked approval."""
+    return lapse.key.partition(":")[0]
+
+
+def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str, now: datetime) -> bool:
     match outcome:
         case Lapse.Outcome.RENEWED:
-            granted = Waiver.objects.filter(
-                version_id=change.version_id, state=Waiver.State.GRANTED, decided_at__gte=lapse.opened_at
-            )
-            return (granted.filter(gate=lapse.waiver.gate) if lapse.waiver else granted).exists()
+            return _is_renewed(lapse, change, now)
         case Lapse.Outcome.FIXED:
             return any(_addresses(later, lapse, change) for later in _put_in_place_since(lapse, change))
         case _:
             return not is_running(change)
+
+
+def _is_renewed(lapse: Lapse, change: ChangeRequest, now: datetime) -> bool:
+    """Tell whether something that answers the same matter came into force since and still holds."""
+    waivers = Waiver.objects.filter(
+        version_id=change.version_id,
+        state=Waiver.State.GRANTED,
+        decided_at__gte=lapse.opened_at,
+        valid_until__gt=now,
+    )
+    match _matter(lapse):
+        case "waiver":
+            return lapse.waiver is not None and waivers.filter(gate=lapse.waiver.gate).exists()
+        case "validation":
+            again = Validation.objects.filter(
+                version_id=change.version_id,
+                state=Validation.State.CONCLUDED,
+                concluded_at__gte=lapse.opened_at,
+                valid_until__gt=now,
+            ).exclude(outcome=Validation.Outcome.NOT_APPROVED)
+            return again.exists() or waivers.filter(gate__in=_gates_of_validity(change, now)).exists()
+        case "revocation":
+            kept = waivers.filter(
+                change=change, requested_at__gte=lapse.opened_at, authority=HIGHEST_AUTHORITY
+            )
+            return kept.exists()
+        case _:
+            return False
+
+
+def _gates_of_validity(change: ChangeRequest, now: datetime) -> list[str]:
+    """Return the gates of the request's policy that ask how old the validation is."""
+    policy = policy_for(change, now)
+    if policy is None:
+        return []
+    types = known_types(facts.types())
+    return [gate.id for gate in policy.document.gates if VALIDITY in named_facts(gate.rule, types)]
 
 
 def _put_in_place_since(lapse: Lapse, change: ChangeRequest) -> list[ChangeRequest]:

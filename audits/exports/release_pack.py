@@ -59,7 +59,7 @@ def build(change_id: int, *, user: User, at: datetime, progress: Progress) -> by
 def _build(change_id: int, *, user: User, at: datetime, progress: Progress) -> bytes:
     release = release_of(change_id, user=user, at=at)
     progress(1, 5, "Reading the history")
-    history = list(_history(release))
+    history = list(_history(release, user))
     progress(2, 5, "Writing the tables")
     report = release_report.report_of(release, history=history, ledger=ledger_state(), by=user, now=at)
     files = {
@@ -161,17 +161,17 @@ def _decision_rows(report: dict[str, Any]) -> Iterator[list[Any]]:
         yield [block[head] for head in heads]
 
 
-def _history(release: Release) -> Iterator[tuple[str, ToldStep]]:
+def _history(release: Release, user: User) -> Iterator[tuple[str, ToldStep]]:
     version = [release.change.version] if release.change.version else []
     records: list[Model] = [release.change, *version, *release.deployments]
-    found = [(str(record), step) for record in records for step in _all_steps(record)]
+    found = [(str(record), step) for record in records for step in _all_steps(record, user)]
     yield from sorted(found, key=lambda pair: pair[1].step.at, reverse=True)
 
 
-def _all_steps(record: Model) -> Iterator[ToldStep]:
+def _all_steps(record: Model, user: User) -> Iterator[ToldStep]:
     before = None
     while True:
-        steps, before = steps_of(record, before=before, size=HISTORY_PAGE)
+        steps, before = steps_of(record, user=user, before=before, size=HISTORY_PAGE)
         yield from steps
         if before is None:
             return

@@ -187,10 +187,12 @@ def row_changes(entry: LedgerEntry, content: Mapping[str, Any], *, user: Any) ->
     )
     older = earlier.filter(payload__isnull=False).select_related("payload").order_by("-id").first()
     before = (content_of(older) or {}).get("row") or {} if older else {}
-    return _differences(label, before, row)
+    return _differences(label, before, row, user=user)
 
 
-def _differences(label: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> list[ToldChange]:
+def _differences(
+    label: str, before: Mapping[str, Any], after: Mapping[str, Any], *, user: Any
+) -> list[ToldChange]:
     try:
         model = apps.get_model(label)
         columns = {column.attname: column for column in model._meta.concrete_fields}
@@ -202,7 +204,7 @@ def _differences(label: str, before: Mapping[str, Any], after: Mapping[str, Any]
         if name in columns and before.get(name) != value and not (not before and value in (None, "", [], {}))
     ]
     steps = [FieldChange(column.name, str(column.verbose_name), old, new) for column, old, new in changed]
-    return changes_in_words(model, [_parsed(model, step) for step in steps])
+    return changes_in_words(model, [_parsed(model, step) for step in steps], user=user)
 
 
 def _parsed(model: Any, step: FieldChange) -> FieldChange:

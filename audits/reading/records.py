@@ -50,12 +50,12 @@ class ToldStep:
 
 
 def steps_of(
-    subject: models.Model, *, before: tuple[datetime, int] | None = None, size: int = SIZE
+    subject: models.Model, *, user: Any, before: tuple[datetime, int] | None = None, size: int = SIZE
 ) -> tuple[list[ToldStep], tuple[datetime, int] | None]:
     """Return one page of a record's history, newest first, and where the next page begins."""
     found = history_of(subject, before=before, size=size + 1)
     steps, has_more = found[:size], len(found) > size
-    names = _names(type(subject), steps)
+    names = _names_of_changes(type(subject), [change for step in steps for change in step.changes], user=user)
     entries = _entries(subject, steps)
     numbers = numbers_of(entries.values())
     told = [_told(type(subject), step, names, entries.get(step.at), numbers) for step in steps]
@@ -63,10 +63,15 @@ def steps_of(
 
 
 def changes_in_words(
-    model: type[models.Model], changes: Sequence[FieldChange], names: dict[tuple[str, Any], str] | None = None
+    model: type[models.Model], changes: Sequence[FieldChange], *, user: Any
 ) -> list[ToldChange]:
     """Put raw values into words: choices by label, people and records by name, times in the reader's zone."""
-    known = names if names is not None else _names_of_changes(model, changes)
+    return _in_words(model, changes, _names_of_changes(model, changes, user=user))
+
+
+def _in_words(
+    model: type[models.Model], changes: Sequence[FieldChange], known: dict[tuple[str, Any], str]
+) -> list[ToldChange]:
     return [
         ToldChange(
             one.label,
@@ -108,7 +113,7 @@ def _told(
 ) -> ToldStep:
     return ToldStep(
         step,
-        changes_in_words(model, step.changes, names),
+        _in_words(model, step.changes, names),
         entry.pk if entry else None,
         entry.short_id if entry else "",
         numbers.get(entry.entry_id) if entry else None,
@@ -128,14 +133,10 @@ def _entries(subject: models.Model, steps: Iterable[HistoryStep]) -> dict[dateti
     return {entry.occurred_at: entry for entry in entries}
 
 
-def _names(model: type[models.Model], steps: Iterable[HistoryStep]) -> dict[tuple[str, Any], str]:
-    return _names_of_changes(model, [change for step in steps for change in step.changes])
-
-
 def _names_of_changes(
-    model: type[models.Model], changes: Iterable[FieldChange]
+    model: type[models.Model], changes: Iterable[FieldChange], *, user: Any
 ) -> dict[tuple[str, Any], str]:
-    """Read the names of everything that changes refer to, one statement per table."""
+    """Read the names of what changes refer to, one statement per table; what ``user`` may not see keeps its number."""
     wanted: dict[type[models.Model], set[Any]] = defaultdict(set)
     fields: dict[str, type[models.Model]] = {}
     for change in changes:
@@ -146,7 +147,7 @@ def _names_of_changes(
                 value for value in (change.before, change.after) if value is not None
             }
     found = {
-        target: {row.pk: name_of(row) for row in _named(target).filter(pk__in=keys)}
+        target: {row.pk: name_of(row) for row in _named(target, user).filter(pk__in=keys)}
         for target, keys in wanted.items()
     }
     return {
@@ -154,9 +155,11 @@ def _names_of_changes(
     }
 
 
-def _named(target: type[models.Model]) -> models.QuerySet:
+def _named(target: type[models.Model], user: Any) -> models.QuerySet:
     """Follow one step, because the name of a version contains that of its model."""
-    rows = target._base_manager.all()
+    rows = target._default_manager.all()
+    if hasattr(rows, "visible_to"):
+        rows = rows.visible_to(user)
     parents = {"registry.ModelVersion": "model", "approvals.PolicyRevision": "policy"}
     parent = parents.get(target._meta.label)
     return rows.select_related(parent) if parent else rows

@@ -39,7 +39,9 @@ class History(DetailPage):
 
     def more(self) -> Mapping[str, Any]:
         """Read one page of steps."""
-        steps, following = steps_of(self.subject(), before=_place(self.request.GET.get("before", "")))
+        steps, following = steps_of(
+            self.subject(), user=self.request.user, before=_place(self.request.GET.get("before", ""))
+        )
         after = _signer.sign_object([following[0].isoformat(), following[1]]) if following else ""
         return {
             "steps": steps,

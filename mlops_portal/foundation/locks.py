@@ -1,4 +1,4 @@
-"""Row locks, in one order everywhere: unit, model, change, version, alias. Prevents deadlocks."""
+"""Row locks, in one order everywhere: person, unit, model, change, version, alias. Prevents deadlocks."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -28,8 +28,13 @@ def lock(rows: QuerySet[M], pk: object) -> M:
     return found
 
 
-def lock_all(rows: QuerySet[M], pks: Iterable[object] | QuerySet[Any, Any]) -> list[M]:
-    """Lock rows in the order of their keys until the end of the transaction, and return those that exist."""
+def lock_all(
+    rows: QuerySet[M], pks: Iterable[object] | QuerySet[Any, Any], *, keeps_key: bool = False
+) -> list[M]:
+    """Lock rows in the order of their keys until the end of the transaction, and return those that exist.
+
+    With ``keeps_key`` others may still refer to them: a long act does not hold up everybody who mentions a person.
+    """
     if connection.features.has_select_for_update:
-        rows = rows.select_for_update(of=("self",))
+        rows = rows.select_for_update(of=("self",), no_key=keeps_key)
     return list(rows.filter(pk__in=pks).order_by("pk"))

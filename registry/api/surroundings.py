@@ -1,5 +1,7 @@
 """What stands around a model: components, consumers, uses by other units, models it reads, tasks, custom fields."""
 
+from typing import Any
+
 from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -21,6 +23,7 @@ from registry.models import (
     RegisteredModel,
     UnitUse,
 )
+from registry.queries.lineage import sees
 from registry.services import custom_fields, lineage, record_tasks
 from registry.services import surroundings as services
 
@@ -178,13 +181,21 @@ class UseViewSet(ScopedReadViewSet):
 
 
 class DependencyOut(RecordSerializer):
-    """A model that reads another one's output."""
+    """A model that reads another one's output. What lies in a unit that the caller does not see stays unnamed."""
 
-    upstream_name = serializers.CharField(source="upstream.name", read_only=True)
+    upstream = serializers.IntegerField(source="upstream_id", read_only=True, allow_null=True)
+    upstream_name = serializers.CharField(source="upstream.name", read_only=True, allow_null=True)
 
     class Meta:
         model = ModelDependency
         fields = ("id", "model", "upstream", "upstream_name", "note")
+
+    def to_representation(self, instance: ModelDependency) -> dict[str, Any]:
+        """Leave out what names the other model to who may not see it."""
+        shown: dict[str, Any] = super().to_representation(instance)
+        if not sees(self.context["request"].user, instance.upstream):
+            shown |= {"upstream": None, "upstream_name": None, "note": ""}
+        return shown
 
 
 class DependencyIn(StrictSerializer):

@@ -24,6 +24,7 @@ from registry.imports.rows import Problem
 from registry.imports.transforms import fold
 from registry.models import Component, CustomField, ModelCounter, RegisteredModel
 from registry.queries.custom import declared_for
+from registry.queries.deciders import Deciders, deciders_among
 from registry.services import fields as plain_fields
 from registry.services.custom_values import fitted
 from registry.services.models import (
@@ -33,8 +34,8 @@ from registry.services.models import (
     build_components,
     build_model,
     note_regimes,
-    refuse_owner,
 )
+from registry.services.offices import hold_offices, refuse_deciders
 
 IMPORTED = "Imported from an inventory"
 STATE_FIELDS = ("lifecycle_state", "retired_at", "retirement_reason")
@@ -102,6 +103,7 @@ class ChunkWriter:
         self._source, self._units, self._by, self._now = source, units, by, now
         self._custom_keys = custom_keys
         self._declared: dict[int, dict[str, CustomField]] = {}
+        self._deciders = Deciders()
 
     def decide(self, rows: Sequence[PlannedRow], *, writes: bool) -> list[Decision]:
         """Say for each row what would be written; with ``writes`` missing units are added on the way."""
@@ -119,6 +121,11 @@ class ChunkWriter:
         wanted = [name for row in fit for name in row.names]
         taken = set(living.filter(name__in=wanted).values_list("name", flat=True))
         people = self._people(fit)
+        self._deciders = (
+            hold_offices(people.values(), now=self._now)
+            if writes
+            else deciders_among([person.pk for person in people.values()], now=self._now)
+        )
         decisions = []
         for row in rows:
             if not row.is_fit:
@@ -192,7 +199,7 @@ class ChunkWriter:
                 },
             ),
         )
-        model = build_model(new, by=self._by, now=self._now)
+        model = build_model(new, deciders=self._deciders, by=self._by, now=self._now)
         self._set_state(model, values)
         decision.components = build_components(new, model)
         decision.model = model
@@ -220,7 +227,7 @@ class ChunkWriter:
             {name: value for name, value in values.items() if name not in STATE_FIELDS},
             allowed=EDITABLE,
         )
-        refuse_owner(model, changed)
+        refuse_deciders(model, changed, self._deciders)
         if model.regimes and model.no_regime_in_scope:
             model.no_regime_in_scope = False  # what the inventory names refutes what somebody stated
             stated = ["no_regime_in_scope"]
@@ -286,7 +293,7 @@ class ChunkWriter:
         texts = {fold(row.values[name]) for row in rows for name in PERSON_FIELDS if name in row.values}
         if not texts:
             return {}
-        active = User.objects.filter(is_active=True)
+        active = User.objects.filter(is_active=True, kind=User.Kind.PERSON)
         return {fold(person.email): person for person in active.filter(email__in=texts)}
 
 

@@ -219,7 +219,7 @@ class ModelDependency(ScopedRecord):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model} reads {self.upstream}"
+        return f"{self.model} reads model {self.upstream_id}"  # copied into the ledger of its unit
 
 
 class MetricValue(ScopedRecord):

@@ -29,14 +29,17 @@ from registry.models import (
     VersionPipeline,
 )
 from registry.queries import custom
+from registry.queries.lineage import around
 from registry.states import DeploymentState
 
 SHOWN_VERSIONS = 6
 SHOWN_RATINGS = 3
 
 
-def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
+def read(model: RegisteredModel, *, at: datetime | None, user: Any) -> dict[str, Any]:
     """Return the template's variables; in the past the record itself is the history row of then.
+
+    Other models are named only where ``user`` sees them, today: the past changes the data, never the rights.
 
     Raises:
         NotFound: the model did not exist at that moment.
@@ -56,7 +59,7 @@ def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
         "registered_versions": registered,
         "newest": newest,
         "live": list(deployments_at(model, at)),
-        **(_around_now(model) if at is None else _around_then(model, at)),
+        **(_around_now(model, user) if at is None else _around_then(model, at, user)),
         "documents": documents_of(model, newest, at),
         "datasets": list(
             VersionDataset.objects.filter(version=newest).select_related("dataset").order_by("role", "pk")
@@ -72,7 +75,7 @@ def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
     }
 
 
-def _around_now(model: RegisteredModel) -> dict[str, Any]:
+def _around_now(model: RegisteredModel, user: Any) -> dict[str, Any]:
     """Return what stands around the model today."""
     upstream = ModelDependency.objects.filter(model=model).select_related("upstream")
     downstream = ModelDependency.objects.filter(upstream=model).select_related("model")
@@ -89,18 +92,19 @@ def _around_now(model: RegisteredModel) -> dict[str, Any]:
         "ratings": list(ratings.order_by("-proposed_at", "-pk")[:SHOWN_RATINGS]),
         "limits": limits.order_by("-number").first(),
         "plan": plans.first(),
-        "upstream": list(upstream.order_by("upstream__name")),
-        "downstream": list(downstream.order_by("model__name")),
+        "upstream": around(user, (link.upstream for link in upstream.order_by("upstream__name"))),
+        "downstream": around(user, (link.model for link in downstream.order_by("model__name"))),
     }
 
 
-def _around_then(model: RegisteredModel, at: datetime) -> dict[str, Any]:
+def _around_then(model: RegisteredModel, at: datetime, user: Any) -> dict[str, Any]:
     """Return what stood around the model at a moment, from the history of each kind of record."""
 
     def rows(kind: type, *people: str, **where: Any) -> Any:
         return rows_as_of(kind, at, among={"model_id": model.pk}, **where).select_related(*people)
 
-    dependencies = rows_as_of(ModelDependency, at, among={"upstream_id": model.pk}).select_related("model")
+    upstream = rows(ModelDependency, "upstream").order_by("upstream__name")
+    readers = rows_as_of(ModelDependency, at, among={"upstream_id": model.pk}).select_related("model")
     return {
         "components": list(rows(Component).order_by("name")),
         "consumers": list(rows(Consumer).order_by("name")),
@@ -111,8 +115,8 @@ def _around_then(model: RegisteredModel, at: datetime) -> dict[str, Any]:
         ),
         "limits": rows(ThresholdSet, "proposed_by", "locked_by").order_by("-number").first(),
         "plan": rows(MonitoringPlan, "owner", is_current=True).first(),
-        "upstream": list(rows(ModelDependency, "upstream").order_by("upstream__name")),
-        "downstream": list(dependencies.order_by("model__name")),
+        "upstream": around(user, (link.upstream for link in upstream)),
+        "downstream": around(user, (link.model for link in readers.order_by("model__name"))),
     }
 
 

@@ -31,6 +31,7 @@ from registry.services import custom_values
 from registry.services.governance import apply_facts, first_tasks
 from registry.services.metrics import build_metrics
 from registry.services.models import NewModel, build_components, build_model, refuse_taken
+from registry.services.offices import hold_offices, named_in
 from registry.services.versions import NewVersion, build_version, take_numbers
 from registry.states import DeploymentKind, DeploymentState
 
@@ -87,12 +88,13 @@ def models_register_many(
         unit: declared_for(unit) for unit in {new.unit.pk for new in models if new.fields.get("custom")}
     }
     required = required_in({new.unit.pk for new in models})
+    deciders = hold_offices((person for new in models for person in named_in(new.fields)), now=now)
     for place, new in enumerate(models, start=1):
         try:
             if new.fields.get("custom"):
                 fitting = custom_values.checked(new.fields["custom"], declared[new.unit.pk])
                 new = replace(new, fields={**new.fields, "custom": fitting})
-            model = build_model(new, by=by, now=now)
+            model = build_model(new, deciders=deciders, by=by, now=now)
             own = build_components(new, model)
         except Invalid as refusal:
             errors += _at_place(place, refusal)

@@ -151,7 +151,7 @@ def dependency_add(
         refuse_if([Blocker("circle", f"{upstream} reads {model} already, directly or through others.")])
     link = ModelDependency(model=model, upstream=upstream, unit_id=model.unit_id, note=note)
     save_as(link, by=by, now=now, reason=note or "Dependency added")
-    tell("dependency_added", link, by=by, now=now, upstream=upstream.name)
+    tell("dependency_added", link, by=by, now=now, upstream_id=upstream.pk)
     return link
 
 
@@ -174,7 +174,7 @@ def dependency_remove(
     """Say that a model no longer reads another one."""
     model = lock_living(dependency.model_id)
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
-    tell("dependency_removed", dependency, by=by, now=now, upstream=dependency.upstream.name, reason=reason)
+    tell("dependency_removed", dependency, by=by, now=now, upstream_id=dependency.upstream_id, reason=reason)
     delete_as(dependency, by=by, now=now, reason=reason or "Dependency removed")
 
 

@@ -1,6 +1,6 @@
 """Registered models: from intake to tombstone."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypedDict, Unpack
@@ -18,11 +18,13 @@ from registry.events import tell
 from registry.models import Alias, Component, ModelCounter, ModelTag, ModelVersion, RegisteredModel
 from registry.models.columns import ScopedRecord
 from registry.queries.custom import declared_for, required_in
+from registry.queries.deciders import OFFICES, Deciders
 from registry.queries.facts import RecordFacts
 from registry.services import custom_values
 from registry.services import fields as plain_fields
 from registry.services.governance import apply_facts, first_tasks
 from registry.services.living import lock_living, touch
+from registry.services.offices import hold_offices, named_in, refuse_deciders
 from registry.services.revisions import refuse_stale
 from registry.states import INVENTORY_KINDS, LifecycleState, ModelKind
 
@@ -108,8 +110,8 @@ class NewModel:
     is_draft: bool = False
 
 
-def build_model(new: NewModel, *, by: User | None, now: datetime) -> RegisteredModel:
-    """Return the unsaved model after checking every field.
+def build_model(new: NewModel, *, deciders: Deciders, by: User | None, now: datetime) -> RegisteredModel:
+    """Return the unsaved model after checking every field; ``deciders`` are those among whom it names (`hold_offices`).
 
     Raises:
         Invalid: all errors at once.
@@ -132,23 +134,13 @@ def build_model(new: NewModel, *, by: User | None, now: datetime) -> RegisteredM
             errors.append(FieldError(f"tags.{key}"[:80], problem))
     try:
         changed = plain_fields.assign(model, new.fields, allowed=EDITABLE)
-        refuse_owner(model, changed)
+        refuse_deciders(model, changed, deciders)
         note_regimes(model, changed, by=by, now=now)
     except Invalid as refusal:
         errors += refusal.errors
     if errors:
         raise Invalid(errors)
     return model
-
-
-def refuse_owner(model: RegisteredModel, changed: Collection[str]) -> None:
-    """Refuse a new owner who may own nothing of the model's unit.
-
-    Raises:
-        Invalid: naming them.
-    """
-    if "owner" in changed and (problem := policies.owner_problem(model.owner, unit_id=model.unit_id)):
-        raise invalid("owner", problem)
 
 
 def note_regimes(
@@ -252,7 +244,7 @@ def model_register(
     new = NewModel(
         name=name, unit=unit, fields=fields, components=components, tags=tags or {}, is_draft=is_draft
     )
-    model = build_model(new, by=by, now=now)
+    model = build_model(new, deciders=hold_offices(named_in(fields), now=now), by=by, now=now)
     parts = build_components(new, model)
     facts = RecordFacts(components=parts, required_fields=required_in([unit.pk]).get(unit.pk, {}))
     apply_facts(model, facts, now=now)
@@ -292,6 +284,7 @@ def model_update(
         Conflict: the record moved on since ``revision``, in words.
         Invalid: all errors at once.
     """
+    deciders = hold_offices(named_in(fields), now=now)
     model = lock_living(model.pk)
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
     refuse_stale(model, revision)
@@ -300,7 +293,7 @@ def model_update(
     changed = plain_fields.assign(model, fields, allowed=EDITABLE)
     if model.kind in INVENTORY_KINDS and "kind" in changed and not model.components.exists():
         raise invalid("kind", "A prompt becomes no model; register the model.")
-    refuse_owner(model, changed)
+    refuse_deciders(model, changed, deciders)
     changed += note_regimes(model, changed, by=by, now=now)
     if not changed:
         return model
@@ -483,7 +476,9 @@ def model_transfer_unit(
 
     Raises:
         NotAllowed: the actor must be allowed to edit in the old unit and to register in the new one.
+        RuleViolation: the new unit is closed, or whoever answers for the model decides on risk there.
     """
+    deciders = hold_offices([getattr(model, office) for office in OFFICES], now=now)
     model = lock_living(model.pk)
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
     require(by, "registry.register", unit_id=unit.pk)
@@ -496,6 +491,7 @@ def model_transfer_unit(
     if not ModelCounter.objects.filter(model=model).update(unit=unit, last_activity_at=now):
         raise NotFound("The model does not exist.")
     before, model.unit = model.unit, unit
+    refuse_if(policies.office_blockers(model, deciders))
     _bump(model, ["unit"], by=by, now=now, reason=reason)
     for _, rows in children_of(model):
         for row in rows:

@@ -118,7 +118,7 @@ class Lineage(ModelPart):
 
     def more(self) -> Mapping[str, Any]:
         """Read the newest version's lineage and everything around the model."""
-        return model_page.read(self.object, at=self.as_of)
+        return model_page.read(self.object, at=self.as_of, user=self.request.user)
 
 
 class ModelAction(ActionPage):

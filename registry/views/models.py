@@ -90,7 +90,7 @@ class ModelDetail(DetailPage):
 
     def more(self) -> Mapping[str, Any]:
         """Read the page in a fixed number of statements."""
-        return model_page.read(self.object, at=self.as_of)
+        return model_page.read(self.object, at=self.as_of, user=self.request.user)
 
 
 class ModelRegister(CreatePage):

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from approvals import services
-from approvals.models import ChangeRequest, Decision, Lapse
+from approvals.models import ChangeRequest, Comment, Decision, Lapse
 from approvals.services import upkeep
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.files.models import StoredFile
@@ -27,6 +27,7 @@ from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import CustomField, MetricValue, ModelVersion, RegisteredModel
 from registry.services.metrics import metrics_record
+from registry.services.models import model_update
 from tests import threads
 from tests.factories import approvals as make
 from tests.factories.registry import ModelFactory
@@ -128,6 +129,19 @@ def test_of_two_roles_that_no_one_may_combine_one_is_granted(adam, bea, retail, 
     told = next(one for one in outcomes if isinstance(one, DomainError))
     assert "may not be held by one person" in told.message
     assert RoleGrant.objects.filter(user=nils).count() == 1
+
+
+def test_who_is_granted_risk_officer_while_they_are_made_owner_ends_up_one_of_both(
+    adam, olga, retail, make_person, now
+):
+    nils = make_person("Nils New")
+    model = ModelFactory(unit=retail)
+    at_once(
+        lambda: role_grant(user=nils, role="risk_officer", unit=retail, reason="x", by=adam, now=now),
+        lambda: model_update(model=model, owner=nils, by=olga, now=now),
+    )
+    model.refresh_from_db()
+    assert RoleGrant.objects.filter(user=nils).exists() != (model.owner == nils)
 
 
 def test_a_role_is_confirmed_once_and_not_by_who_comes_second(
@@ -238,6 +252,18 @@ def test_a_lapse_is_opened_once_and_settled_once(drafted, cast, now):
         *[lambda: services.lapse_close(lapse=opened[0], outcome="restricted", by=cast.owner, now=now)] * 2
     )
     assert sorted(isinstance(one, DomainError) for one in closed) == [False, True]
+
+
+def test_a_comment_sent_twice_is_one_and_both_are_answered_the_same(drafted, cast, now, as_person):
+    change = services.change_submit(change=drafted, by=cast.developer, now=now)
+    client = as_person(cast.risk_officer)
+    form = reverse("approvals:comment", args=[change.pk])
+    api = reverse("approvals-api:comments", args=[change.pk])
+    outcomes = at_once(*[posts(client, form, {"text": "Why now?", "gate": ""}) for _ in range(3)])
+    assert [one.status_code for one in outcomes] == [303] * 3
+    assert len({one["Location"] for one in outcomes}) == 1
+    outcomes = at_once(*[posts(client, api, {"text": "Why now?"}) for _ in range(3)])
+    assert [one.json()["id"] for one in outcomes] == [Comment.objects.get().pk] * 3
 
 
 def test_the_nightly_upkeep_run_twice_at_once_does_everything_once(drafted, cast, now):

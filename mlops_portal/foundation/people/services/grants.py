@@ -12,7 +12,15 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
-from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, UnitClosure, UnitUserRight, User
+from mlops_portal.foundation.people.gates import Granting, grant_gates
+from mlops_portal.foundation.people.models import (
+    BusinessUnit,
+    RoleGrant,
+    ServiceAccount,
+    UnitClosure,
+    UnitUserRight,
+    User,
+)
 from mlops_portal.foundation.people.rights import forget_rights, require, rights_of
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.units import bump_revision
@@ -27,19 +35,34 @@ def _related_units(unit_id: int) -> set[int]:
     return set(above) | set(below)
 
 
-def grant_blockers(*, user: User, role: str, unit: BusinessUnit | None) -> list[Blocker]:
-    """Why ``user`` may not hold ``role`` there: a second role that no one person may combine with it (RULES 1.3)."""
-    held = RoleGrant.objects.filter(user=user, revoked_at__isnull=True)
+def identities_of(user: User) -> frozenset[int]:
+    """Return the person behind ``user`` with every service account of theirs: they count as one (RULES 1.7)."""
+    person_id = user.pk if user.is_person else user.service_account.owner_id
+    accounts = ServiceAccount.objects.filter(owner=person_id, deactivated_at__isnull=True)
+    return frozenset({person_id, user.pk, *accounts.values_list("user_id", flat=True)})
+
+
+def grant_blockers(
+    *, user: User, role: str, unit: BusinessUnit | None, model_id: int | None, now: datetime
+) -> list[Blocker]:
+    """Why ``user`` may not hold ``role`` there: what else they, or an account of theirs, hold or do (RULES 1.3)."""
+    identities = identities_of(user)
+    held = RoleGrant.objects.filter(user__in=identities, revoked_at__isnull=True).exclude(
+        valid_until__lte=now
+    )
     if unit is not None:
         held = held.filter(Q(unit_id__in=_related_units(unit.pk)) | Q(model_id__isnull=False))
     blockers = []
-    for other in set(held.values_list("role", flat=True)):
+    for other in sorted(set(held.values_list("role", flat=True))):
         if frozenset({role, other}) in TOXIC_PAIRS:
             labels = f"{ROLES[role].label} and {ROLES[other].label.lower()}"
+            by_account = set(held.filter(role=other).values_list("user_id", flat=True)) != {user.pk}
+            behind = " The person behind a service account counts as the account." if by_account else ""
             blockers.append(
-                Blocker("toxic_pair", f"{labels} may not be held by one person.", "an administrator")
+                Blocker("toxic_pair", f"{labels} may not be held by one person.{behind}", "an administrator")
             )
-    return blockers
+    question = Granting(person=user, identities=identities, role=role, unit=unit, model_id=model_id)
+    return blockers + [blocker for gate in grant_gates for blocker in gate(question)]
 
 
 def rederive(user: User) -> None:
@@ -101,6 +124,11 @@ def _require_over(unit_id: int | None, model_id: int | None, by: User | None) ->
     require(by, "people.grant", unit_id=unit_id, model_id=model_id)
 
 
+def _lock_behind(user: User) -> None:
+    """Let what is given to one person, or to an account of theirs, wait for each other: together it may be toxic."""
+    lock(User.objects.all(), user.pk if user.is_person else user.service_account.owner_id)
+
+
 def _is_effective(grant: RoleGrant, now: datetime) -> bool:
     confirmed = grant.confirmed_at is not None or not needs_second(grant)
     in_time = grant.valid_from <= now and (grant.valid_until is None or now < grant.valid_until)
@@ -139,7 +167,7 @@ def role_grant(
     A deciding role, and an administrator's, takes effect only when a second person confirms it (`needs_second`).
 
     Raises:
-        RuleViolation: a toxic pair, oneself, or a role that decides for a service account.
+        RuleViolation: a toxic pair, what an app above objects to, oneself, or a role that decides for an account.
         Invalid: unknown role, neither or both scopes, an end in the past.
     """
     if role not in ROLES:
@@ -154,10 +182,8 @@ def role_grant(
     if not user.is_person and ROLES[role].deciding:
         message = f"A service account does not decide, so it cannot be {ROLES[role].label.lower()}."
         refuse_if([Blocker("machine", message, "a person")])
-    lock(
-        User.objects.all(), user.pk
-    )  # roles given to one person wait for each other: together they may be toxic
-    refuse_if(grant_blockers(user=user, role=role, unit=unit))
+    _lock_behind(user)
+    refuse_if(grant_blockers(user=user, role=role, unit=unit, model_id=model_id, now=now))
     grant = RoleGrant(
         user=user,
         role=role,
@@ -178,7 +204,11 @@ def role_grant(
 
 @operation
 def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
-    """Confirm a role as the second person; only then it takes effect."""
+    """Confirm a role as the second person; only then it takes effect.
+
+    Raises:
+        RuleViolation: confirmed or revoked already, by the same person, or what the holder holds or does by now.
+    """
     grant = lock(RoleGrant.objects.all(), grant.pk)
     _require_over(grant.unit_id, grant.model_id, by)
     blockers = []
@@ -188,6 +218,11 @@ def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
         blockers.append(Blocker("revoked", "This role was revoked."))
     if by.pk in (grant.granted_by_id, grant.user_id):
         blockers.append(Blocker("same_person", "Somebody other than the granter and the holder confirms."))
+    if grant.user and not blockers:
+        _lock_behind(grant.user)
+        blockers = grant_blockers(
+            user=grant.user, role=grant.role, unit=grant.unit, model_id=grant.model_id, now=now
+        )
     refuse_if(blockers)
     grant.confirmed_by, grant.confirmed_at = by, now
     grant.is_effective = _is_effective(grant, now)

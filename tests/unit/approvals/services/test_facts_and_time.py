@@ -221,3 +221,24 @@ def test_a_comment_stays_as_written(
     assert (comment.text, comment.gate) == ("Why now?", "PERF-01")
     with pytest.raises(Invalid):
         services.comment_add(change=filed, text="?", gate="NO-99", by=carl, now=now)
+
+
+def test_the_same_words_of_one_person_within_half_a_minute_are_one_comment(
+    filed: ChangeRequest, carl: User, ines: User, now: datetime
+) -> None:
+    def said(text: str = "Why now?", gate: str = "", by: User = carl, seconds: int = 5) -> int:
+        at = now + timedelta(seconds=seconds)
+        return services.comment_add(change=filed, text=text, gate=gate, by=by, now=at).pk
+
+    first = said(seconds=0)
+    assert said() == said(text=" Why now? ") == first
+    others = {said(text="Why?"), said(gate="PERF-01"), said(by=ines), said(seconds=31)}
+    assert len(others | {first}) == 5
+
+
+def test_a_question_asked_twice_is_asked_once(filed: ChangeRequest, ines: User, now: datetime) -> None:
+    (first,), (second,) = [
+        services.evidence_ask(changes=[filed], text="Where is the report?", by=ines, now=now) for _ in "12"
+    ]
+    assert first == second
+    assert filed.comments.count() == 1

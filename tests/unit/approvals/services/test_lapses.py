@@ -1,4 +1,4 @@
-"""A lapse is fixed by a request that was put in place and addresses it; that some request was filed fixes nothing."""
+"""A lapse is renewed or fixed only by what answers the same matter; that something was granted or filed settles nothing."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -126,3 +126,116 @@ def test_an_overdue_condition_is_fixed_once_it_is_met_or_its_version_is_gone(
     refuse(lapse, release_cast.owner, at)
     put_in_place(later(at + timedelta(hours=1)), release_cast, run_jobs, at + timedelta(hours=2))
     assert fixed(lapse, release_cast.owner, at + timedelta(hours=3)).closed_at
+
+
+# What is renewed: the gate whose waiver ended, the validation, the approval that fell; a duty never is.
+LAPSED = {
+    "waiver": "waiver:1",
+    "validation": "validation",
+    "revocation": "revocation:1",
+    "condition": "condition:1",
+}
+
+
+@pytest.fixture
+def lapse_of(running: ChangeRequest, release_cast: make.Cast, now: datetime) -> Callable[[str], Lapse]:  # noqa: F811
+    """Return a factory of lapses of what runs; the waiver that ended was of OPS-01."""
+
+    def open_one(matter: str) -> Lapse:
+        at = now + timedelta(days=1)
+        more: dict[str, Any] = {}
+        if matter == "waiver":
+            more["waiver"] = waived(running, at, gate="OPS-01", state=Waiver.State.ENDED)
+        if matter == "condition":
+            condition = Condition(
+                change=running, decision=running.decisions.first(), model=running.model, unit=running.unit,
+                text="Report monthly.", owner=release_cast.owner, verifier=release_cast.validator,
+                due_on=now.date(), evidence="Report",
+            )  # fmt: skip
+            more["condition"] = save_as(condition, by=None, now=now, reason="test")
+        return services.lapse_open(change=running, key=LAPSED[matter], text="It ended.", now=at, **more)
+
+    return open_one
+
+
+def waived(change: ChangeRequest, at: datetime, *, gate: str, **fields: Any) -> Waiver:
+    """Write a waiver that was asked for and granted at a moment."""
+    granted = Waiver(
+        **{
+            "change": change, "version": change.version, "model": change.model, "unit": change.unit,
+            "gate": gate, "authority": "head_of_model_risk", "reason": "Accepted for now.",
+            "valid_until": at + timedelta(days=30), "requested_by": change.requester, "requested_at": at,
+            "decided_at": at, "decided_by": change.model.accountable_executive or change.model.owner, "state": Waiver.State.GRANTED, **fields,
+        }
+    )  # fmt: skip
+    return save_as(granted, by=None, now=at, reason="test")
+
+
+BEFORE, ENDED = "before the lapse", "ended again"
+
+
+@pytest.mark.parametrize(
+    ("matter", "unlike", "alike"),
+    [
+        pytest.param(
+            "waiver",
+            [{"gate": "MON-01"}, {"gate": "OPS-01", "decided_at": BEFORE}, {"gate": "OPS-01", "valid_until": ENDED}],
+            {"gate": "OPS-01"},
+            id="a waiver by another one of its gate that still holds",
+        ),
+        pytest.param(
+            "validation",
+            [{"gate": "OPS-01"}, {"gate": "VAL-02"}],
+            {"gate": "VAL-01"},
+            id="a validation by a waiver of its validity",
+        ),
+        pytest.param(
+            "revocation",
+            [{"gate": "PERF-01", "requested_at": BEFORE}, {"gate": "OPS-01", "authority": "risk_officer"}],
+            {"gate": "PERF-01"},
+            id="an approval by what the head of model risk was asked for since and accepted",
+        ),
+        pytest.param("condition", [{"gate": "OPS-01"}], None, id="a duty by no waiver"),
+    ],
+)  # fmt: skip
+def test_a_lapse_is_renewed_only_by_what_answers_the_same_matter(
+    matter: str,
+    unlike: list[dict[str, Any]],
+    alike: dict[str, Any] | None,
+    lapse_of: Callable[[str], Lapse],
+    running: ChangeRequest,  # noqa: F811
+    release_cast: make.Cast,
+    now: datetime,
+) -> None:
+    lapse = lapse_of(matter)
+    at = now + timedelta(days=3)
+    moments = {BEFORE: now, ENDED: at - timedelta(hours=1)}
+    renew = {"lapse": lapse, "outcome": "renewed", "by": release_cast.owner, "now": at}
+    for fields in unlike:
+        waived(
+            running,
+            at - timedelta(days=1),
+            **{name: moments.get(value, value) for name, value in fields.items()},
+        )
+        with pytest.raises(RuleViolation) as refusal:
+            services.lapse_close(**renew)
+        assert codes(refusal) == ["no_record"], fields
+    if alike is not None:
+        waived(running, at - timedelta(days=1), **alike)
+        assert services.lapse_close(**renew).outcome == "renewed"
+
+
+def test_an_ended_validation_is_renewed_by_a_new_one_that_approves(
+    lapse_of: Callable[[str], Lapse],
+    running: ChangeRequest,  # noqa: F811
+    release_cast: make.Cast,
+    now: datetime,
+) -> None:
+    lapse = lapse_of("validation")
+    at = now + timedelta(days=3)
+    renew = {"lapse": lapse, "outcome": "renewed", "by": release_cast.owner, "now": at}
+    make.validate(running.version, cast=release_cast, now=at - timedelta(days=1), outcome="not_approved")
+    with pytest.raises(RuleViolation, match="validated again"):
+        services.lapse_close(**renew)
+    make.validate(running.version, cast=release_cast, now=at)
+    assert services.lapse_close(**renew).closed_at == at
