@@ -86,7 +86,7 @@ def change_logs(auditor: User, count: int) -> list[Row]:
         writing = min(writing, time.perf_counter() - began)
     before = _megabytes()
     # A file of this size belongs into a folder: the database takes 50 MB.
-    with tempfile.TemporaryDirectory() as folder, override_settings(PORTAL_FILES=f"file:{folder}"):
+    with tempfile.TemporaryDirectory() as folder, override_settings(PORTAL_FILES=f"file://{folder}"):
         began = time.perf_counter()
         parts = change_log.csv_parts(SCOPE, auditor, progress=_silent)
         files.store(parts, name="log.csv", by=None, now=timezone.now(), content_type="text/csv")

@@ -22,6 +22,8 @@ PORTAL_ORGANISATION = env("PORTAL_ORGANISATION", "Aldermoor Group")
 PORTAL_BASE_URL = env("PORTAL_BASE_URL", "http://127.0.0.1:" + env("PORT", "8000"))
 PORTAL_TIME_ZONE = env("PORTAL_TIME_ZONE", "Europe/Berlin")
 PORTAL_FILES = env("PORTAL_FILES", "db:")
+if PORTAL_FILES != "db:" and not PORTAL_FILES.startswith("file:///"):
+    raise ImproperlyConfigured(f"PORTAL_FILES is db: or file:///folder, not {PORTAL_FILES}")
 PORTAL_LEDGER_KEY_FILE = env("PORTAL_LEDGER_KEY_FILE", str(VAR_DIR / "ledger.key"))
 PORTAL_LEDGER_ORIGIN = env("PORTAL_LEDGER_ORIGIN", "mlops-portal.local/ledger")
 PORTAL_METRICS_TOKEN = env(

@@ -15,11 +15,12 @@ CHUNK_BYTES = 256 * 1024
 MEGABYTE = 1024 * 1024
 DATABASE_LIMIT = 50 * MEGABYTE
 FOLDER_LIMIT = 2048 * MEGABYTE
+FOLDER = "file://"
 
 
 def configured_place() -> Place:
     """Where new files go."""
-    return Place.FOLDER if settings.PORTAL_FILES.startswith("file:") else Place.DATABASE
+    return Place.FOLDER if settings.PORTAL_FILES.startswith(FOLDER) else Place.DATABASE
 
 
 def limit() -> int:
@@ -74,9 +75,9 @@ def remove(stored: StoredFile) -> None:
 
 
 def _root() -> Path:
-    if not settings.PORTAL_FILES.startswith("file://"):
+    if configured_place() != Place.FOLDER:
         raise Unavailable("The file is kept in a folder, but PORTAL_FILES names none.")
-    return Path(settings.PORTAL_FILES.removeprefix("file://"))
+    return Path(settings.PORTAL_FILES.removeprefix(FOLDER))
 
 
 def _path(sha256: str) -> Path:

@@ -51,10 +51,10 @@ def production_environment() -> dict[str, str]:
     }
 
 
-def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, **more: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, *arguments],
-        env=production_environment(),
+        env={**production_environment(), **more},
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,
@@ -72,6 +72,12 @@ def test_production_does_not_know_the_command():
     answer = run("manage.py", "demo")
     assert answer.returncode
     assert "Unknown command" in answer.stderr
+
+
+@pytest.mark.parametrize("place", ["file:folder", "file:/folder", "s3:bucket", "/folder"])
+def test_a_place_for_files_that_nothing_reads_is_named_at_the_start(place):
+    answer = run("-c", PROBE, PORTAL_FILES=place)
+    assert f"PORTAL_FILES is db: or file:///folder, not {place}" in answer.stderr
 
 
 def test_the_app_refuses_to_start_in_production(settings):
