@@ -7,7 +7,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 
 from approvals import policies
 from approvals.models import ChangeRequest, Comment, Condition, Decision, Execution, Lapse, Stage, Waiver
@@ -226,7 +226,7 @@ def waiting_count(user: Any) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The strip of four."""
+    """The strip of four, and when the first of all is due."""
 
     waiting: int
     overdue: int
@@ -234,6 +234,7 @@ class Totals:
     blocked: int
     stopped: int
     requesters: int
+    earliest: datetime | None
 
     @property
     def others(self) -> int:
@@ -250,14 +251,20 @@ def totals_of(rows: QuerySet[Stage], now: datetime) -> Totals:
         blocked=Count("pk", filter=Q(change__gates_failed__gt=0)),
         stopped=Count("pk", filter=Q(clock_started_at__isnull=True)),
         requesters=Count("pk", filter=Q(clock_started_at__isnull=True, change__gates_failed__gt=0)),
+        earliest=Min("due_at"),
     )
     return Totals(**found)
 
 
-def latest_of(rows: QuerySet[Stage], now: datetime) -> tuple[str, float] | None:
-    """Name the request that is overdue longest, and by how many seconds."""
-    stage = rows.filter(due_at__lt=now).order_by("due_at", "pk").values_list("change_id", "due_at").first()
-    return (f"CR-{stage[0]}", (now - stage[1]).total_seconds()) if stage and stage[1] else None
+def latest_of(rows: QuerySet[Stage], totals: Totals, now: datetime) -> tuple[str, float] | None:
+    """Name the request that is overdue longest, and by how many seconds.
+
+    By its very time, which an index has: sorting all that is overdue for one row would read each request of it.
+    """
+    if totals.earliest is None or totals.earliest >= now:
+        return None
+    change = rows.filter(due_at=totals.earliest).order_by("pk").values_list("change_id", flat=True).first()
+    return (f"CR-{change}", (now - totals.earliest).total_seconds()) if change else None
 
 
 def neighbours_of(change: ChangeRequest, user: Any) -> tuple[int | None, int | None]:

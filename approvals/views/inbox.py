@@ -50,7 +50,7 @@ class Inbox(Page):
         totals = inbox_page.totals_of(mine, now)
         found = {
             "totals": totals,
-            "latest": inbox_page.latest_of(mine, now) if totals.overdue else None,
+            "latest": inbox_page.latest_of(mine, totals, now),
             "sentence": self._sentence(totals),
             "queue": self.queue,
             "tabs": self._tabs(totals, others),

@@ -101,9 +101,14 @@ def _rows_statement(model: type[models.Model], ignored: frozenset[str], within: 
         if field.attname not in ignored
     )
     table = quote(records._meta.db_table)
+    newest = f"WHERE n.{own} = l.{own} ORDER BY n.history_date DESC, n.history_id DESC LIMIT 1"
+    # SQLite has no LATERAL. PostgreSQL needs it: in a join condition it may look for the newest row of every pair.
+    joined = (
+        f"LEFT JOIN LATERAL (SELECT * FROM {table} n {newest}) h ON true"  # noqa: S608
+        if connection.vendor == "postgresql"
+        else f"LEFT JOIN {table} h ON h.history_id = (SELECT n.history_id FROM {table} n {newest})"  # noqa: S608
+    )
     return (
-        f"SELECT l.{own} FROM {quote(model._meta.db_table)} l "  # noqa: S608
-        f"LEFT JOIN {table} h ON h.history_id = (SELECT n.history_id FROM {table} n WHERE n.{own} = l.{own} "
-        "ORDER BY n.history_date DESC, n.history_id DESC LIMIT 1) "
+        f"SELECT l.{own} FROM {quote(model._meta.db_table)} l {joined} "  # noqa: S608
         f"WHERE {within.format(own)}(h.history_id IS NULL OR h.history_type = '-' OR {wrong}) ORDER BY l.{own}"
     )
