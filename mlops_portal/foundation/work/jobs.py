@@ -10,7 +10,7 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.work import running
 from mlops_portal.foundation.work.kinds import JobKind, kind_of, kinds, register
 from mlops_portal.foundation.work.models import Job
-from mlops_portal.foundation.work.running import JobRun, JobStopped
+from mlops_portal.foundation.work.runs import JobRun, JobStopped
 from mlops_portal.foundation.work.states import FINAL_STATES, JobState
 from mlops_portal.foundation.work.tasks import task
 

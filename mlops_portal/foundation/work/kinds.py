@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mlops_portal.foundation.work.running import JobRun
+from mlops_portal.foundation.work.runs import JobRun
 
-Handler = Callable[["JobRun"], dict[str, Any]]
+Handler = Callable[[JobRun], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)

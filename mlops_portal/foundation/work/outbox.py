@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 
 from mlops_portal.foundation.work.models import OutboxMessage
-from mlops_portal.foundation.work.running import WorkContext, current_work
+from mlops_portal.foundation.work.runs import WorkContext, current_work
 from mlops_portal.foundation.work.tasks import RetryLater, pause_before, task
 
 MAX_ATTEMPTS = 12

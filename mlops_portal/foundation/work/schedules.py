@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from mlops_portal.foundation.work.models import Occurrence, Schedule
-from mlops_portal.foundation.work.running import WorkContext, current_work
+from mlops_portal.foundation.work.runs import WorkContext, current_work
 from mlops_portal.foundation.work.tasks import task
 
 ScheduleHandler = Callable[[datetime], None]

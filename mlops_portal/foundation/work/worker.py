@@ -19,7 +19,7 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 from mlops_portal.foundation.ids import uuid7
 from mlops_portal.foundation.work import leases
 from mlops_portal.foundation.work.models import Job, Lease
-from mlops_portal.foundation.work.running import WorkContext, current_work
+from mlops_portal.foundation.work.runs import WorkContext, current_work
 from mlops_portal.foundation.work.tasks import RetryLater, WorkerLost, pause_before, policy_of
 
 logger = logging.getLogger(__name__)
