@@ -9,7 +9,7 @@ from django.db.models import Q
 from approvals.duties import DutyRecords, duty_of
 from approvals.evaluation import Evaluation
 from approvals.model_facts.inventory import alternatives_described
-from approvals.models import ChangeRequest, Condition, Decision, Stage, Validation, Waiver
+from approvals.models import ChangeRequest, Condition, Decision, Lapse, Stage, Validation, Waiver
 from approvals.policy.document import Gate, PolicyDocument
 from approvals.states import (
     APPROVAL_LIVE_STATES,
@@ -478,6 +478,29 @@ def revocation_blockers(decision: Decision, *, by: User, same_stage: bool, is_he
                 "authority",
                 "Revoked by the approver, an approver of the same stage or the head of model risk.",
             )
+        )
+    return blockers
+
+
+LAPSE_RIGHTS = (
+    "approvals.accept",
+    "approvals.approve_risk",
+    "approvals.execute",
+    "approvals.approve_change",
+)
+
+
+def lapse_blockers(lapse: Lapse, *, by: User) -> list[Blocker]:
+    """Why ``by`` may not settle a lapse: it is settled, or is neither theirs nor of somebody who decides here."""
+    blockers = []
+    if lapse.closed_at is not None:
+        blockers.append(Blocker("closed", "This lapse is closed already."))
+    rights = rights_of(by)
+    if by.pk != lapse.owner_id and not any(
+        rights.has(right, unit_id=lapse.unit_id, model_id=lapse.model_id) for right in LAPSE_RIGHTS
+    ):
+        blockers.append(
+            Blocker("no_right", "Its owner, an approver or an operator closes a lapse.", lapse.owner.name)
         )
     return blockers
 

@@ -1,14 +1,16 @@
 """What approvals leave behind: conditions verified, lapses settled."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.functional import cached_property
 
 from approvals import forms, policies
 from approvals.models import Condition, Lapse
 from approvals.services.conditions import condition_verify
-from approvals.services.lapses import lapse_close
+from approvals.services.lapses import lapse_close, lapse_ways_out
 from approvals.views.scope import change_crumbs
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
@@ -57,6 +59,22 @@ class LapseClose(ActionPage):
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the request."""
         return [*change_crumbs(self.object.change), (self.get_title(), "")]
+
+    def blockers(self) -> list[Blocker]:
+        """Only some people settle it, and only by a record that is there."""
+        found = policies.lapse_blockers(self.object, by=self.request.user)
+        if not found and all(missing for _, missing in self.ways_out):
+            found.append(Blocker("no_record", "No record proves any of the four ways out yet."))
+        return found
+
+    @cached_property
+    def ways_out(self) -> list[tuple[str, str]]:
+        """The four ways out with what is missing for each."""
+        return lapse_ways_out(self.object, now=self.now) if self.object.closed_at is None else []
+
+    def more(self) -> Mapping[str, Any]:
+        """Add the ways out."""
+        return {**super().more(), "ways_out": self.ways_out, "is_overdue": self.object.due_at < self.now}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Lapse:
         """Settle it."""

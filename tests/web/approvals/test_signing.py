@@ -88,6 +88,50 @@ def test_conditions_are_part_of_the_digest(
     assert decision.condition_rows.get().verifier == vera
 
 
+def test_conditions_are_offered_to_whom_they_fit_and_every_complaint_is_told_at_once(
+    at_risk: ChangeRequest, ines: User, olga: User, cleo: User, dora: User, as_person: SignIn
+) -> None:
+    client, address = as_person(ines), sign_url(at_risk, "approve_with_conditions")
+    form = client.get(address).content.decode()
+    offered = form[form.index('name="verifier_1"') :].split("</select>")[0]
+    assert "Carl" in offered
+    assert not [name for name in (cleo.name, dora.name) if name in offered]
+    answer = client.post(
+        address,
+        {
+            "step": "review",
+            "rationale": "Fine.",
+            "text_1": "Watch the young group",
+            "evidence_1": "Monitor 7",
+            "owner_1": str(olga.pk),
+            "verifier_1": str(olga.pk),
+            "due_on_1": "2020-01-31",
+        },
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "at least 120 are needed" in page
+    assert "the owner cannot verify it" in page
+    assert "which is past" in page
+
+
+def test_a_condition_and_its_evidence_are_two_sentences(
+    at_risk: ChangeRequest, ines: User, olga: User, vera: User, as_person: SignIn
+) -> None:
+    typed = {
+        "text_1": "Watch the young group",
+        "evidence_1": "Monitor 7",
+        "owner_1": str(olga.pk),
+        "verifier_1": str(vera.pk),
+        "due_on_1": "2099-01-31",
+    }
+    page = as_person(ines).post(
+        sign_url(at_risk, "approve_with_conditions"),
+        {"step": "review", "read": at_risk.dossier_digest, "rationale": make.RATIONALE, **typed},
+    )
+    assert "Watch the young group. Evidence: Monitor 7. Owner" in page.content.decode()
+
+
 def test_words_changed_after_the_review_are_not_signed(
     at_risk: ChangeRequest, ines: User, as_person: SignIn
 ) -> None:
