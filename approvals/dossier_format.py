@@ -8,6 +8,7 @@ would void itself overnight.
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -15,6 +16,7 @@ from mlops_portal.foundation import canonical
 
 FORMAT = "mlops-portal/dossier/1"
 DECISION_FORMAT = "mlops-portal/decision/1"
+WAIVER_FORMAT = "mlops-portal/waiver/1"
 # The order is the reader's. Every part is present in every dossier, an empty one as an empty mapping.
 PARTS: Mapping[str, str] = {
     "request": "Request",
@@ -219,6 +221,39 @@ def decision_statement(
 def decision_digest(**statement: Any) -> str:
     """Return what a signature signs: the SHA-256 of a decision over exactly one dossier (RULES 4.1)."""
     return canonical.digest(decision_statement(**statement))
+
+
+def waiver_statement(
+    *,
+    dossier_digest: str,
+    waiver: str,
+    gate: str,
+    says: Sequence[str],
+    reason: str,
+    compensating_control: str,
+    valid_until: datetime,
+    verdict: str,
+    meaning: str,
+    rationale: str,
+    signer: str,
+) -> dict[str, Any]:
+    """Return what the signature under a waiver says: the gate as it stands, what was asked for, and the answer."""
+    return canonical.plain(
+        {
+            "format": WAIVER_FORMAT,
+            "dossier": dossier_digest,
+            "waiver": waiver,
+            "gate": gate,
+            "says": list(says),
+            "reason": reason,
+            "compensating_control": compensating_control,
+            "valid_until": valid_until,
+            "verdict": verdict,
+            "meaning": str(meaning),
+            "rationale": rationale,
+            "signer": signer,
+        }
+    )
 
 
 def gate_content(

@@ -1,13 +1,15 @@
 """What approvals put on a person's home page, and what they offer to search."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 
 from approvals import tones
-from approvals.models import ChangeRequest, PolicyRevision
+from approvals.models import ChangeRequest, Lapse, PolicyRevision, Stage
 from approvals.policy_in_force import policy_in_force
 from approvals.queries import inbox_page, panel_reads
 from approvals.states import ChangeState
@@ -43,6 +45,7 @@ def decisions(user: Any) -> Mapping[str, Any] | None:
         "lapses": list(inbox_page.open_lapses_of(user).order_by("due_at", "pk")[:SHOWN]),
         "questions": list(inbox_page.questions_to(user).order_by("written_at", "pk")[:SHOWN]),
         "today": now.date(),
+        "now": now,
     }
     waits = any(found[name] for name in ("rows", "waivers", "conditions", "lapses", "questions"))
     return found if waits else None
@@ -74,16 +77,66 @@ def to_start(user: Any) -> Mapping[str, Any] | None:
 
 
 def overdue(user: Any) -> Mapping[str, Any] | None:
-    """What is late in a manager's units: stages past their time and lapses, oldest first, with both totals."""
+    """What is late in a manager's units: stages past their time and lapses in one order, the longest due first."""
     now = timezone.now()
     stages, lapses = inbox_page.overdue_in_units(user, now), inbox_page.lapses_in_units(user)
+    rows = [_late_stage(stage) for stage in stages.order_by("due_at", "pk")[:SHOWN]]
+    rows += [_late_lapse(lapse, now) for lapse in lapses.order_by("due_at", "pk")[:SHOWN]]
     return {
-        "stages": list(stages.order_by("due_at", "pk")[:SHOWN]),
-        "stage_count": stages.count(),
-        "lapses": list(lapses.order_by("due_at", "pk")[:SHOWN]),
-        "lapse_count": lapses.count(),
-        "now": now,
+        "key": "overdue",
+        "title": "Overdue in your units",
+        "rows": sorted(rows, key=lambda row: row.due_at)[:SHOWN],
+        "total": stages.count() + lapses.count(),
     }
+
+
+def lapses(user: Any) -> Mapping[str, Any] | None:
+    """Open lapses of others that a second line answers for; what is their own waits among their duties."""
+    if rights_of(user).has("kpis.set_target"):
+        return None  # a manager reads them among what is overdue
+    now = timezone.now()
+    found = inbox_page.lapses_in_units(user).exclude(owner=user)
+    rows = [_late_lapse(lapse, now) for lapse in found.order_by("due_at", "pk")[:SHOWN]]
+    if not rows:
+        return None
+    return {"key": "lapses", "title": "Open lapses in your units", "rows": rows, "total": found.count()}
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A line of what is late."""
+
+    due_at: datetime
+    title: str
+    about: str
+    url: str
+    is_overdue: bool
+    tier: int | None = None
+    is_lapse: bool = False
+
+
+def _late_stage(stage: Stage) -> Late:
+    assert stage.due_at is not None  # noqa: S101  (overdue stages have one)
+    change = stage.change
+    return Late(
+        due_at=stage.due_at,
+        title=str(change),
+        about=f"{stage.title}, {stage.unit.name}",
+        url=change.get_absolute_url(),
+        is_overdue=True,
+        tier=change.decided_tier,
+    )
+
+
+def _late_lapse(lapse: Lapse, now: datetime) -> Late:
+    return Late(
+        due_at=lapse.due_at,
+        title=lapse.text,
+        about=f"Lapse, {lapse.model}, {lapse.change.code}, {lapse.owner.name} owes it",
+        url=reverse("approvals:lapse", args=[lapse.pk]),
+        is_overdue=lapse.due_at < now,
+        is_lapse=True,
+    )
 
 
 def executed(user: Any) -> Mapping[str, Any] | None:

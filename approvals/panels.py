@@ -52,6 +52,9 @@ def register() -> None:
             "approvals.overdue", "approvals/home/overdue.html", sections.overdue, "kpis.set_target", 20
         ),
         home.Section(
+            "approvals.lapses", "approvals/home/overdue.html", sections.lapses, "approvals.waive", 20
+        ),
+        home.Section(
             "approvals.executed", "approvals/home/executed.html", sections.executed, "audits.verify", 20
         ),
         home.Section("approvals.own", "approvals/home/changes.html", sections.own, "approvals.request", 25),

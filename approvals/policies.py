@@ -1,6 +1,6 @@
 """Whether an act on a change request is allowed now, and if not, why. No writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.db.models import Q
 from approvals.duties import DutyRecords, duty_of
 from approvals.evaluation import Evaluation
 from approvals.model_facts.inventory import alternatives_described
-from approvals.models import ChangeRequest, Condition, Decision, Stage, Validation, Waiver
+from approvals.models import ChangeRequest, Condition, Decision, Lapse, Stage, Validation, Waiver
 from approvals.policy.document import Gate, PolicyDocument
 from approvals.states import (
     APPROVAL_LIVE_STATES,
@@ -293,7 +293,7 @@ def materiality_blockers(change: ChangeRequest, stage: Stage) -> list[Blocker]:
 
 
 def rationale_blockers(
-    rationale: str, *, minimum: int, verdict: Verdict, change_class: str = ChangeClass.NORMAL
+    rationale: str, *, minimum: int, verdict: Verdict | None = None, change_class: str = ChangeClass.NORMAL
 ) -> list[Blocker]:
     """A rationale is as long as the tier asks; a recusal and the way back need a reason, not an essay."""
     short = verdict == Verdict.RECUSE or change_class == ChangeClass.CONTAINMENT
@@ -309,9 +309,17 @@ def rationale_blockers(
 
 
 def condition_blockers(
-    verdict: Verdict, conditions: Sequence[Mapping[str, Any]], *, now: datetime
+    verdict: Verdict,
+    conditions: Sequence[Mapping[str, Any]],
+    *,
+    owners: Collection[int],
+    verifiers: Collection[int],
+    now: datetime,
 ) -> list[Blocker]:
-    """What a condition lacks: owner, due date, evidence, and a verifier who is not the owner (RULES 4.5)."""
+    """What a condition lacks: owner, due date, evidence, and a verifier who is not the owner (RULES 4.5).
+
+    ``owners`` and ``verifiers`` may carry one: they see the request, and their role fits.
+    """
     if verdict != Verdict.APPROVE_WITH_CONDITIONS:
         return [Blocker("conditions", "Conditions go with “Approve with conditions”.")] if conditions else []
     if not conditions:
@@ -322,12 +330,20 @@ def condition_blockers(
         if lacking:
             words = ", ".join(name.replace("_", " ") for name in lacking)
             blockers.append(Blocker("condition", f"Condition {place} lacks: {words}."))
-        elif row["owner"] == row["verifier"]:
-            blockers.append(Blocker("condition_verifier", f"Condition {place}: the owner cannot verify it."))
-        elif row["due_on"] <= now.date():
+            continue
+        said = f"Condition {place}"
+        if row["owner"] not in owners:
             blockers.append(
-                Blocker("condition_due", f"Condition {place} is due on {row['due_on']}, which is past.")
+                Blocker("condition_owner", f"{said}: its owner has no role that works on this model.")
             )
+        if row["owner"] == row["verifier"]:
+            blockers.append(Blocker("condition_verifier", f"{said}: the owner cannot verify it."))
+        elif row["verifier"] not in verifiers:
+            blockers.append(
+                Blocker("condition_verifier", f"{said}: its verifier has no role that decides on this model.")
+            )
+        if row["due_on"] <= now.date():
+            blockers.append(Blocker("condition_due", f"{said} is due on {row['due_on']}, which is past."))
     return blockers
 
 
@@ -373,6 +389,14 @@ def waiver_decision_blockers(
     blockers = []
     if waiver.state != Waiver.State.REQUESTED:
         blockers.append(Blocker("decided", "This waiver was decided already."))
+    if not records.change.dossier_number:
+        blockers.append(
+            Blocker(
+                "not_filed",
+                "The request is a draft: a waiver is signed over a dossier that is frozen.",
+                "the requester, by filing it",
+            )
+        )
     blockers += authority_blockers(by, authority, unit_id=waiver.unit_id, model_id=waiver.model_id)
     beneficiaries = (
         records.people.requesters
@@ -454,6 +478,29 @@ def revocation_blockers(decision: Decision, *, by: User, same_stage: bool, is_he
                 "authority",
                 "Revoked by the approver, an approver of the same stage or the head of model risk.",
             )
+        )
+    return blockers
+
+
+LAPSE_RIGHTS = (
+    "approvals.accept",
+    "approvals.approve_risk",
+    "approvals.execute",
+    "approvals.approve_change",
+)
+
+
+def lapse_blockers(lapse: Lapse, *, by: User) -> list[Blocker]:
+    """Why ``by`` may not settle a lapse: it is settled, or is neither theirs nor of somebody who decides here."""
+    blockers = []
+    if lapse.closed_at is not None:
+        blockers.append(Blocker("closed", "This lapse is closed already."))
+    rights = rights_of(by)
+    if by.pk != lapse.owner_id and not any(
+        rights.has(right, unit_id=lapse.unit_id, model_id=lapse.model_id) for right in LAPSE_RIGHTS
+    ):
+        blockers.append(
+            Blocker("no_right", "Its owner, an approver or an operator closes a lapse.", lapse.owner.name)
         )
     return blockers
 

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
+from django.urls import reverse
 
+from approvals import policies
 from approvals.models import (
     Challenge,
     ChangeRequest,
@@ -28,6 +30,7 @@ from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.words import time_text
 from registry import gates
 from registry.gates import (
     APPROVAL_CRITERION,
@@ -35,6 +38,7 @@ from registry.gates import (
     Criterion,
     Deletion,
     DeploymentStart,
+    Duty,
     Origin,
     Retirement,
     WantedSection,
@@ -175,6 +179,26 @@ def move_along(model: RegisteredModel, unit: BusinessUnit, by: User | None, now:
             bulk_save_as(rows, by=by, now=now, reason=f"The model moved to {unit}", fields=["unit"])
 
 
+def open_lapses() -> "QuerySet[Lapse]":
+    """Lapses are duties of the portfolio."""
+    return Lapse.objects.filter(closed_at__isnull=True)
+
+
+def lapse_duties(model: RegisteredModel, user: User, now: datetime) -> list[Duty]:
+    """Say on the model's page which lapses are open on it."""
+    rows = Lapse.objects.visible_to(user).filter(model=model, closed_at__isnull=True)
+    return [
+        Duty(
+            title="A lapse is overdue" if lapse.due_at < now else "A lapse is open",
+            text=f"{lapse.text} {lapse.owner.name} owes it, due {time_text(lapse.due_at)}.",
+            is_overdue=lapse.due_at < now,
+            url=reverse("approvals:lapse", args=[lapse.pk]),
+            action="Show the lapse" if policies.lapse_blockers(lapse, by=user) else "Settle it",
+        )
+        for lapse in rows.select_related("owner").order_by("due_at", "pk")
+    ]
+
+
 def register() -> None:
     """Put the answers where the registry asks for them; called once, when the app is ready."""
     if alias_objections in gates.alias_gates:
@@ -187,3 +211,5 @@ def register() -> None:
     gates.deployment_origins.append(deployment_origins)
     gates.wanted_sections.append(wanted_sections)
     gates.unit_transfers.append(move_along)
+    gates.duty_readers.append(lapse_duties)
+    gates.duty_rows.append(open_lapses)

@@ -15,6 +15,7 @@ from approvals.views import (
     together,
     validations,
     version_panels,
+    waivers,
 )
 
 app_name = "approvals"
@@ -35,14 +36,16 @@ urlpatterns = [
     path("changes/<int:pk>/comment/", review.CommentAdd.as_view(), name="comment"),
     path("changes/<int:pk>/read/", review.MarkRead.as_view(), name="mark-read"),
     path("changes/<int:pk>/materiality/", review.MaterialityConfirm.as_view(), name="materiality"),
-    path("changes/<int:pk>/waiver/", duties.WaiverAsk.as_view(), name="waiver-ask"),
+    path("changes/<int:pk>/waiver/", waivers.WaiverAsk.as_view(), name="waiver-ask"),
     path("changes/<int:pk>/execution/", execution.ExecutionPanel.as_view(), name="execution"),
     path("changes/<int:pk>/schedule/", execution.Schedule.as_view(), name="schedule"),
     path("changes/<int:pk>/start/", execution.Start.as_view(), name="start"),
     path("changes/<int:pk>/sign/<slug:verdict>/", signing.Sign.as_view(), name="sign"),
     path("decisions/<int:pk>/", signing.Receipt.as_view(), name="receipt"),
     path("decisions/<int:pk>/revoke/", signing.Revoke.as_view(), name="revoke"),
-    path("waivers/<int:pk>/", duties.WaiverDecide.as_view(), name="waiver"),
+    path("waivers/<int:pk>/", waivers.WaiverDetail.as_view(), name="waiver"),
+    path("waivers/<int:pk>/sign/<slug:answer>/", waivers.WaiverSign.as_view(), name="waiver-sign"),
+    path("waivers/<int:pk>/receipt/", waivers.WaiverReceipt.as_view(), name="waiver-receipt"),
     path("conditions/<int:pk>/verify/", duties.ConditionVerify.as_view(), name="condition"),
     path("lapses/<int:pk>/settle/", duties.LapseClose.as_view(), name="lapse"),
     path("executions/<int:pk>/report/", execution.ExecutionConfirm.as_view(), name="execution-confirm"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.db.models import QuerySet
+
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import Blocker
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
@@ -55,6 +57,17 @@ class DeploymentStart:
     change_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """Something owed on a model that an app above keeps, in the words of the model's page."""
+
+    title: str
+    text: str
+    is_overdue: bool
+    url: str
+    action: str
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """One condition of "last good"; ``is_met`` is None when nobody knows, which counts as not met."""
@@ -98,6 +111,10 @@ deployment_origins: list[Callable[[User, Sequence[Deployment]], Mapping[int, Ori
 WantedSection = tuple[str, str, str]
 wanted_sections: list[Callable[[RegisteredModel, datetime], Sequence[WantedSection]]] = []
 
+# Duties that apps above keep: those of one model for its page, and the rows (with `model_id`) that the portfolio counts.
+duty_readers: list[Callable[[RegisteredModel, User, datetime], Sequence[Duty]]] = []
+duty_rows: list[Callable[[], QuerySet]] = []
+
 # Called when a model moves to another unit, so that rows of the apps above move along: (model, unit, by, now).
 unit_transfers: list[Callable[[RegisteredModel, BusinessUnit, User | None, datetime], Any]] = []
 
@@ -113,6 +130,11 @@ def origins_of(user: User, deployments: Sequence[Deployment]) -> dict[int, Origi
     for answer in deployment_origins:
         found |= answer(user, deployments)
     return found
+
+
+def duties_of(model: RegisteredModel, user: User, now: datetime) -> list[Duty]:
+    """Ask the apps above what is owed on a model, as far as ``user`` sees it."""
+    return [duty for read in duty_readers for duty in read(model, user, now)]
 
 
 def blockers_of(gates: Iterable[Gate[Question]], question: Question) -> list[Blocker]:

@@ -1,12 +1,20 @@
 """Forms of approvals, one module for each kind of act: they parse and shape input; services act."""
 
-from approvals.forms.duties import LapseClosing, StandIn, Verification, WaiverDecision, WaiverRequest
+from approvals.forms.duties import LapseClosing, StandIn, Verification, WaiverRequest
 from approvals.forms.execution import Containment, ExecutionReport, Start
 from approvals.forms.fields import DayField, Lines, MomentField, PersonChoice, TrafficPlan, area, people
 from approvals.forms.filing import ALTERNATIVES, ChangeContent, ModelChoice, NewChange, content_of
 from approvals.forms.policies import PolicyDraft, Publication
 from approvals.forms.review import Assignment, Comment, EvidenceQuestion, MaterialityConfirmation
-from approvals.forms.signing import CONDITIONS, JointApproval, Proof, Reason, SignedReason, Statement
+from approvals.forms.signing import (
+    CONDITIONS,
+    JointApproval,
+    Proof,
+    Reason,
+    SignedReason,
+    Statement,
+    WaiverStatement,
+)
 from approvals.forms.validations import Answer, Conclusion, Finding, FindingClosure, Question, ValidationStart
 
 __all__ = [
@@ -43,8 +51,8 @@ __all__ = [
     "TrafficPlan",
     "ValidationStart",
     "Verification",
-    "WaiverDecision",
     "WaiverRequest",
+    "WaiverStatement",
     "area",
     "content_of",
     "people",

@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 
 from approvals.forms.fields import MomentField, PersonChoice, area
-from approvals.forms.signing import Proof
 from approvals.models import Lapse
 
 
@@ -24,19 +23,6 @@ class WaiverRequest(forms.Form):
     def __init__(self, *, gates: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields["gate"].choices = gates
-
-
-class WaiverDecision(Proof):
-    """Grant or decline, signed."""
-
-    grant = forms.TypedChoiceField(
-        choices=[("true", "Grant: I accept this risk until then"), ("false", "Decline")],
-        coerce=lambda value: value == "true",
-        widget=forms.RadioSelect,
-        label="Decision",
-    )
-    note = forms.CharField(widget=area(3), max_length=4000, label="Your reason")
-    field_order = ["grant", "note", "password", "code"]
 
 
 class Verification(forms.Form):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from mlops_portal.foundation.people.models import User
@@ -22,10 +23,11 @@ def people() -> Any:
 
 
 class PersonChoice(forms.ModelChoiceField):
-    """One active person by name."""
+    """One active person by name, ``among`` some of them."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(queryset=people(), empty_label="Choose a person", **kwargs)
+    def __init__(self, *, among: QuerySet[User] | None = None, **kwargs: Any) -> None:
+        found = people() if among is None else among
+        super().__init__(queryset=found, empty_label="Choose a person", **kwargs)
 
 
 class DayField(forms.DateField):

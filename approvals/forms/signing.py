@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 
 from approvals.forms.fields import DayField, Lines, PersonChoice, area
 from approvals.states import Verdict
@@ -32,6 +33,22 @@ class Proof(forms.Form):
     )
 
 
+class WaiverStatement(forms.Form):
+    """Why a risk is accepted for a time, or not."""
+
+    rationale = forms.CharField(widget=area(4), max_length=8000, label="Your rationale")
+
+    def __init__(self, *, minimum: int, tier: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        count_rationale(self.fields["rationale"], minimum=minimum, tier=tier)
+
+
+def count_rationale(field: forms.Field, *, minimum: int, tier: int) -> None:
+    """Say how long a rationale is, and let the page count."""
+    field.help_text = f"Part of what you sign. At least {minimum} characters for tier {tier}."
+    field.widget.attrs |= {"data-count": "rationale-count", "data-least": str(minimum)}
+
+
 class SignedReason(Reason, Proof):
     """A reason, signed."""
 
@@ -57,17 +74,23 @@ class Statement(forms.Form):
     )
 
     def __init__(
-        self, *, verdict: Verdict, minimum: int, tier: int, absentees: list[User], user: User, **kwargs: Any
+        self,
+        *,
+        verdict: Verdict,
+        minimum: int,
+        tier: int,
+        absentees: list[User],
+        owners: QuerySet[User] | None = None,
+        verifiers: QuerySet[User] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.verdict = verdict
         rationale = self.fields["rationale"]
+        count_rationale(rationale, minimum=10 if verdict == Verdict.RECUSE else minimum, tier=tier)
         if verdict == Verdict.RECUSE:
-            rationale.label, minimum = "Why you step aside", 10
+            rationale.label = "Why you step aside"
             rationale.help_text = "Kept with the request. At least 10 characters."
-        else:
-            rationale.help_text = f"Part of what you sign. At least {minimum} characters for tier {tier}."
-        rationale.widget.attrs |= {"data-count": "rationale-count", "data-least": str(minimum)}
         if absentees:
             self.fields["on_behalf_of"].queryset = User.objects.filter(pk__in=[one.pk for one in absentees])
         else:
@@ -77,9 +100,9 @@ class Statement(forms.Form):
                 label="What is to be changed", help_text="One item a line. The requester answers each."
             )
         if verdict == Verdict.APPROVE_WITH_CONDITIONS:
-            self._add_conditions(user)
+            self._add_conditions(owners, verifiers)
 
-    def _add_conditions(self, user: User) -> None:
+    def _add_conditions(self, owners: QuerySet[User] | None, verifiers: QuerySet[User] | None) -> None:
         for place in range(1, CONDITIONS + 1):
             needed = place == 1
             label = f"Condition {place}"
@@ -92,11 +115,21 @@ class Statement(forms.Form):
                 max_length=500,
                 help_text="What proves it, such as a monitor or a gate.",
             )
-            self.fields[f"owner_{place}"] = PersonChoice(label=f"{label}: owner", required=needed)
+            self.fields[f"owner_{place}"] = PersonChoice(
+                among=owners, label=f"{label}: owner", required=needed
+            )
             self.fields[f"verifier_{place}"] = PersonChoice(
-                label=f"{label}: verified by", required=needed, help_text="Not the owner."
+                among=verifiers,
+                label=f"{label}: verified by",
+                required=needed,
+                help_text="Not the owner.",
             )
             self.fields[f"due_on_{place}"] = DayField(label=f"{label}: due", required=needed)
+
+    def has_whole_conditions(self) -> bool:
+        """Tell whether no field of a condition was refused, so that what they lack together can be said."""
+        names = ("text_", "evidence_", "owner_", "verifier_", "due_on_")
+        return not any(name.startswith(names) for name in self.errors)
 
     def conditions(self) -> list[dict[str, Any]]:
         """Return the conditions that were filled in."""

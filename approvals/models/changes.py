@@ -1,6 +1,7 @@
 """Change requests, their dossiers, gates, stages and decisions."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -268,6 +269,22 @@ class GateResult(ApprovalRecord):
 
     def __str__(self) -> str:
         return f"{self.gate} {self.outcome}"
+
+    @property
+    def shortfalls(self) -> list[str]:
+        """Say what misses which limit: each reading that fails, the gate's own words where it has no readings."""
+        failing = [line for line in self.readings if not line["ok"]]
+        if not failing:
+            return [self.message] if self.message else []
+        return [_said(line) for line in failing]
+
+
+def _said(line: Mapping[str, Any]) -> str:
+    about = line["label"]
+    if line.get("segment") and line["segment"] not in about:
+        about = f"{about}, {line['segment']}"
+    limit = f", {line['limit']}" if line.get("limit") else ""
+    return f"{about}: {line['observed']}{limit}"
 
 
 class Stage(ApprovalRecord):

@@ -199,7 +199,11 @@ def overdue_in_units(user: Any, now: datetime) -> QuerySet[Stage]:
 
 def lapses_in_units(user: Any) -> QuerySet[Lapse]:
     """Open lapses in what this person sees."""
-    return Lapse.objects.visible_to(user).filter(closed_at__isnull=True).select_related("change", "model")
+    return (
+        Lapse.objects.visible_to(user)
+        .filter(closed_at__isnull=True)
+        .select_related("change", "model", "owner")
+    )
 
 
 def executed_lately(user: Any, now: datetime) -> QuerySet[ChangeRequest]:

@@ -145,11 +145,12 @@ def _waiver_lines(waiver: Waiver) -> list[LogItem]:
         lines.append(
             LogItem(
                 waiver.decided_at,
-                "signature" if granted else "record",
+                "signature" if waiver.signature_id else "record",
                 waiver.decided_by,
                 "granted the waiver of" if granted else "declined the waiver of",
                 what=f"{waiver.gate}, until {time_text(waiver.valid_until)}" if granted else waiver.gate,
                 quote=waiver.note,
+                url=reverse("approvals:waiver-receipt", args=[waiver.pk]) if waiver.signature_id else "",
                 tone="waived" if granted else "fail",
             )
         )

@@ -14,7 +14,6 @@ from approvals.services.conversation import (
 from approvals.services.decisions import (
     ConditionInput,
     DecisionPreview,
-    DossierChanged,
     decision_preview,
     decision_sign,
 )
@@ -28,6 +27,7 @@ from approvals.services.executions import (
 )
 from approvals.services.lapses import lapse_close, lapse_open
 from approvals.services.materiality import materiality_confirm
+from approvals.services.reading import DossierChanged
 from approvals.services.revisions import install_default_policy, revision_draft, revision_publish
 from approvals.services.revocations import signature_revoke
 from approvals.services.submission import change_expire, change_refresh, change_resubmit, change_submit
@@ -40,7 +40,7 @@ from approvals.services.validations import (
     validation_conclude,
     validation_open,
 )
-from approvals.services.waivers import waiver_decide, waiver_end, waiver_request
+from approvals.services.waivers import waiver_decide, waiver_end, waiver_preview, waiver_request
 
 __all__ = [
     "ConditionInput",
@@ -86,5 +86,6 @@ __all__ = [
     "validation_open",
     "waiver_decide",
     "waiver_end",
+    "waiver_preview",
     "waiver_request",
 ]

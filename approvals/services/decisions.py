@@ -6,20 +6,28 @@ from datetime import date, datetime
 from typing import TypedDict
 
 from approvals import policies
-from approvals.dossier_format import decision_statement, read_dossier, told
+from approvals.dossier_format import decision_statement
 from approvals.duties import DutyRecords, duty_records
 from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.events import event_of, tell
-from approvals.models import ChangeRequest, Condition, Decision, Dossier, Stage
+from approvals.models import ChangeRequest, Condition, Decision, Stage
 from approvals.policy_in_force import PolicyInForce
+from approvals.queries.condition_people import condition_people
 from approvals.services.changes import change_save, lock_change
 from approvals.services.gates import gates_store
 from approvals.services.materiality import is_second_line
+from approvals.services.reading import (
+    DossierChanged,
+    PreviewPart,
+    preview_parts,
+    refuse_other_content,
+    refuse_other_revision,
+)
 from approvals.services.signing import prove, sign
 from approvals.services.stages import clock_stop, stage_look_for_people, stage_open_next, stages_pause
-from approvals.services.submission import approval_ends, change_refresh, note_blocked_stage, parts_changed
+from approvals.services.submission import approval_ends, change_refresh, note_blocked_stage
 from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Meaning, Verdict, meaning_of
-from mlops_portal.foundation.errors import Conflict, DomainError
+from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.operations import operation
@@ -36,12 +44,6 @@ class ConditionInput(TypedDict):
     owner: int
     verifier: int
     due_on: date
-
-
-class DossierChanged(Conflict):
-    """The content is no longer what the person read. Nothing was signed."""
-
-    code, title = "dossier_changed", "Changed while you were reading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,14 @@ def _blockers(
     blockers += policies.rationale_blockers(
         wanted.rationale, minimum=minimum, verdict=wanted.verdict, change_class=change.change_class
     )
-    blockers += policies.condition_blockers(wanted.verdict, wanted.conditions, now=wanted.now)
+    bearers = condition_people(change)
+    blockers += policies.condition_blockers(
+        wanted.verdict,
+        wanted.conditions,
+        owners=bearers.owner_ids() if wanted.conditions else (),
+        verifiers=bearers.verifier_ids() if wanted.conditions else (),
+        now=wanted.now,
+    )
     if wanted.verdict == Verdict.REQUEST_CHANGES and not wanted.items:
         blockers.append(Blocker("items", "Say item by item what is to be changed."))
     if is_second_line(wanted.by, change):
@@ -167,7 +176,8 @@ def decision_write(*, change: ChangeRequest, wanted: WantedDecision) -> Decision
         refuse_if(_blockers(change, stage, wanted, records, None))
     assert policy is not None  # noqa: S101  (refused above)
     evaluation = evaluate(change, at=now, policy=policy)
-    _refuse_other_content(change, evaluation, wanted)
+    refuse_other_content(change, evaluation)
+    refuse_other_revision(change, wanted.read_digest)
     refuse_if(_blockers(change, stage, wanted, records, evaluation))
     decision = _write(change, stage, evaluation, wanted)
     records.decisions.append(decision)
@@ -188,16 +198,6 @@ def decision_write(*, change: ChangeRequest, wanted: WantedDecision) -> Decision
         dossier=decision.dossier_digest,
     )
     return decision
-
-
-def _refuse_other_content(change: ChangeRequest, evaluation: Evaluation, wanted: WantedDecision) -> None:
-    if evaluation.dossier.digest != change.dossier_digest:
-        parts = ", ".join(parts_changed(change, evaluation))
-        raise DossierChanged(f"Changed since filing: {parts}. Nothing was signed; read the new revision.")
-    if wanted.read_digest != change.dossier_digest:
-        raise DossierChanged(
-            f"You read another revision than the present one, number {change.dossier_number}. Nothing was signed."
-        )
 
 
 def _write(change: ChangeRequest, stage: Stage, evaluation: Evaluation, wanted: WantedDecision) -> Decision:
@@ -347,17 +347,6 @@ def _independence_blockers(change: ChangeRequest, records: DutyRecords) -> list[
 
 
 @dataclass(frozen=True, slots=True)
-class PreviewPart:
-    """One part of the dossier in the signature dialog."""
-
-    name: str
-    title: str
-    digest: str
-    is_changed: bool  # since the signer last read it
-    changes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class DecisionPreview:
     """What a signature would say, before it is given."""
 
@@ -401,7 +390,7 @@ def decision_preview(
     if is_second_line(by, change):
         blockers = [blocker for blocker in blockers if blocker.code != "materiality"]
     relied = evaluation.relied_on if chosen in POSITIVE_VERDICTS else ()
-    parts, has_read = _preview_parts(change, evaluation, by)
+    parts, has_read = preview_parts(change, evaluation.dossier, by)
     return DecisionPreview(
         stage=stage,
         verdict=chosen,
@@ -415,23 +404,3 @@ def decision_preview(
         blockers=tuple(blockers),
         has_read_before=has_read,
     )
-
-
-def _preview_parts(
-    change: ChangeRequest, evaluation: Evaluation, by: User
-) -> tuple[tuple[PreviewPart, ...], bool]:
-    reading = change.readings.filter(reader=by).first()
-    earlier = (
-        Dossier.objects.filter(change=change, number=reading.dossier_number).first() if reading else None
-    )
-    before = {part.name: part for part in read_dossier(earlier.content).parts} if earlier else {}
-    parts = []
-    for part in evaluation.dossier.parts:
-        known = before.get(part.name)
-        changed = known is not None and known.digest != part.digest
-        parts.append(
-            PreviewPart(
-                part.name, part.title, part.digest, changed, told(known, part) if known and changed else ()
-            )
-        )
-    return tuple(parts), earlier is not None

@@ -15,8 +15,8 @@ from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.events import tell
 from approvals.models import ChangeRequest, Execution, ExecutionStep
 from approvals.services.changes import change_save, lock_change
-from approvals.services.decisions import DossierChanged
 from approvals.services.gates import gates_store
+from approvals.services.reading import DossierChanged
 from approvals.services.rollouts import (
     connector_name,
     rollout_begin,

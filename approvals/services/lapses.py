@@ -16,7 +16,6 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from registry.models import Deployment
 from registry.states import DeploymentState
@@ -27,12 +26,6 @@ VALIDITY = "validation_age_days"  # the fact that a gate asks for which a valida
 EXECUTED = (ChangeState.VERIFYING, ChangeState.COMPLETED)
 # These take away what runs; they settle a lapse as restricted or suspended.
 TAKE_AWAY = (ChangeKind.ROLLBACK, ChangeKind.SUSPEND, ChangeKind.RETIRE)
-CLOSING_RIGHTS = (
-    "approvals.accept",
-    "approvals.approve_risk",
-    "approvals.execute",
-    "approvals.approve_change",
-)
 
 
 def is_running(change: ChangeRequest) -> bool:
@@ -85,15 +78,8 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
     if outcome not in Lapse.Outcome.values:
         raise invalid("outcome", "Choose one of the four ways out.")
     change = lock_change(lapse.change_id)
-    lapse = lock(Lapse.objects.select_related("waiver", "condition"), lapse.pk)
-    rights = rights_of(by)
-    blockers = []
-    if lapse.closed_at is not None:
-        blockers.append(Blocker("closed", "This lapse is closed already."))
-    if by.pk != lapse.owner_id and not any(
-        rights.has(right, unit_id=lapse.unit_id, model_id=lapse.model_id) for right in CLOSING_RIGHTS
-    ):
-        blockers.append(Blocker("no_right", "Its owner, an approver or an operator closes a lapse."))
+    lapse = lock(Lapse.objects.select_related("waiver", "condition", "owner"), lapse.pk)
+    blockers = policies.lapse_blockers(lapse, by=by)
     if not _is_proved(lapse, change, outcome, now):
         blockers.append(Blocker("no_record", _missing(lapse, outcome)))
     refuse_if(blockers)
@@ -101,6 +87,15 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
     save_as(lapse, by=by, now=now, reason=Lapse.Outcome(outcome).label)
     tell("lapse_closed", lapse, by=by, now=now, outcome=outcome)
     return lapse
+
+
+def lapse_ways_out(lapse: Lapse, *, now: datetime) -> list[tuple[str, str]]:
+    """Return the four ways out with what is missing for each; nothing is missing where a record proves it."""
+    change = lapse.change
+    return [
+        (label, "" if _is_proved(lapse, change, outcome, now) else _missing(lapse, outcome))
+        for outcome, label in Lapse.Outcome.choices
+    ]
 
 
 _MISSING = {

@@ -1,21 +1,32 @@
 """Waivers: an accepted exception from one gate for one version, by the authority the gate names, with an end."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import QuerySet
 
 from approvals import policies
+from approvals.dossier_format import read_dossier, waiver_statement
 from approvals.duties import duty_records
-from approvals.evaluation import policy_for, tier_of
+from approvals.evaluation import Evaluation, evaluate, policy_for, tier_of
 from approvals.events import event_of, tell
-from approvals.models import ChangeRequest, Waiver
+from approvals.models import ChangeRequest, Dossier, Waiver
 from approvals.policy.document import AUTHORITIES
 from approvals.services.changes import lock_change
 from approvals.services.lapses import is_running, lapse_open
+from approvals.services.reading import (
+    DossierChanged,
+    PreviewPart,
+    preview_parts,
+    refuse_other_content,
+    refuse_other_revision,
+)
 from approvals.services.signing import prove, sign
 from approvals.services.submission import change_refresh
-from approvals.states import Meaning
+from approvals.states import ChangeState, Meaning, Verdict, meaning_of
 from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
@@ -111,60 +122,171 @@ def _of_subject(change: ChangeRequest) -> "QuerySet[Waiver]":
     return Waiver.objects.filter(version_id=change.version_id)
 
 
+@dataclass(frozen=True, slots=True)
+class WaiverPreview:
+    """What a signature under a waiver would say, before it is given."""
+
+    meaning: Meaning
+    says: tuple[str, ...]
+    dossier_digest: str
+    is_current: bool
+    parts: tuple[PreviewPart, ...]
+    has_read_before: bool
+    rationale_min_length: int
+    blockers: tuple[Blocker, ...]
+
+
+def waiver_preview(*, waiver: Waiver, grant: bool, by: User, now: datetime) -> WaiverPreview:
+    """Say what ``by`` would sign: the gate as it stands, the frozen dossier, the meaning, what stands against it."""
+    change = waiver.change
+    require(by, "approvals.view", unit_id=change.unit_id, model_id=change.model_id)
+    filed = Dossier.objects.filter(change=change, number=change.dossier_number).first()
+    parts, has_read = preview_parts(change, read_dossier(filed.content), by) if filed else ((), False)
+    evaluation = _evaluated(change, now)
+    return WaiverPreview(
+        meaning=meaning_for(grant=grant),
+        says=tuple(says_of(waiver)),
+        dossier_digest=change.dossier_digest,
+        is_current=evaluation is None or evaluation.dossier.digest == change.dossier_digest,
+        parts=parts,
+        has_read_before=has_read,
+        rationale_min_length=_rationale_min_length(change, now),
+        blockers=tuple(_blockers(waiver, by=by, now=now)),
+    )
+
+
+def statement_of(waiver: Waiver, *, grant: bool, rationale: str, by: User) -> dict[str, Any]:
+    """Return what a signature under this waiver says, about the gate as it stands."""
+    return waiver_statement(
+        dossier_digest=waiver.change.dossier_digest,
+        waiver=str(waiver.pk),
+        gate=waiver.gate,
+        says=says_of(waiver),
+        reason=waiver.reason,
+        compensating_control=waiver.compensating_control,
+        valid_until=waiver.valid_until,
+        verdict="grant" if grant else "decline",
+        meaning=meaning_for(grant=grant),
+        rationale=rationale.strip(),
+        signer=str(by.pk),
+    )
+
+
+def says_of(waiver: Waiver) -> list[str]:
+    """Return what the gate of a waiver says at this moment, reading by reading."""
+    gate = waiver.change.gate_results.filter(is_current=True, gate=waiver.gate).first()
+    return gate.shortfalls if gate else []
+
+
+def meaning_for(*, grant: bool) -> Meaning:
+    """Return what the signature means: who grants accepts the risk, who declines has reviewed it."""
+    return meaning_of(Meaning.ACCEPT_RISK, Verdict.APPROVE if grant else Verdict.REJECT)
+
+
+def _evaluated(change: ChangeRequest, now: datetime) -> Evaluation | None:
+    """Evaluate a change in review; later the frozen dossier is what runs, whatever the records say by now."""
+    policy = policy_for(change, now)
+    if policy is None or change.state != ChangeState.IN_REVIEW:
+        return None
+    return evaluate(change, at=now, policy=policy)
+
+
+def _rationale_min_length(change: ChangeRequest, now: datetime) -> int:
+    policy = policy_for(change, now)
+    refuse_if([] if policy else [Blocker("no_policy", "No policy is in force.", "a policy publisher")])
+    assert policy is not None  # noqa: S101  (refused above)
+    return policy.document.rationale_min_length[change.decided_tier or tier_of(change)]
+
+
+def _blockers(waiver: Waiver, *, by: User, now: datetime) -> list[Blocker]:
+    records = duty_records(waiver.change, now=now)
+    return policies.waiver_decision_blockers(waiver, by=by, records=records, authority=waiver.authority)
+
+
 def waiver_decide(
-    *, waiver: Waiver, grant: bool, note: str, password: str, code: str, by: User, now: datetime
+    *,
+    waiver: Waiver,
+    grant: bool,
+    rationale: str,
+    read_digest: str,
+    password: str,
+    code: str,
+    by: User,
+    now: datetime,
 ) -> Waiver:
-    """Grant or decline a waiver, signed. Granting one is a change of content: earlier decisions become void."""
+    """Grant or decline a waiver, signed over the dossier whose digest the person read.
+
+    Granting one is a change of content: earlier decisions become void.
+
+    Raises:
+        DossierChanged: the content differs from what was read.
+        RuleViolation: with every reason.
+        Invalid: the password or the code is not right.
+    """
     try:
-        _refuse(waiver, by=by, now=now)
+        _refuse(waiver, rationale=rationale, by=by, now=now)
         prove(by, password=password, code=code, subject=waiver, now=now)
-        decided = _decide(waiver=waiver, grant=grant, note=note, by=by, now=now)
-    except RuleViolation as refusal:
-        refusal.evidence = event_of(
-            "decision_refused",
-            waiver,
-            by=by,
-            now=now,
-            data={"reasons": [row.code for row in refusal.blockers]},
+        decided = _decide(
+            waiver=waiver, grant=grant, rationale=rationale, read_digest=read_digest, by=by, now=now
         )
+    except DossierChanged as conflict:
+        change_refresh(change=waiver.change, by=None, now=now)
+        conflict.evidence = _refused(waiver, [conflict.code], by=by, now=now)
+        raise
+    except RuleViolation as refusal:
+        refusal.evidence = _refused(waiver, [row.code for row in refusal.blockers], by=by, now=now)
         raise
     if grant:
         change_refresh(change=decided.change, by=None, now=now)
     return decided
 
 
-def _refuse(waiver: Waiver, *, by: User, now: datetime) -> None:
-    records = duty_records(waiver.change, now=now)
-    refuse_if(policies.waiver_decision_blockers(waiver, by=by, records=records, authority=waiver.authority))
+def _refused(waiver: Waiver, reasons: list[str], *, by: User, now: datetime) -> DomainEvent:
+    return event_of("decision_refused", waiver, by=by, now=now, data={"reasons": reasons})
+
+
+def _refuse(waiver: Waiver, *, rationale: str, by: User, now: datetime) -> None:
+    minimum = _rationale_min_length(waiver.change, now)
+    refuse_if(_blockers(waiver, by=by, now=now) + policies.rationale_blockers(rationale, minimum=minimum))
 
 
 @operation
-def _decide(*, waiver: Waiver, grant: bool, note: str, by: User, now: datetime) -> Waiver:
+def _decide(
+    *, waiver: Waiver, grant: bool, rationale: str, read_digest: str, by: User, now: datetime
+) -> Waiver:
     change = lock_change(waiver.change_id)
     waiver = lock(Waiver.objects.select_related("requested_by"), waiver.pk)
     waiver.change = change
-    _refuse(waiver, by=by, now=now)
+    _refuse(waiver, rationale=rationale, by=by, now=now)
+    if (evaluation := _evaluated(change, now)) is not None:
+        refuse_other_content(change, evaluation)
+    refuse_other_revision(change, read_digest)
     if grant and waiver.valid_until <= now:
         raise invalid("valid_until", "Its end has passed while nobody decided.")
-    waiver.decided_by, waiver.decided_at, waiver.note = by, now, note.strip()
-    if grant:
-        statement = {
-            "waiver": str(waiver.pk),
-            "change": change.code,
-            "version": str(change.version_id or ""),
-            "gate": waiver.gate,
-            "reason": waiver.reason,
-            "compensating_control": waiver.compensating_control,
-            "valid_until": waiver.valid_until,
-            "signer": str(by.pk),
-        }
-        waiver.signature = sign(
-            waiver, meaning=Meaning.ACCEPT_RISK, statement=statement, by=by, role=waiver.authority, now=now
-        )
+    meaning = meaning_for(grant=grant)
+    waiver.decided_by, waiver.decided_at, waiver.note = by, now, rationale.strip()
+    waiver.signature = sign(
+        waiver,
+        meaning=meaning,
+        statement=statement_of(waiver, grant=grant, rationale=rationale, by=by),
+        by=by,
+        role=waiver.authority,
+        now=now,
+    )
     waiver.state = Waiver.State.GRANTED if grant else Waiver.State.DECLINED
-    save_as(waiver, by=by, now=now, reason=note.strip())
+    save_as(waiver, by=by, now=now, reason=rationale.strip())
     verb = "waiver_granted" if grant else "waiver_declined"
-    tell(verb, waiver, by=by, now=now, gate=waiver.gate, change=change.code)
+    tell(
+        verb,
+        waiver,
+        by=by,
+        now=now,
+        gate=waiver.gate,
+        change=change.code,
+        meaning=meaning.value,
+        digest=waiver.signature.digest,
+        dossier=change.dossier_digest,
+    )
     return waiver
 
 

@@ -1,29 +1,24 @@
-"""Signatures: what is signed is written first, reviewed with its digest, and only then proved with two components.
-
-The digest is computed here from the words that were typed. The signing step carries them along with that digest and
-computes it once more: when the two differ, nothing is signed and the new digest is shown instead.
-"""
+"""Signatures of decisions: the two steps, the receipt, and taking one back."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from approvals import forms, policies, tones
 from approvals.models import Decision, Stage
 from approvals.queries import signature_page
+from approvals.queries.condition_people import condition_people
 from approvals.services.conversation import dossier_read
-from approvals.services.decisions import DossierChanged, decision_preview, decision_sign
+from approvals.services.decisions import decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
 from approvals.states import POSITIVE_VERDICTS, ChangeState, Verdict
 from approvals.views.scope import ChangeMixin, change_crumbs
-from mlops_portal.foundation.errors import DomainError, Invalid, NotFound
-from mlops_portal.foundation.rules import RuleViolation
-from mlops_portal.foundation.web.error_views import record_evidence
+from approvals.views.two_steps import TwoSteps
+from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.web.ledger_numbers import numbers_of
-from mlops_portal.foundation.web.pages import ActionPage, DetailPage, ObjectMixin, Page
+from mlops_portal.foundation.web.pages import ActionPage, DetailPage
 
 TITLES = {
     Verdict.APPROVE: ("Sign: approve", "Sign and approve"),
@@ -40,36 +35,36 @@ class SignedMixin:
     template_name = "approvals/signed_action.html"
 
 
-class Sign(ChangeMixin, ObjectMixin, Page):
-    """Two steps: write, then review and sign. Without scripts the same steps are two pages."""
+class Sign(ChangeMixin, TwoSteps):
+    """A decision at the stage that decides now."""
 
-    template_name, crumb = "approvals/sign.html", "Sign"
-    fragment = "approvals/sign_form.html"
+    record_name = "approvals/sign_decision.html"
+    covers = "dossier, stage, verdict, meaning, conditions, waivers, rationale, signer"
+    binding = "You, the head of model risk or an approver of this stage can revoke it, with a reason; it is never erased."
 
     def get_title(self) -> str:
         """Name verb and request."""
-        return f"{TITLES[self.verdict][0]} {self.object.code}"
+        return f"{self.heading} {self.object.code}"
 
-    def prepare(self) -> None:
+    def find_subject(self) -> None:
         """Find request, stage and verdict, and what the signature would say.
 
         Raises:
             NotFound: there is no such verdict, or no stage decides now.
         """
-        self.object = self.find()
+        self.object = self.change = self.find()
         self.check_scope(self.object)
         if self.kwargs["verdict"] not in Verdict.values:
             raise NotFound("There is no such decision.")
         self.verdict = Verdict(self.kwargs["verdict"])
+        self.heading, self.submit = TITLES[self.verdict]
         stage = self.object.stages.filter(state=Stage.State.CURRENT).first()
         if stage is None or self.object.state != ChangeState.IN_REVIEW:
             raise NotFound(
                 f"{self.object.code} is {self.object.get_state_display().lower()}; nothing is to be signed."
             )
         self.stage = stage
-        self.problem: DomainError | None = None
-        self.notice = ""
-        self.step, self.digest = "write", ""
+        self.bearers = condition_people(self.object)
         self.absentees = signature_page.absentees_of(self.request.user, self.now)
         self.preview = decision_preview(stage=stage, verdict=self.verdict, by=self.request.user, now=self.now)
         self.waivers = signature_page.waivers_in(signature_page.filed_dossier(self.object))
@@ -82,40 +77,28 @@ class Sign(ChangeMixin, ObjectMixin, Page):
             minimum=self.preview.rationale_min_length,
             tier=self.object.decided_tier or 1,
             absentees=self.absentees,
-            user=self.request.user,
+            owners=self.bearers.owners,
+            verifiers=self.bearers.verifiers,
         )
 
-    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Show the first step."""
-        self.prepare()
-        self.form, self.proof = self.make_form(), forms.Proof()
-        return self.answer(fragment=self.fragment)
-
-    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Go on to the review, back to writing, or sign."""
-        self.prepare()
-        self.form, self.proof = self.make_form(request.POST), forms.Proof()
-        step = request.POST.get("step", "")
-        if not self.form.is_valid() or not self.is_complete():
-            return self.answer(fragment=self.fragment, status=400)
-        if step == "write":
-            return self.answer(fragment=self.fragment)
-        self.step, self.digest = "sign", self.digest_now()
-        if step != "sign":
-            return self.answer(fragment=self.fragment)
-        return self.sign()
-
-    def is_complete(self) -> bool:
-        """Check length and conditions as signing will, and put each complaint on the form."""
-        data = self.form.cleaned_data
+    def complaints(self) -> list[tuple[str | None, str]]:
+        """Check length and conditions."""
         blockers = policies.rationale_blockers(
-            data["rationale"], minimum=self.preview.rationale_min_length, verdict=self.verdict
+            self.form.cleaned_data.get("rationale", ""),
+            minimum=self.preview.rationale_min_length,
+            verdict=self.verdict,
         )
-        for blocker in blockers:
-            self.form.add_error("rationale", blocker.message)
-        for blocker in policies.condition_blockers(self.verdict, self.form.conditions(), now=self.now):
-            self.form.add_error(None, blocker.message)
-        return not self.form.errors
+        found: list[tuple[str | None, str]] = [("rationale", blocker.message) for blocker in blockers]
+        if self.form.has_whole_conditions():
+            blockers = policies.condition_blockers(
+                self.verdict,
+                self.form.conditions(),
+                owners=self.bearers.owner_ids(),
+                verifiers=self.bearers.verifier_ids(),
+                now=self.now,
+            )
+            found += [(None, blocker.message) for blocker in blockers]
+        return found
 
     def digest_now(self) -> str:
         """Return the digest of exactly what was typed."""
@@ -131,104 +114,42 @@ class Sign(ChangeMixin, ObjectMixin, Page):
             on_behalf_of=self.form.cleaned_data.get("on_behalf_of"),
         )
 
-    @property
-    def must_acknowledge(self) -> list[str]:
-        """Name the parts this person has not read as they are now."""
-        if not self.preview.has_read_before:
-            return [part.title for part in self.preview.parts]
-        return [part.title for part in self.preview.parts if part.is_changed]
-
-    def sign(self) -> HttpResponseBase:
-        """Prove and sign; a refusal shows the step again and clears the password."""
-        given = self.request.POST
-        proof = forms.Proof(data=given)
-        if self.must_acknowledge and not given.get("acknowledged"):
-            self.notice = "Say that you have read what you sign."
-            return self.answer(fragment=self.fragment, status=400)
-        if not proof.is_valid():
-            self.proof = self.cleared(proof)
-            return self.answer(fragment=self.fragment, status=400)
-        if given.get("digest") != self.digest:
-            self.notice = (
-                "What you sign is no longer what you reviewed. Nothing was signed; this is the new digest."
-            )
-            return self.answer(fragment=self.fragment, status=409)
-        try:
-            decision = decision_sign(
-                stage=self.stage,
-                verdict=self.verdict.value,
-                rationale=self.form.cleaned_data["rationale"],
-                read_digest=given.get("read", ""),
-                conditions=self.form.conditions(),
-                items=self.form.cleaned_data.get("items", []),
-                on_behalf_of=self.form.cleaned_data.get("on_behalf_of"),
-                by=self.request.user,
-                now=self.now,
-                **proof.cleaned_data,
-            )
-        except Invalid as error:
-            record_evidence(error)
-            for one in error.errors:
-                proof.add_error(one.where if one.where in proof.fields else None, one.message)
-            self.proof = self.cleared(proof)
-            return self.answer(fragment=self.fragment, status=error.status)
-        except DomainError as error:
-            if error.status != 409:
-                raise
-            record_evidence(error)
-            self.problem = error
-            return self.answer(fragment=self.fragment, status=409)
-        dossier_read(change=self.object, by=self.request.user, now=self.now)
-        return self.finished(decision)
-
-    def cleared(self, proof: forms.Proof) -> forms.Proof:
-        """Show the errors of a proof, never what was typed into it."""
-        empty = forms.Proof(data={})
-        empty._errors = proof.errors
-        empty.cleaned_data = {}
-        return empty
-
-    def finished(self, decision: Decision) -> HttpResponseBase:
-        """Show the receipt."""
-        return ActionPage.finish(
-            self, "Signed. This is your receipt.", reverse("approvals:receipt", args=[decision.pk])
+    def sign_now(self, *, read_digest: str, password: str, code: str) -> Decision:
+        """Sign the decision; what was acknowledged counts as read."""
+        decision = decision_sign(
+            stage=self.stage,
+            verdict=self.verdict.value,
+            rationale=self.form.cleaned_data["rationale"],
+            read_digest=read_digest,
+            password=password,
+            code=code,
+            conditions=self.form.conditions(),
+            items=self.form.cleaned_data.get("items", []),
+            on_behalf_of=self.form.cleaned_data.get("on_behalf_of"),
+            by=self.request.user,
+            now=self.now,
         )
+        dossier_read(change=self.object, by=self.request.user, now=self.now)
+        return decision
 
-    def more(self) -> Mapping[str, Any]:
-        """Everything the dialog lists."""
-        preview, given = self.preview, self.request.POST
-        changed = [part for part in preview.parts if part.is_changed]
-        statement_text = ""
-        if self.step == "sign":
-            statement_text = self.form.cleaned_data["rationale"].strip()
+    def receipt_of(self, result: Decision) -> str:
+        """Lead to what was signed."""
+        return reverse("approvals:receipt", args=[result.pk])
+
+    def statement_context(self) -> Mapping[str, Any]:
+        """Add stage, conditions, waivers and whom it is decided for."""
+        signing = self.step == "sign"
         return {
-            "preview": preview,
-            "object": self.object,
-            "change": self.object,
+            "about": f"{self.object.code}, revision {self.object.dossier_number}, {self.stage.title}",
+            "back": self.object.get_absolute_url(),
             "stage": self.stage,
             "verdict": self.verdict,
-            "heading": TITLES[self.verdict][0],
-            "submit": TITLES[self.verdict][1],
-            "record_verb": signature_page.record_verb(preview.meaning, self.verdict),
-            "is_positive": self.verdict in POSITIVE_VERDICTS,
-            "form": self.form,
-            "proof": self.proof,
-            "step": self.step,
-            "digest": self.digest,
-            "read_digest": given.get("read") or self.object.dossier_digest,
-            "changed_parts": changed,
-            "acknowledge": self.must_acknowledge,
+            "record_verb": signature_page.record_verb(self.preview.meaning, self.verdict),
             "waivers": self.waivers if self.verdict in POSITIVE_VERDICTS else [],
-            "reading": self.object.readings.filter(reader=self.request.user).first(),
-            "problem": self.problem,
-            "problem_blockers": self.problem.blockers if isinstance(self.problem, RuleViolation) else [],
-            "has_moved": isinstance(self.problem, DossierChanged) or not preview.is_current,
-            "notice": self.notice,
-            "statement_text": statement_text,
-            "conditions": self.form.conditions() if self.step == "sign" else [],
-            "people": self._names() if self.step == "sign" else {},
-            "items": self.form.cleaned_data.get("items", []) if self.step == "sign" else [],
-            "behalf": self.form.cleaned_data.get("on_behalf_of") if self.step == "sign" else None,
+            "conditions": self.form.conditions() if signing else [],
+            "people": self._names() if signing else {},
+            "items": self.form.cleaned_data.get("items", []) if signing else [],
+            "behalf": self.form.cleaned_data.get("on_behalf_of") if signing else None,
         }
 
     def _names(self) -> dict[int, str]:
@@ -260,6 +181,8 @@ class Receipt(DetailPage):
         return {
             "change": decision.change,
             "signature": decision.signature,
+            "dossier_digest": decision.dossier_digest,
+            "dossier_words": f"Dossier digest of revision {decision.dossier_number}",
             "conditions": list(decision.condition_rows.select_related("owner", "verifier").order_by("pk")),
             "waivers": list(decision.change.waivers.filter(pk__in=decision.waiver_ids).order_by("pk")),
             "number": numbers_of([subject]).get(subject),

@@ -44,7 +44,7 @@ from mlops_portal.demonstration.release import (
     live,
     release,
 )
-from mlops_portal.demonstration.texts import REJECTIONS
+from mlops_portal.demonstration.texts import ACCEPTED, REJECTIONS
 from mlops_portal.demonstration.timeline import Life
 from mlops_portal.demonstration.world import World
 from registry.models import Consumer, Document, RegisteredModel
@@ -265,7 +265,8 @@ def _waive(world: World, change: ChangeRequest, gate: str, *, days: int, by: str
     waiver_decide(
         waiver=waiver,
         grant=True,
-        note="Accepted for this version only.",
+        rationale=ACCEPTED,
+        read_digest=change.dossier_digest,
         by=person,
         now=world.now,
         **world.proof(person),

@@ -51,6 +51,10 @@ REJECTIONS = (
         "well enough to be used at night by somebody who does not know the model."
     ),
 )
+ACCEPTED = (
+    "Accepted for this version only and not beyond its end: the team is on call day and night until the fallback is "
+    "written, and the calling application can be switched within minutes."
+)
 PURPOSES = (
     "Retrained on newer data: the population moved and the version in production slowly loses sharpness.",
     "Adds features that were validated in the last quarter and removes one whose source ends this year.",

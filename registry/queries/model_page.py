@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.history import as_of, rows_as_of
+from registry.gates import duties_of
 from registry.models import (
     Alias,
     Component,
@@ -89,6 +90,7 @@ def _around_now(model: RegisteredModel, user: Any) -> dict[str, Any]:
         "consumers": list(Consumer.objects.filter(model=model).order_by("name")),
         "uses": list(uses.order_by("pk")),
         "tasks": list(tasks.order_by("pk")),
+        "duties": duties_of(model, user, timezone.now()),
         "ratings": list(ratings.order_by("-proposed_at", "-pk")[:SHOWN_RATINGS]),
         "limits": limits.order_by("-number").first(),
         "plan": plans.first(),

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from registry import gates
 from registry.models import Deployment, RecordTask
 from registry.states import DeploymentState
 
@@ -28,6 +29,9 @@ def with_columns(rows: QuerySet) -> QuerySet:
         production_number=Subquery(serving.values("version__number")[:1]),
         production_label=Subquery(serving.values("version__label")[:1]),
         document_score=Subquery(serving.values("document_score")[:1]),
-        open_tasks=count_of(RecordTask.objects.filter(closed_at__isnull=True)),
+        open_tasks=sum(
+            (count_of(rows()) for rows in gates.duty_rows),
+            start=count_of(RecordTask.objects.filter(closed_at__isnull=True)),
+        ),
         **{name: build() for name, build in offered.items()},
     )

@@ -9,13 +9,16 @@
     sign.showModal();
     sign.querySelector('[autofocus]')?.focus();
   });
-  // A refused step comes back without its password; the focus goes to what is wrong
+  // Each step begins at its title, so that what is signed is read first; a refused one begins at what is wrong
   document.body.addEventListener('htmx:afterSettle', (e) => {
     if (e.target.id !== 'sign-form' && !e.target.querySelector?.('#sign-form')) return;
     const form = document.getElementById('sign-form');
     const alert = form.querySelector('[role="alert"]');
     alert?.setAttribute('tabindex', '-1');
-    (form.querySelector('[aria-invalid="true"]') || alert || form.querySelector('[name="password"]') || form.querySelector('h2'))?.focus();
+    const wrong = form.querySelector('[aria-invalid="true"]') || alert;
+    if (!wrong) form.closest('.sign').scrollTo(0, 0);
+    (wrong || form.querySelector('#sign-h'))?.focus({preventScroll: !wrong && form.closest('dialog')});
+    if (!wrong && !form.closest('dialog')) form.scrollIntoView();
     count();
   });
 

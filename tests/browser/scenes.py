@@ -123,6 +123,11 @@ def by_keys() -> Mapping[str, str]:
     return at(filed(version_of("Payment holiday")[0], STAGING))
 
 
+def by_enter() -> Mapping[str, str]:
+    """One more, signed with the Enter key and without scripts."""
+    return at(filed(version_of("Rent guarantee")[0], STAGING))
+
+
 def running() -> Mapping[str, str]:
     """The second version in production; the first one is its way back."""
     first, second = version_of("Dunning order", count=2)
@@ -135,7 +140,9 @@ def running() -> Mapping[str, str]:
     }
 
 
-SCENES: tuple[Callable[[], Mapping[str, str]], ...] = (blocked, accepted, light, to_read, by_keys, running)
+SCENES: tuple[Callable[[], Mapping[str, str]], ...] = (
+    blocked, accepted, light, to_read, by_keys, by_enter, running,
+)  # fmt: skip
 
 
 def everybody(_: User, __: str, ___: str) -> None:

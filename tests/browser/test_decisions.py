@@ -7,7 +7,7 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.browser.pages import ChangePage, prove
+from tests.browser.pages import ChangePage, SignDialog, prove
 
 RISK = "The desk answers by hand until the runbook is written; accepted for this version only."
 
@@ -24,8 +24,13 @@ def test_a_waiver_opens_a_blocked_gate_and_the_signature_accepts_the_risk(visit,
     ).press("Ask for the waiver")
 
     officer = visit("ines").open("/approvals/")
-    officer.follow(re.compile("OPS-01"), exact=False).fill(grant="true", note=RISK)
-    prove(officer, officer.page.locator("#action-form"), button="Sign the decision")
+    officer.follow(re.compile("OPS-01"), exact=False)
+    officer.page.get_by_role("link", name="Grant").click()
+    dialog = SignDialog(officer)
+    expect(dialog.form).to_contain_text("You sign as: accept risk")
+    dialog.write(RISK).sign("Sign and grant the waiver")
+    expect(officer.page.locator("h1")).to_contain_text("Receipt: waiver of OPS-01 granted")
+    officer.open(address)
     gate = officer.page.locator(".gates li", has_text="OPS-01").first
     expect(gate).to_contain_text(re.compile("waived", re.IGNORECASE))
 

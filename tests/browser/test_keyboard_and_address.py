@@ -96,16 +96,34 @@ def test_a_request_is_decided_by_keyboard_alone(visit, scenes):
     keyboard.type(RATIONALE)
     tab_to("#sign-form button[value='review']")
     keyboard.press("Enter")
-    expect(visitor.page.locator("#sign-form [name='password']")).to_be_focused()
+    expect(visitor.page.locator("#sign-form input[name='digest']")).to_be_attached()
+    wait_for_htmx(visitor.page)
+    expect(visitor.page.locator("#sign-h")).to_be_focused()
+    for part in ("#sign-h", "#sign-form .record"):
+        expect(visitor.page.locator(part)).to_be_in_viewport(ratio=0.9)
+    tab_to("#sign-form [name='password']")
     shown = visitor.page.get_by_label("Demonstration authenticator").last.locator("code")
     keyboard.type(shown.nth(0).inner_text())
     tab_to("#sign-form [name='code']")
     keyboard.type(shown.nth(1).inner_text())
     tab_to("#acknowledged")
     keyboard.press("Space")
-    tab_to("#sign-form button[value='sign']")
     keyboard.press("Enter")
     expect(visitor.page.locator("h1")).to_contain_text("Receipt")
+
+
+def test_without_javascript_enter_signs(visit, scenes):
+    visitor = visit("mirela", java_script_enabled=False)
+    page = visitor.page
+    page.goto(f"{scenes['by_enter']['change']}sign/approve/")
+    page.locator("[name='rationale']").fill(RATIONALE)
+    page.get_by_role("button", name="Review what you sign").click()
+    page.locator("#acknowledged").check()
+    shown = page.get_by_label("Demonstration authenticator").last.locator("code")
+    page.locator("[name='password']").fill(shown.nth(0).inner_text())
+    page.locator("[name='code']").fill(shown.nth(1).inner_text())
+    page.keyboard.press("Enter")
+    expect(page.locator("h1")).to_contain_text("Receipt")
 
 
 def test_escape_leaves_the_signature_without_signing(visit, scenes):

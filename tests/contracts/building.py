@@ -13,6 +13,7 @@ from mlops_portal.foundation.people.models import User
 SPECIAL: dict[str, dict[str, Any]] = {
     "foundation.BusinessUnit": {"depth": 0},
     "foundation.RoleGrant": {"role": "viewer"},
+    "approvals.Signature": {"meaning": "review"},
     "approvals.Waiver": {"gate": "MON-01", "authority": "risk_officer"},
     "kpis.KpiTarget": {"kpi": "lead_time", "unit": None},
     "registry.Environment": {"connector": "manual"},

@@ -124,6 +124,8 @@ PAGES: dict[str, Needs] = {
     "approvals:receipt": Needs(A, "decision", A),
     "approvals:revoke": Needs(A, "decision", A),
     "approvals:waiver": Needs(A, "waiver", A),
+    "approvals:waiver-sign": Needs(A, "waiver", A),
+    "approvals:waiver-receipt": Needs(A, "waiver-signed", A),
     "approvals:condition": Needs(A, "condition", A),
     "approvals:lapse": Needs(A, "lapse", A),
     "approvals:execution-confirm": Needs(OPERATE, "execution", A),

@@ -21,6 +21,7 @@ from approvals.models import (
     Decision,
     Execution,
     Lapse,
+    Signature,
     Stage,
     Validation,
     ValidationFinding,
@@ -178,6 +179,7 @@ def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, A
         "of-change": {"change": filed.pk},
         "decision": {"pk": made[Decision].pk},
         "waiver": {"pk": made[Waiver].pk},
+        "waiver-signed": {"pk": _signed_waiver(builder).pk},
         "condition": {"pk": made[Condition].pk},
         "lapse": {"pk": made[Lapse].pk},
         "execution": {"pk": made[Execution].pk},
@@ -194,6 +196,12 @@ SUBJECTS = (
     Consumer, ModelTag, VersionTag, Alias, UnitUse, FeaturePipeline, CustomField, Deployment,
     Decision, Waiver, Condition, Lapse, Execution, Challenge, ValidationFinding,
 )  # fmt: skip
+
+
+def _signed_waiver(builder: Builder) -> Waiver:
+    waiver = builder.build(Waiver)
+    waiver.state, waiver.signature = Waiver.State.DECLINED, builder.of(Signature)
+    return builder.keep(waiver)
 
 
 def _stored(now: Any) -> Any:
@@ -224,6 +232,8 @@ def address(name: str, given: dict[str, Any]) -> str:
     kwargs = {key: value for key, value in given.items() if key != "?"}
     if name == "approvals:sign":
         kwargs["verdict"] = "approve"
+    if name == "approvals:waiver-sign":
+        kwargs["answer"] = "grant"
     return reverse(name, kwargs=kwargs) + (f"?{given['?']}" if "?" in given else "")
 
 

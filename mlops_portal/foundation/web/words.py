@@ -27,6 +27,12 @@ def plural(count: int, noun: str) -> str:
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
+def sentence(text: str) -> str:
+    """End a text with a full stop where it has no end of its own."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?…" else f"{text}."
+
+
 def day_text(value: date) -> str:
     """Write a date as `17 Nov 2026`."""
     return f"{value.day} {MONTHS[value.month - 1]} {value.year}"

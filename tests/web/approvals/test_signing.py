@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
 
-from approvals.models import ChangeRequest, Decision
-from mlops_portal.foundation.people.models import User
+from approvals import services
+from approvals.models import ChangeRequest, Decision, Waiver
+from mlops_portal.foundation.people.models import BusinessUnit, User
 from tests.factories import approvals as make
 
 SignIn = Callable[[User], Client]
@@ -84,6 +86,50 @@ def test_conditions_are_part_of_the_digest(
     decision = Decision.objects.get(signer=ines)
     assert decision.decision_digest == digest
     assert decision.condition_rows.get().verifier == vera
+
+
+def test_conditions_are_offered_to_whom_they_fit_and_every_complaint_is_told_at_once(
+    at_risk: ChangeRequest, ines: User, olga: User, cleo: User, dora: User, as_person: SignIn
+) -> None:
+    client, address = as_person(ines), sign_url(at_risk, "approve_with_conditions")
+    form = client.get(address).content.decode()
+    offered = form[form.index('name="verifier_1"') :].split("</select>")[0]
+    assert "Carl" in offered
+    assert not [name for name in (cleo.name, dora.name) if name in offered]
+    answer = client.post(
+        address,
+        {
+            "step": "review",
+            "rationale": "Fine.",
+            "text_1": "Watch the young group",
+            "evidence_1": "Monitor 7",
+            "owner_1": str(olga.pk),
+            "verifier_1": str(olga.pk),
+            "due_on_1": "2020-01-31",
+        },
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "at least 120 are needed" in page
+    assert "the owner cannot verify it" in page
+    assert "which is past" in page
+
+
+def test_a_condition_and_its_evidence_are_two_sentences(
+    at_risk: ChangeRequest, ines: User, olga: User, vera: User, as_person: SignIn
+) -> None:
+    typed = {
+        "text_1": "Watch the young group",
+        "evidence_1": "Monitor 7",
+        "owner_1": str(olga.pk),
+        "verifier_1": str(vera.pk),
+        "due_on_1": "2099-01-31",
+    }
+    page = as_person(ines).post(
+        sign_url(at_risk, "approve_with_conditions"),
+        {"step": "review", "read": at_risk.dossier_digest, "rationale": make.RATIONALE, **typed},
+    )
+    assert "Watch the young group. Evidence: Monitor 7. Owner" in page.content.decode()
 
 
 def test_words_changed_after_the_review_are_not_signed(
@@ -187,3 +233,93 @@ def test_a_stranger_finds_no_request(at_risk: ChangeRequest, dora: User, as_pers
     assert client.get(at_risk.get_absolute_url()).status_code == 404
     assert client.get(sign_url(at_risk, "approve")).status_code == 404
     assert client.post(sign_url(at_risk, "approve"), {"step": "sign"}).status_code == 404
+
+
+WHY = "Thin files are new in this population; the limit was set on the files of older applicants only."
+
+
+@pytest.fixture
+def asked(blocked: ChangeRequest, ada: User, now: datetime) -> Waiver:
+    """Return a waiver of the failing gate that the head of model risk decides."""
+    return services.waiver_request(
+        change=blocked,
+        gate="PERF-01",
+        reason=WHY,
+        compensating_control="A person reviews every decision.",
+        valid_until=now + timedelta(days=20),
+        by=ada,
+        now=now,
+    )
+
+
+@pytest.fixture
+def head(make_person: Callable[..., User], group: BusinessUnit) -> User:
+    """Return who holds the authority that the gate names."""
+    return make_person("Hedda Risk", "risk_officer", unit=group, signs=True)
+
+
+def test_a_waiver_is_decided_in_the_two_steps_of_every_signature(
+    asked: Waiver, head: User, as_person: SignIn
+) -> None:
+    client, page = as_person(head), f"/waivers/{asked.pk}/"
+    shown = client.get(page).content.decode()
+    assert 'name="password"' not in shown
+    assert "young" in shown
+    assert "Fails: 1" not in shown
+    address = f"{page}sign/grant/"
+    first = client.get(address).content.decode()
+    assert "accept risk" in first
+    assert "At least 120 characters for tier 1" in first
+    assert 'name="password"' not in first
+    short = client.post(address, {"step": "review", "rationale": "ok"})
+    assert (short.status_code, "at least 120 are needed" in short.content.decode()) == (400, True)
+    words = {"rationale": make.RATIONALE, "read": asked.change.dossier_digest}
+    second = client.post(address, {"step": "review", **words}).content.decode()
+    digest = re.search(r'name="digest" value="([0-9a-f]{64})"', second).group(1)
+    assert make.RATIONALE in second
+    answer = client.post(
+        address,
+        {
+            "step": "sign",
+            **words,
+            "digest": digest,
+            "acknowledged": "1",
+            "password": make.PASSWORD,
+            "code": make.fresh_code(head),
+        },
+    )
+    asked.refresh_from_db()
+    assert (answer.status_code, answer["Location"], asked.state) == (303, f"{page}receipt/", "granted")
+    receipt = client.get(answer["Location"]).content.decode()
+    assert digest in receipt
+    assert digest == asked.signature.digest
+    after = client.get(page).content.decode()
+    assert "sign/grant" not in after
+    assert make.RATIONALE in after
+    assert client.get(address).status_code == 404
+    gate = client.get(asked.change.get_absolute_url()).content.decode()
+    waived = gate[gate.index("Waived by Hedda Risk") :][:600]
+    assert make.RATIONALE[:40] in waived
+    assert WHY not in waived
+
+
+def test_who_may_not_decide_a_waiver_sees_why_and_cannot_sign(
+    asked: Waiver, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    page = client.get(f"/waivers/{asked.pk}/").content.decode()
+    assert "You cannot decide this" in page
+    assert "sign/grant" not in page
+
+
+def test_enter_signs_and_does_not_go_back(at_risk: ChangeRequest, ines: User, as_person: SignIn) -> None:
+    """The first submit button of a form is what Enter presses, with scripts and without."""
+    client = as_person(ines)
+    page = client.post(
+        sign_url(at_risk, "approve"),
+        {"step": "review", "read": at_risk.dossier_digest, "rationale": make.RATIONALE},
+    ).content.decode()
+    form = page[page.index('id="sign-form"') :]
+    assert re.findall(r'name="step" value="(\w+)"', form) == ["sign", "write"]
+    assert "You sign as Ines" in form
+    assert "Signed as" not in form

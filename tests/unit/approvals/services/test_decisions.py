@@ -11,6 +11,7 @@ from approvals.models import ChangeRequest, Condition, Signature
 from approvals.queries.my_duties import duties_of
 from approvals.services import DossierChanged
 from approvals.services.validations import validation_open_blockers
+from mlops_portal.foundation import canonical
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
@@ -336,15 +337,15 @@ def ask_waiver(
     )  # fmt: skip
 
 
-def grant(waiver: object, by: User, now: datetime) -> object:
+def grant(waiver: object, by: User, now: datetime, **given: object) -> object:
+    decision = {
+        "grant": True,
+        "rationale": make.RATIONALE,
+        "read_digest": ChangeRequest.objects.get(pk=waiver.change_id).dossier_digest,
+        **given,
+    }
     return services.waiver_decide(
-        waiver=waiver,
-        grant=True,
-        note="Accepted for a month.",
-        password=make.PASSWORD,
-        code=make.fresh_code(by),
-        by=by,
-        now=now,
+        waiver=waiver, password=make.PASSWORD, code=make.fresh_code(by), by=by, now=now, **decision
     )
 
 
@@ -366,6 +367,65 @@ def test_a_live_waiver_opens_its_gate_and_the_signature_accepts_the_risk(
         "change": "accept_risk",
     }
     assert change.decisions.get(stage__key="risk").signature.statement["waivers"] == [str(granted.pk)]
+
+
+def test_the_signature_of_a_waiver_covers_dossier_gate_what_it_says_and_why(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    waiver = ask_waiver(weak, ada, now)
+    read = weak.dossier_digest
+    granted = grant(waiver, head, now)
+    statement = granted.signature.statement
+    assert statement["dossier"] == read
+    assert (statement["gate"], statement["verdict"], statement["meaning"]) == (
+        "PERF-01",
+        "grant",
+        "accept_risk",
+    )
+    assert statement["rationale"] == make.RATIONALE
+    assert statement["says"] == ["AUC: 0.7, minimum 0.75"]
+    assert granted.signature.digest == canonical.digest(statement)
+
+
+def test_declining_a_waiver_is_signed_as_a_review(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    declined = grant(ask_waiver(weak, ada, now), head, now, grant=False)
+    assert (declined.state, declined.signature.meaning) == ("declined", "review")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "code"),
+    [
+        pytest.param({"rationale": "ok"}, RuleViolation, "rationale", id="a waiver needs a reason as long as an approval"),
+        pytest.param({"read_digest": "0" * 64}, DossierChanged, "dossier_changed", id="a waiver is signed over what was read"),
+    ],
+)  # fmt: skip
+def test_a_waiver_is_as_binding_as_a_decision(
+    weak: ChangeRequest,
+    ada: User,
+    head: User,
+    given: dict[str, object],
+    error: type[Exception],
+    code: str,
+    now: datetime,
+) -> None:
+    waiver = ask_waiver(weak, ada, now)
+    with pytest.raises(error) as refusal:
+        grant(waiver, head, now, **given)
+    assert code in (codes(refusal) if error is RuleViolation else [refusal.value.code])
+    waiver.refresh_from_db()
+    assert (waiver.state, waiver.signature_id) == ("requested", None)
+
+
+def test_a_waiver_of_a_draft_is_decided_once_the_draft_is_filed(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    waiver = ask_waiver(weak, ada, now)
+    waiver.change.dossier_number = 0
+    with pytest.raises(RuleViolation) as refusal:
+        grant(waiver, head, now)
+    assert codes(refusal) == ["not_filed"]
 
 
 def test_a_waiver_ends_and_its_gate_stands_again(
