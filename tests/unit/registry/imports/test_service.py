@@ -178,7 +178,7 @@ def test_a_bad_row_is_named_and_the_others_are_imported(importing):
     )
     assert (run.created, run.failed) == (1, 4)
     assert [(row, column) for row, column, _ in errors(run)] == [
-        (3, "State"), (3, "Volume"), (4, "Model"), (5, ""), (6, ""),
+        (3, "State"), (3, "Volume"), (4, "Model"), (5, "Unit"), (6, ""),
     ]  # fmt: skip
     assert errors(run)[3][2] == "there is no unit “Mars”"
 
@@ -249,6 +249,41 @@ def test_two_imports_from_one_source_do_not_run_at_once(group, now):
         service.import_start(content=(HEAD + FRAUD).encode(), **common)
 
 
+@pytest.mark.parametrize(
+    ("job_state", "error", "left", "message"),
+    [
+        pytest.param("failed", "The process stopped answering.", "failed", "The process stopped answering.",
+                     id="a worker that was killed leaves a failed import"),
+        pytest.param("stopped", "", "stopped", "The process that ran this import ended before it was done.",
+                     id="a job stopped while it waited leaves a stopped import"),
+    ],
+)  # fmt: skip
+def test_an_import_whose_job_ended_alone_does_not_keep_its_source(
+    group, now, job_state, error, left, message
+):
+    common = {"name": "m.csv", "mapping": mapping.build(DOCUMENT), "unit": group, "by": None, "now": now}
+    lost = service.import_start(content=(HEAD + CHURN).encode(), **common)
+    Job.objects.filter(pk=lost.job_number).update(state=job_state, error=error, finished_at=now)
+    service.import_start(content=(HEAD + FRAUD).encode(), **common)
+    lost.refresh_from_db()
+    assert (lost.state, lost.message) == (left, message)
+
+
+def test_an_import_that_is_tried_again_by_itself_is_not_resumed_beside(group, now):
+    common = {"name": "m.csv", "mapping": mapping.build(DOCUMENT), "unit": group, "by": None, "now": now}
+    run = service.import_start(content=(HEAD + CHURN).encode(), **common)
+    ImportRun.objects.filter(pk=run.pk).update(state="failed")
+    with pytest.raises(Conflict):
+        service.import_resume(run=run, by=None, now=now)
+
+
+def test_an_import_that_read_every_row_does_not_go_on(importing, now):
+    run = importing(HEAD + "1,churn,Mars,,,,\n")
+    assert run.state == "failed"
+    with pytest.raises(Conflict, match="Every row was read"):
+        service.import_resume(run=run, by=None, now=now)
+
+
 def test_a_stranger_neither_imports_nor_previews(importing, retail, dora, now):
     with pytest.raises(NotAllowed):
         importing(HEAD + CHURN, by=dora, unit=retail)
@@ -269,7 +304,7 @@ def test_rows_of_a_unit_in_which_the_person_may_not_import_are_refused_one_by_on
 ):
     run = importing(HEAD + CHURN + "2,press,Plant Operations,,,,\n", by=olga, unit=retail)
     assert (run.created, run.failed) == (1, 1)
-    assert errors(run) == [(3, "", "You have no right to do this here: import inventories.")]
+    assert errors(run) == [(3, "Unit", "you have no right to import into Plant Operations")]
 
 
 def test_units_are_added_only_by_who_manages_units(importing, retail, olga):
@@ -285,7 +320,7 @@ def test_a_preview_tells_what_would_happen_and_writes_nothing(importing, group, 
     )  # fmt: skip
     assert preview.counts == {"created": 1, "updated": 0, "unchanged": 1, "failed": 1}
     assert preview.blank_rows == 1
-    assert [str(problem) for problem in preview.problems] == ["row 4: there is no unit “Mars”"]
+    assert [str(problem) for problem in preview.problems] == ["row 4, column Unit: there is no unit “Mars”"]
     assert preview.samples[0].names[0] == "churn"
     assert RegisteredModel.objects.count() == 1
 
