@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audits.models import LedgerEntry
 from mlops_portal.foundation.errors import Conflict, Invalid, NotAllowed
@@ -22,9 +24,10 @@ from registry.models import (
     ImportRun,
     ModelCounter,
     ModelVersion,
+    RecordTask,
     RegisteredModel,
 )
-from registry.services.models import model_rename, model_update
+from registry.services.models import model_register, model_rename, model_update
 from registry.services.surroundings import custom_field_save
 
 pytestmark = pytest.mark.django_db
@@ -115,6 +118,45 @@ def test_one_ledger_entry_per_row_and_one_summary_with_the_counts(importing, ada
     importing(HEAD + CHURN + FRAUD)
     assert entries(subject_label="registry.RegisteredModel") == 2
     assert entries(verb="registry.inventory_imported") == 1
+
+
+def test_an_imported_model_is_governed_and_gets_its_tasks_as_one_registered_by_hand(
+    importing, retail, group, ada, now
+):
+    document = {**DOCUMENT, "fields": {**DOCUMENT["fields"], "regimes": "Regimes"}}
+    importing(HEAD.replace("Colour", "Regimes") + CHURN.replace("red", "SR 26-2"), document=document)
+    churn = RegisteredModel.objects.get(name="churn")
+    by_hand = model_register(
+        name="by hand", unit=retail, owner=ada, decisions_per_day=1200, regimes=["SR 26-2"], by=None, now=now
+    )
+    same = (
+        "governance",
+        "governance_rationale",
+        "governance_evaluated_at",
+        "adoption_stage",
+        "adoption_reason",
+    )
+    assert {name: getattr(churn, name) for name in same} == {name: getattr(by_hand, name) for name in same}
+    assert churn.governance == "mandatory"
+
+    def tasks(model):
+        found = RecordTask.objects.filter(model=model).order_by("kind")
+        return [(task.kind, task.owner, task.unit_id, task.opened_at) for task in found]
+
+    assert [kind for kind, *_ in tasks(churn)] == ["complete_record", "rating_missing"]
+    assert tasks(churn) == tasks(by_hand)
+
+
+def test_rows_cost_no_statement_each(importing, retail, group, ada, django_assert_max_num_queries):
+    def rows(first, last):
+        return HEAD + "".join(
+            f"{n},model {n},Unit {n},ada@aldermoor.example,,9999999,\n" for n in range(first, last)
+        )
+
+    with CaptureQueriesContext(connection) as few:
+        importing(rows(1, 4), adds_units=True)
+    with django_assert_max_num_queries(len(few) + 86 // 5):  # SQLite takes about ten wide rows a statement
+        importing(rows(4, 90), adds_units=True)
 
 
 def test_a_second_import_of_the_same_file_changes_nothing(importing, ada):
