@@ -4,6 +4,7 @@ from django.urls import path
 
 from registry.views import (
     evidence,
+    import_start,
     imports,
     limits,
     models,
@@ -78,8 +79,8 @@ urlpatterns = [
     path("models/<int:pk>/limits/propose/", limits.LimitsPropose.as_view(), name="limits-propose"),
     path("models/<int:pk>/limits/<int:limits>/lock/", limits.LimitsLock.as_view(), name="limits-lock"),
     path("imports/", imports.ImportList.as_view(), name="import-list"),
-    path("imports/start/", imports.ImportStart.as_view(), name="import-start"),
-    path("imports/preview/<int:pk>/", imports.ImportPreview.as_view(), name="import-preview"),
+    path("imports/start/", import_start.ImportStart.as_view(), name="import-start"),
+    path("imports/preview/<int:pk>/", import_start.ImportPreview.as_view(), name="import-preview"),
     path("imports/<int:pk>/", imports.ImportRunPage.as_view(), name="import-run"),
     path("imports/<int:pk>/resume/", imports.ImportResume.as_view(), name="import-resume"),
     path("deployments/", operations.DeploymentList.as_view(), name="deployment-list"),

@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+from django.db.models import Count, Min
+
 from mlops_portal.foundation.web.words import number, plural
 from mlops_portal.foundation.work.models import Job
 from mlops_portal.foundation.work.states import FINAL_STATES, JobState
-from registry.models import ImportRun
+from registry.imports.rows import ProblemGroup
+from registry.models import ImportRowError, ImportRun
 from registry.states import ImportState
 
 OPEN = (ImportState.QUEUED, ImportState.RUNNING)
+GROUPS_SHOWN = 10
 LOST = "The process that ran this import ended before it was done."
 
 
@@ -57,3 +61,15 @@ def outcome_of(run: ImportRun, job_state: str | None, *, job_error: str = "") ->
 def job_of(run: ImportRun) -> Job | None:
     """Read the job of a run, which expires earlier than the run."""
     return Job.objects.filter(pk=run.job_number).first() if run.job_number else None
+
+
+def problem_groups_of(run: ImportRun) -> tuple[ProblemGroup, ...]:
+    """Return the most frequent problems that many rows of a run share; none when each row has its own."""
+    found = (
+        ImportRowError.objects.filter(run=run, is_note=False)
+        .values("column", "message")
+        .annotate(rows=Count("row"), first=Min("row"))
+        .filter(rows__gt=1)
+        .order_by("-rows", "first")[:GROUPS_SHOWN]
+    )
+    return tuple(ProblemGroup(one["column"], one["message"], one["rows"], (one["first"],)) for one in found)

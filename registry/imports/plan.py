@@ -15,7 +15,7 @@ from registry.imports import fields as kinds
 from registry.imports.fields import FIELDS, ImportField
 from registry.imports.mapping import NOTE, NUMBER, ColumnMapping, FieldRule
 from registry.imports.rows import Problem, Row, Table
-from registry.imports.transforms import Unfit, fold, to_boolean, to_date
+from registry.imports.transforms import Unfit, fold, short, to_boolean, to_date
 
 MAX_SLUG = 80
 MAX_NAME = 256
@@ -214,20 +214,22 @@ def _typed(field: ImportField, value: Any) -> Any:
     """Return the value in the field's type; raises `Unfit`."""
     made = _CONVERT[field.type](value)
     if field.type == kinds.CHOICE:
-        made = next(
-            (
-                choice
-                for choice in field.choices
-                if fold(choice).replace("_", " ") == fold(made).replace("_", " ")
-            ),
-            None,
-        )
-        if made is None:
-            raise Unfit(f"“{value}” is none of {', '.join(field.choices)}")
+        made = _choice(field, value)
     room = field.max_length or MAX_TEXT
     if field.name != "name" and isinstance(made, str) and len(made) > room:
         raise Unfit(f"the text has {len(made):,} characters, at most {room:,} are allowed")
     return made
+
+
+def _choice(field: ImportField, value: Any) -> str:
+    known = {
+        fold(word).replace("_", " "): choice for choice, label in field.choices for word in (label, choice)
+    }
+    try:
+        return known[fold(str(value)).replace("_", " ")]
+    except KeyError:
+        words = ", ".join(label.lower() for _, label in field.choices)
+        raise Unfit(f"“{short(str(value))}” is none of {words}") from None
 
 
 def _integer(value: Any) -> int:

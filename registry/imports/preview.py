@@ -2,28 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.words import plural
+from mlops_portal.foundation.web.words import day_text, plural
+from registry.imports.fields import FIELDS
 from registry.imports.plan import PlannedRow
-from registry.imports.rows import Problem
+from registry.imports.rows import Problem, ProblemGroup
 from registry.imports.units import is_planned
 from registry.imports.writing import Decision, Outcome
 
 PROBLEMS_KEPT = 200
 GROUPS_SHOWN = 30
 ROWS_NAMED = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ProblemGroup:
-    """Equal problems of many rows: how many, and the first of them."""
-
-    column: str
-    message: str
-    rows: int
-    first: tuple[int, ...]
+UNITS_NAMED = 8
 
 
 class Grouped:
@@ -55,6 +49,37 @@ class Grouped:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """One row as it would be read, in the words of the page."""
+
+    number: int
+    name: str
+    unit: str
+    facts: tuple[tuple[str, str], ...]
+    custom: int
+
+
+def sample_of(row: PlannedRow, unit: str) -> Sample:
+    """Show a planned row; ``unit`` takes rows that name none."""
+    facts = [
+        (FIELDS[name].label, _in_words(name, value)) for name, value in row.values.items() if value != ""
+    ]
+    return Sample(
+        row.number, row.names[0] if row.names else "", row.unit or unit, tuple(facts), len(row.custom)
+    )
+
+
+def _in_words(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, date):
+        return day_text(value)
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    return dict(FIELDS[name].choices).get(str(value), str(value))
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What an import would do. ``problems`` and ``notes`` are the first ones, the groups count them all.
 
@@ -77,12 +102,22 @@ class Preview:
     new_units: tuple[tuple[str, int], ...] = ()
     unit_column: str = ""
     key: tuple[str, ...] = ()
-    samples: tuple[PlannedRow, ...] = field(default=())
+    samples: tuple[Sample, ...] = ()
+
+    @property
+    def named_units(self) -> tuple[tuple[str, int], ...]:
+        """The units that the portal lacks and most rows name."""
+        return self.unknown_units[:UNITS_NAMED]
 
     @property
     def unknown_rows(self) -> int:
         """How many rows fail for a unit that the portal lacks."""
         return sum(rows for _, rows in self.unknown_units)
+
+    @property
+    def unknown_units_left(self) -> int:
+        """How many of them a page that names the first does not name."""
+        return max(len(self.unknown_units) - UNITS_NAMED, 0)
 
     def blockers(self) -> list[Blocker]:
         """Why starting this import is pointless."""

@@ -28,6 +28,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class ProblemGroup:
+    """Equal problems of many rows: how many, and the first of them."""
+
+    column: str
+    message: str
+    rows: int
+    first: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row: its number as the file counts it, its text by column, and what is wrong with it."""
 

@@ -26,7 +26,7 @@ from registry.imports import mapping as mappings
 from registry.imports.mapping import ColumnMapping
 from registry.imports.outcomes import LOST, OPEN, job_of, outcome_of, state_after_its_job
 from registry.imports.plan import PlannedRow, Planner
-from registry.imports.preview import Preview, Tally
+from registry.imports.preview import Preview, Sample, Tally, sample_of
 from registry.imports.reading import open_table
 from registry.imports.rows import Table
 from registry.imports.units import Units
@@ -72,11 +72,11 @@ def import_preview(
     planner = Planner(mapping, table.headers)
     writer = _writer(planner, Units(unit, adds=adds_units), by=by, now=now)
     tally = Tally()
-    shown: list[PlannedRow] = []
+    shown: list[Sample] = []
     for chunk in _chunks(islice(_planned(table, planner), limit)):
         for decision in writer.decide(chunk):
             tally.add(decision)
-        shown += chunk[: max(samples - len(shown), 0)]
+        shown += [sample_of(row, unit.name) for row in chunk[: max(samples - len(shown), 0)]]
     return Preview(
         headers=table.headers,
         file_notes=table.notes,

@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web import charts, marks, panels, search, svg, words
-from mlops_portal.foundation.web.forms import described
+from mlops_portal.foundation.web.forms import described, sectioned
 from mlops_portal.foundation.web.jobs import ENDED, JobRow
 
 register = template.Library()
@@ -182,12 +182,8 @@ def field(bound: BoundField, wide: bool = False) -> dict[str, Any]:
 
 @register.inclusion_tag("components/form_fields.html")
 def form_fields(form: Any) -> dict[str, Any]:
-    """Show all fields of a form, with the error summary on top when more than one field is wrong."""
-    return {
-        "form": form,
-        "hidden": form.hidden_fields(),
-        "fields": [described(bound) for bound in form.visible_fields()],
-    }
+    """Show all fields of a form by sections, with the error summary on top when more than one field is wrong."""
+    return {"form": form, "hidden": form.hidden_fields(), "sections": sectioned(form)}
 
 
 @register.inclusion_tag("components/facet.html")
