@@ -13,6 +13,7 @@ from registry.states import ImportState
 
 OPEN = (ImportState.QUEUED, ImportState.RUNNING)
 GROUPS_SHOWN = 10
+NOTHING_FIT = "No row could be imported."
 LOST = "The process that ran this import ended before it was done."
 
 
@@ -47,6 +48,8 @@ def outcome_of(run: ImportRun, job_state: str | None, *, job_error: str = "") ->
         return Outcome("info", "Queued" if state == ImportState.QUEUED else "Running", is_final=False)
     done = run.created + run.updated + run.unchanged + run.failed
     if state == ImportState.FINISHED:
+        if run.failed and run.failed == run.rows:
+            return Outcome("fail", "Failed", run.message or NOTHING_FIT)
         if run.failed:
             return Outcome("warn", f"Finished, {number(run.failed)} failed", run.message)
         return Outcome("ok", "Finished", run.message)

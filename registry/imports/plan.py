@@ -15,7 +15,7 @@ from registry.imports import fields as kinds
 from registry.imports.fields import FIELDS, ImportField
 from registry.imports.mapping import NOTE, NUMBER, ColumnMapping, FieldRule
 from registry.imports.rows import Problem, Row, Table
-from registry.imports.transforms import Unfit, fold, short, to_boolean, to_date
+from registry.imports.transforms import Unfit, fold, to_boolean, to_date
 
 MAX_SLUG = 80
 MAX_NAME = 256
@@ -78,7 +78,9 @@ class Planner:
             try:
                 values |= self._value(rule, row)
             except Unfit as unfit:
-                place = Problem(row.number, " + ".join(rule.columns), str(unfit))
+                place = Problem(
+                    row.number, " + ".join(rule.columns), str(unfit), reason=unfit.reason, text=unfit.text
+                )
                 (notes if rule.otherwise == NOTE else problems).append(place)
                 if rule.otherwise == NOTE and rule.default is not None:
                     values[rule.field] = _typed(FIELDS[rule.field], rule.default)
@@ -229,16 +231,16 @@ def _choice(field: ImportField, value: Any) -> str:
         return known[fold(str(value)).replace("_", " ")]
     except KeyError:
         words = ", ".join(label.lower() for _, label in field.choices)
-        raise Unfit(f"“{short(str(value))}” is none of {words}") from None
+        raise Unfit(f"is none of {words}", text=value) from None
 
 
 def _integer(value: Any) -> int:
     try:
         made = int(str(value).strip().replace("\u00a0", "").replace(",", ""))
     except ValueError:
-        raise Unfit(f"“{str(value)[:60]}” is no whole number") from None
+        raise Unfit("is no whole number", text=value) from None
     if not 0 <= made <= 2_147_483_647:
-        raise Unfit(f"{made} lies outside 0 … 2,147,483,647")
+        raise Unfit("lies outside 0 … 2,147,483,647", text=made)
     return made
 
 
@@ -246,9 +248,9 @@ def _number(value: Any) -> float:
     try:
         made = float(str(value).strip())
     except ValueError:
-        raise Unfit(f"“{str(value)[:60]}” is no number") from None
+        raise Unfit("is no number", text=value) from None
     if made != made or made in (float("inf"), float("-inf")):
-        raise Unfit(f"“{value}” is no finite number")
+        raise Unfit("is no finite number", text=value)
     return made
 
 

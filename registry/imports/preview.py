@@ -7,9 +7,8 @@ from datetime import date
 from typing import Any
 
 from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.words import day_text, plural
+from mlops_portal.foundation.web.words import day_text, number, plural
 from registry.imports.fields import FIELDS
-from registry.imports.plan import PlannedRow
 from registry.imports.rows import Problem, ProblemGroup
 from registry.imports.units import is_planned
 from registry.imports.writing import Decision, Outcome
@@ -17,32 +16,46 @@ from registry.imports.writing import Decision, Outcome
 PROBLEMS_KEPT = 200
 GROUPS_SHOWN = 30
 ROWS_NAMED = 5
+TEXTS_NAMED = 6
 UNITS_NAMED = 8
 
 
 class Grouped:
-    """Collects problems as they come; equal ones once."""
+    """Collects problems as they come; equal ones once, with the texts that fail alike."""
 
     def __init__(self) -> None:
         self._rows: Counter[tuple[str, str]] = Counter()
         self._first: dict[tuple[str, str], list[int]] = {}
+        self._texts: dict[tuple[str, str], Counter[str]] = {}
 
     def add(self, problems: Iterable[Problem]) -> None:
         """Count problems."""
         for problem in problems:
-            key = (problem.column, problem.message)
+            key = (problem.column, problem.reason or problem.message)
             self._rows[key] += 1
             first = self._first.setdefault(key, [])
             if len(first) < ROWS_NAMED:
                 first.append(problem.row)
+            if problem.text:
+                self._texts.setdefault(key, Counter())[problem.text] += 1
 
     def groups(self, limit: int = GROUPS_SHOWN) -> tuple[ProblemGroup, ...]:
         """Return the most frequent ones; of equal frequency, the first in the file."""
         ranked = sorted(self._rows.items(), key=lambda one: (-one[1], self._first[one[0]][0]))
         return tuple(
-            ProblemGroup(column, message, rows, tuple(self._first[column, message]))
-            for (column, message), rows in ranked[:limit]
+            ProblemGroup(key[0], self._sentence(key), rows, tuple(self._first[key]))
+            for key, rows in ranked[:limit]
         )
+
+    def _sentence(self, key: tuple[str, str]) -> str:
+        texts = self._texts.get(key, Counter())
+        if not texts:
+            return key[1]
+        if len(texts) == 1:
+            return f"“{next(iter(texts))}” {key[1]}"
+        named = ", ".join(f"“{text}” ({number(rows)})" for text, rows in texts.most_common(TEXTS_NAMED))
+        left = len(texts) - TEXTS_NAMED
+        return f"{key[1]}: {named}{f' and {number(left)} more' if left > 0 else ''}"
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -57,15 +70,22 @@ class Sample:
     unit: str
     facts: tuple[tuple[str, str], ...]
     custom: int
+    problems: tuple[str, ...] = ()
 
 
-def sample_of(row: PlannedRow, unit: str) -> Sample:
-    """Show a planned row; ``unit`` takes rows that name none."""
+def sample_of(decision: Decision, unit: str) -> Sample:
+    """Show a decided row; ``unit`` takes rows that name none."""
+    row = decision.row
     facts = [
         (FIELDS[name].label, _in_words(name, value)) for name, value in row.values.items() if value != ""
     ]
     return Sample(
-        row.number, row.names[0] if row.names else "", row.unit or unit, tuple(facts), len(row.custom)
+        number=row.number,
+        name=row.names[0] if row.names else "",
+        unit=row.unit or unit,
+        facts=tuple(facts),
+        custom=len(row.custom),
+        problems=tuple(problem.message for problem in decision.problems),
     )
 
 

@@ -74,9 +74,10 @@ def import_preview(
     tally = Tally()
     shown: list[Sample] = []
     for chunk in _chunks(islice(_planned(table, planner), limit)):
-        for decision in writer.decide(chunk):
+        decisions = writer.decide(chunk)
+        for decision in decisions:
             tally.add(decision)
-        shown += [sample_of(row, unit.name) for row in chunk[: max(samples - len(shown), 0)]]
+        shown += [sample_of(one, unit.name) for one in decisions[: max(samples - len(shown), 0)]]
     return Preview(
         headers=table.headers,
         file_notes=table.notes,
@@ -326,8 +327,7 @@ def _queue(run: ImportRun, *, by: User | None, now: datetime) -> None:
 
 
 def _writer(planner: Planner, units: Units, *, by: User | None, now: datetime) -> ChunkWriter:
-    keys = frozenset(planner.keys.values())
-    return ChunkWriter(mapping=planner.mapping, units=units, custom_keys=keys, by=by, now=now)
+    return ChunkWriter(mapping=planner.mapping, units=units, custom_keys=planner.keys, by=by, now=now)
 
 
 def _planned(table: Table, planner: Planner) -> Iterator[PlannedRow]:

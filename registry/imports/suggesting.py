@@ -24,6 +24,7 @@ def suggest(headers: Sequence[str], *, name: str = "suggested", source: str = ""
             (-_likeness(field, text), place, field.name, header)
             for field in FIELDS.values()
             for place, (header, text) in enumerate(words.items())
+            if text not in KEY_WORDS
         )
     )
     fields: dict[str, Any] = {}

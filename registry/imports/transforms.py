@@ -14,7 +14,11 @@ DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%d.%m.%Y"
 
 
 class Unfit(ValueError):
-    """The text has no value of the wanted kind."""
+    """The text has no value of the wanted kind; ``reason`` is the same for every text that fails alike."""
+
+    def __init__(self, reason: str, *, text: Any = None) -> None:
+        self.reason, self.text = reason, "" if text is None else short(str(text))
+        super().__init__(f"“{self.text}” {reason}" if self.text else reason)
 
 
 def fold(text: str) -> str:
@@ -40,7 +44,7 @@ def to_boolean(text: str, yes: frozenset[str] = YES, no: frozenset[str] = NO) ->
         return True
     if word in no:
         return False
-    raise Unfit(f"“{short(text)}” is neither yes nor no")
+    raise Unfit("is neither yes nor no", text=text)
 
 
 def to_date(text: str, formats: tuple[str, ...] = DATE_FORMATS) -> date:
@@ -51,11 +55,11 @@ def to_date(text: str, formats: tuple[str, ...] = DATE_FORMATS) -> date:
         except ValueError:
             continue
         if found.year < 1900:
-            raise Unfit(f"“{short(text)}” lies before 1900")
+            raise Unfit("lies before 1900", text=text)
         return found.date()
     days = [form for form in formats if "%H" not in form] or formats
     shown = " or ".join(EXAMPLE.strftime(form) for form in days)
-    raise Unfit(f"“{short(text)}” is no date such as {shown}")
+    raise Unfit(f"is no date such as {shown}", text=text)
 
 
 def _values(options: Any) -> Transform:
@@ -67,7 +71,7 @@ def _values(options: Any) -> Transform:
         try:
             return known[fold(str(text))]
         except KeyError:
-            raise Unfit(f"“{short(str(text))}” is not in the mapping's list of values") from None
+            raise Unfit("is not in the mapping's list of values", text=text) from None
 
     return pick
 

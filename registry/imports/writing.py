@@ -77,12 +77,12 @@ class ChunkWriter:
         *,
         mapping: ColumnMapping,
         units: Units,
-        custom_keys: frozenset[str],
+        custom_keys: Mapping[str, str],
         by: User | None,
         now: datetime,
     ) -> None:
         self._mapping, self._units, self._by, self._now = mapping, units, by, now
-        self._custom_keys = custom_keys
+        self._columns_of_custom = {key: column for column, key in custom_keys.items()}
         self._declared: dict[int, dict[str, CustomField]] = {}
 
     def decide(self, rows: Sequence[PlannedRow]) -> list[Decision]:
@@ -178,7 +178,9 @@ class ChunkWriter:
 
     def _column(self, name: str) -> str:
         rule = self._mapping.fields.get(name)
-        return " + ".join(rule.columns) if rule else ""
+        if rule is None:
+            return self._columns_of_custom.get(name.removeprefix("custom."), "")
+        return " + ".join(rule.columns)
 
     def _require(self, unit: BusinessUnit, model: RegisteredModel | None = None) -> None:
         try:
@@ -228,7 +230,7 @@ class ChunkWriter:
         self._require(model.unit, model)
         values = self._values(decision, people, model.unit_id)
         values["custom"] = {
-            **{key: value for key, value in model.custom.items() if key not in self._custom_keys},
+            **{key: value for key, value in model.custom.items() if key not in self._columns_of_custom},
             **values["custom"],
         }
         values["import_digest"] = row.digest
@@ -250,7 +252,7 @@ class ChunkWriter:
             decision.notes.append(
                 Problem(
                     row.number,
-                    "",
+                    self._column("lifecycle_state"),
                     "the state is not taken over: the model has versions and a state of its own",
                 )
             )
@@ -283,7 +285,9 @@ class ChunkWriter:
             else:
                 custom[name] = value
                 decision.notes.append(
-                    Problem(row.number, "", f"nobody here is “{value}”; the {name} stays a text")
+                    Problem(
+                        row.number, self._column(name), f"nobody here is “{value}”; the {name} stays a text"
+                    )
                 )
         return values | {"custom": self._fitted(decision, custom, unit_id)}
 
@@ -293,7 +297,8 @@ class ChunkWriter:
             self._declared[unit_id] = declared_for(unit_id)
         stored, errors = fitted(custom, self._declared[unit_id], complete=False)
         decision.notes += [
-            Problem(decision.row.number, "", f"{one.message} The text is kept.") for one in errors
+            Problem(decision.row.number, self._column(one.where), f"{one.message} The text is kept.")
+            for one in errors
         ]
         return custom | stored
 

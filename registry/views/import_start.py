@@ -22,7 +22,7 @@ from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.forms import Section
 from mlops_portal.foundation.web.pages import CreatePage
-from mlops_portal.foundation.web.words import plural
+from mlops_portal.foundation.web.words import plural, size
 from registry.forms import UnitChoice
 from registry.imports import mapping as mappings
 from registry.imports import service
@@ -78,6 +78,7 @@ class Upload(forms.Form):
         super().__init__(**kwargs)
         self.user = user
         self.fields["unit"].limit_to(user, "registry.import")
+        self.fields["unit"].initial = self.fields["unit"].queryset.order_by("depth", "name").first()
         self.fields["mapping"].choices = mapping_choices(user)
         if not rights_of(user).has(MANAGES_UNITS):
             del self.fields["adds_units"]
@@ -138,6 +139,8 @@ class MappedColumn:
 class MappingForm(forms.Form):
     """One choice for each column; what is not chosen stays a custom field. A mapping document offers no choice."""
 
+    marks_optional = False
+
     def __init__(self, *, columns: Sequence[MappedColumn], adds_units: bool | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.columns = columns
@@ -169,7 +172,7 @@ class MappingForm(forms.Form):
         title = plural(len(rest), "more column")
         self.sections = (
             Section(title, rest, "kept as custom fields unless you choose"),
-            Section("", ("save_as", "adds_units")),
+            Section("", ("adds_units", "save_as")),
         )
 
 
@@ -219,6 +222,13 @@ class ImportPreview(CreatePage):
         """Check the document."""
         shipped = self.document.get("shipped")
         return mappings.load(shipped) if shipped else mappings.build(self.document)
+
+    @property
+    def lede(self) -> str:
+        """Name the file and where it goes."""
+        return (
+            f"{self.file_name}, {size(self.stored.size)}, into {self.unit} and the units that its rows name."
+        )
 
     def form_kwargs(self) -> dict[str, Any]:
         """Show the columns with the fields they fill."""
@@ -335,8 +345,6 @@ class ImportPreview(CreatePage):
         columns = self.columns(self.mapping()) if self.is_document else []
         return {
             "preview": self.preview(),
-            "stored": self.stored,
-            "file_name": self.file_name,
             "unit": self.unit,
             "may_add_units": self.may_add_units,
             "add_units": ADD_UNITS,

@@ -11,7 +11,7 @@ from django.urls import reverse
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
-from mlops_portal.foundation.web.pages import Action, ActionPage, ListPage
+from mlops_portal.foundation.web.pages import Action, ActionPage, ListPage, Preset
 from mlops_portal.foundation.web.tables import Column, Table
 from mlops_portal.foundation.work.models import Job
 from registry.imports import service
@@ -44,7 +44,7 @@ class RunTable(Table):
     rows = Column("Rows", numeric=True)
     created = Column("Created", numeric=True)
     updated = Column("Updated", numeric=True)
-    unchanged = Column("Unchanged", numeric=True)
+    unchanged = Column("Unchanged", numeric=True, shown=False)
     failed = Column("Failed", numeric=True)
     started = Column("Started", accessor="started_at", sort="started_at", cell=cells.when)
     started_by = Column("By", cell=cells.person, export="started_by.name")
@@ -84,11 +84,13 @@ class ErrorTable(Table):
     """What was wrong with which row."""
 
     default_sort = "row"
-    row = Column("Row", header=True, sort="row", numeric=True)
+    row = Column("Row", header=True, sort="row")
     column = Column("Column", cell=lambda value, row: value or "the whole row")
-    message = Column("What is wrong")
+    message = Column("What was found")
     is_note = Column(
-        "Kind", cell=lambda value, row: "note, nothing lost" if value else "error, row not imported"
+        "Kind",
+        cell=lambda value, row: marks.pill("mute", "Note") if value else marks.pill("fail", "Not imported"),
+        export=lambda row: "note" if row.is_note else "error",
     )
 
 
@@ -109,6 +111,11 @@ class ImportRunPage(ListPage):
     queryset = ImportRowError.objects.all()
     filterset_class, table_class = ErrorFilters, ErrorTable
     noun, right, exports = "message", "registry.import", ("csv",)
+    presets = (
+        Preset("All messages", ""),
+        Preset("Errors", "kind=false"),
+        Preset("Notes, nothing lost", "kind=true"),
+    )
     template_name = "registry/import_run.html"
 
     @property

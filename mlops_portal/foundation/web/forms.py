@@ -1,7 +1,7 @@
 """How forms look: every widget gets its class, its error and its hint are tied to it.
 
 A long form declares `sections`: the fields that no section names come first and stand open, the others fold away until
-they hold an error or a value.
+they hold an error or a value. One with `marks_optional = False` has no field that must be filled in, and says so nowhere.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,12 +80,14 @@ def sectioned(form: Any) -> list[Mapping[str, Any]]:
         held = [bounds[name] for name in section.names if name in bounds]
         if not held:
             continue
+        is_optional = bool(section.title) and not any(bound.field.required for bound in held)
         arranged.append(
             {
                 "title": section.title,
                 "note": section.note or ", ".join(str(bound.label) for bound in held),
                 "is_open": any(_wants_a_look(bound) for bound in held),
-                "is_optional": bool(section.title) and not any(bound.field.required for bound in held),
+                "is_optional": is_optional and getattr(form, "marks_optional", True),
+                "is_quiet": is_optional or not getattr(form, "marks_optional", True),
                 "fields": [described(bound) for bound in held],
             }
         )

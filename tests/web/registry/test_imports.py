@@ -50,7 +50,7 @@ def test_a_preview_says_why_nothing_would_be_written_and_what_helps(upload, adam
     html = page.content.decode()
     assert "5 rows name 2 units that the portal lacks" in html
     assert "Mars (3), Moon (2)" in html
-    assert "there is no unit" not in html
+    assert "There is no unit" not in html
     assert "Nothing would be written: all 5 rows would fail." in html
     assert re.search(r'<button class="btn primary" aria-disabled="true"[^>]*>Start the import', html)
     refused = client.post(url, chosen(page))
@@ -85,8 +85,8 @@ def test_who_manages_no_units_is_told_who_adds_them(upload, olga, retail):
 def test_equal_errors_are_told_once_with_their_rows_and_their_column(upload, adam):
     client, url = upload(adam, HEAD + "1,,,,\n2,,,,\n3,,,,\n4,four,,,\n")
     html = client.get(url).content.decode()
-    assert html.count("a model needs a name") == 1
-    assert re.search(r"3</th><td>a model needs a name</td><td>use_case_name</td><td>2, 3, 4</td>", html)
+    assert html.count("A model needs a name") == 1
+    assert re.search(r"3</th><td>A model needs a name</td><td>use_case_name</td><td>2, 3, 4</td>", html)
 
 
 def test_the_column_of_the_unit_is_shown_as_such_and_can_be_chosen(upload, adam):
@@ -103,9 +103,9 @@ def test_the_order_is_summary_mapping_errors_samples(upload, adam):
     client, url = upload(adam, FLEET + "6,,,,\n", adds_units="on")
     html = client.get(url).content.decode()
     places = [html.index(text) for text in ("Models to create", "Units to add", "What each column holds",
-              "a model needs a name", "The first rows as they would be read")]  # fmt: skip
+              "A model needs a name", "The first rows as they would be read")]  # fmt: skip
     assert places == sorted(places)
-    assert "none of draft, registered, in validation" in html
+    assert "“Deployed” is none of draft, registered, in validation" in html
     assert re.search(r"<b>model 1</b>", html)
 
 

@@ -99,7 +99,7 @@ def test_rows_become_models_with_units_people_facts_and_custom_fields(importing,
     assert fraud.owner is None
     assert fraud.custom["owner"] == "ghost@aldermoor.example"
     assert errors(run, is_note=True) == [
-        (3, "", "nobody here is “ghost@aldermoor.example”; the owner stays a text")
+        (3, "Owner", "nobody here is “ghost@aldermoor.example”; the owner stays a text")
     ]
     assert CustomField.objects.get(unit=group, key="colour").label == "Colour"
 
@@ -110,7 +110,7 @@ def test_values_fit_the_declared_field_or_stay_the_text_of_the_file(importing, r
     colours = RegisteredModel.objects.order_by("name").values_list("custom__colour", flat=True)
     assert list(colours) == ["red", "green"]
     note = "Colour: “green” is not offered. Choose one of red. The text is kept."
-    assert errors(run, is_note=True) == [(3, "", note)]
+    assert errors(run, is_note=True) == [(3, "Colour", note)]
     assert service.import_counts(run)["failed"] == 0
 
 
@@ -363,8 +363,27 @@ def test_a_preview_tells_what_would_happen_and_writes_nothing(importing, group, 
     assert preview.counts == {"created": 1, "updated": 0, "unchanged": 1, "failed": 1}
     assert preview.blank_rows == 1
     assert [str(problem) for problem in preview.problems] == ["row 4, column Unit: there is no unit “Mars”"]
-    assert preview.samples[0].names[0] == "churn"
+    assert preview.samples[0].name == "churn"
     assert RegisteredModel.objects.count() == 1
+
+
+def test_a_preview_tells_equal_problems_once_with_the_texts_that_fail_alike(group, now):
+    document = {
+        **DOCUMENT,
+        "fields": {**DOCUMENT["fields"], "lifecycle_state": {"column": "State", "otherwise": "note"}},
+    }
+    rows = "1,,,,,1,\n2,a,,,Live,1,\n3,,,,Live,1,\n4,b,,,Pilot,1,\n5,c,,,registered,many,\n"
+    preview = service.import_preview(
+        content=(HEAD + rows).encode(), name="m.csv", mapping=mapping.build(document), unit=group, by=None, now=now
+    )  # fmt: skip
+    told = [(one.rows, one.column, one.message, one.first) for one in preview.problem_groups]
+    assert told == [
+        (2, "Model", "a model needs a name", (2, 4)),
+        (1, "Volume", "“many” is no whole number", (6,)),
+    ]
+    noted = next(one for one in preview.note_groups if one.column == "State")
+    assert (noted.rows, noted.first) == (3, (3, 4, 5))
+    assert noted.message.endswith("retired, rejected: “Live” (2), “Pilot” (1)")
 
 
 def test_an_unreadable_file_starts_nothing(importing):
