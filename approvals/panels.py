@@ -23,6 +23,10 @@ def _is_suspended(deployment: Any) -> bool:
     return deployment.state == DeploymentState.SUSPENDED
 
 
+def _has_versions(model: Any) -> bool:
+    return model.counter.last_number > 0
+
+
 def _in_use(model: Any) -> bool:
     return model.lifecycle_state != LifecycleState.RETIRED
 
@@ -93,7 +97,7 @@ def _panels() -> list[panels.Panel]:
             10,
             "action",
             icon="request",
-            is_primary=True,
+            is_primary=_has_versions,
         ),
         panel(MODEL, "retire", "Ask to retire", "approvals:retire", ask, 90, "action", _in_use),
         panel(

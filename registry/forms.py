@@ -9,6 +9,7 @@ from django.utils.text import slugify
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.forms import Section
 from registry.gates import WantedSection
 from registry.models import CustomField, Document, ModelVersion, RegisteredModel
 from registry.queries.custom import declared_for
@@ -106,7 +107,44 @@ def _offering(offered: list[tuple[str, str]], usual: dict[str, Any]) -> forms.Ch
 
 
 class ModelFacts(forms.Form):
-    """The inventory fields that people write."""
+    """The inventory fields that people write; what every model needs comes first, the rest by sections."""
+
+    sections: Sequence[Section] = (
+        Section("People", ("owner", "developer", "validator", "accountable_executive", "sponsor")),
+        Section(
+            "Purpose",
+            (
+                "objective",
+                "objective_metric",
+                "primary_metric",
+                "objective_baseline",
+                "objective_target",
+                "benefit",
+                "intended_use",
+                "prohibited_uses",
+                "assumptions",
+                "limitations",
+            ),
+        ),
+        Section(
+            "Use and reach",
+            (
+                "use_case",
+                "decisions_per_day",
+                "is_production_critical",
+                "is_enterprise_scale",
+                "is_proof_of_concept",
+                "is_exploratory",
+                "interacts_with_people",
+                "generates_content",
+            ),
+        ),
+        Section(
+            "Governance facts",
+            ("regimes", "no_regime_in_scope", "is_model_decision", "is_model_rationale", "next_review_on"),
+        ),
+        Section("Supplier", ("vendor", "vendor_version", "contract_ref", "exit_plan")),
+    )
 
     title = forms.CharField(
         max_length=256, required=False, help_text="How people call it, e.g. Retail Credit PD."
@@ -167,6 +205,8 @@ class UnitsOwnFields(ModelFacts):
     def offer(self, custom: Mapping[str, CustomField], values: Mapping[str, Any]) -> None:
         """Add an entry for each declared field; values that nobody declared stay as they are."""
         self.custom, self.values = custom, values
+        facts, own = ModelFacts.sections, Section("Fields of the unit", [f"custom.{key}" for key in custom])
+        self.sections = (*facts, own, *type(self).sections[len(facts) :])
         for key, field in custom.items():
             self.fields[f"custom.{key}"] = entry_for(field, values.get(key))
 
@@ -185,7 +225,7 @@ class ModelRegistration(UnitsOwnFields):
 
     name = forms.CharField(max_length=256, help_text="Unique while the model lives; no slash, no colon.")
     unit = UnitChoice(label="Business unit")
-    field_order = ["name", "unit", "title", "kind"]
+    field_order = ["name", "unit", "title", "kind", "origin", "description"]
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -198,6 +238,9 @@ class ModelRegistration(UnitsOwnFields):
 
 class ModelEdit(UnitsOwnFields):
     """The record of a model, with the revision the reader saw."""
+
+    sections = (*ModelFacts.sections, Section("", ("reason",)))
+    field_order = ["title", "kind", "origin", "description"]
 
     revision = forms.IntegerField(widget=forms.HiddenInput)
     reason = forms.CharField(max_length=500, help_text="Why it changes; kept in history.", widget=_area(2))

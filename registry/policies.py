@@ -165,7 +165,9 @@ def version_registration_blockers(model: RegisteredModel) -> list[Blocker]:
 def office_problem(model: RegisteredModel, office: str, deciders: Deciders) -> str:
     """Say why whom the record names cannot answer for the model: they decide on its risk (RULES 1.3)."""
     person: User | None = getattr(model, office)
-    if person is None or not deciders.decides(person.pk, unit_id=model.unit_id, model_id=model.pk):
+    # Whoever decides on a unit decides on those that an import is about to add below it.
+    unit_id = model.unit_id or model.unit.parent_id
+    if person is None or not deciders.decides(person.pk, unit_id=unit_id, model_id=model.pk):
         return ""
     return f"{person} decides there as risk officer; nobody owns what they decide on."
 

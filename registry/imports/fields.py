@@ -7,7 +7,7 @@ rate, and the portal computes the rest. Columns of that kind stay visible as cus
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from registry.states import LifecycleState, ModelKind, Origin, UseCase
+from registry.states import INVENTORY_KINDS, LifecycleState, Origin, UseCase
 
 TEXT, CHOICE, BOOLEAN, INTEGER, NUMBER, DATE, INSTANT, WORDS, PERSON = (
     "text", "choice", "boolean", "integer", "number", "date", "instant", "words", "person",
@@ -22,7 +22,7 @@ class ImportField:
     label: str
     type: str = TEXT
     max_length: int = 0
-    choices: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()  # value and the word for it, either may stand in a file
     synonyms: tuple[str, ...] = ()
 
 
@@ -34,10 +34,10 @@ FIELDS = _named(
     ImportField("name", "Name", max_length=256, synonyms=("model name", "use case name", "tool name", "algorithm", "naam")),
     ImportField("title", "Title", max_length=256, synonyms=("display name", "titel")),
     ImportField("description", "Description", synonyms=("summary", "system outputs", "omschrijving", "outputs")),
-    ImportField("kind", "Kind", CHOICE, choices=tuple(kind.value for kind in ModelKind if kind != ModelKind.PROMPT),
+    ImportField("kind", "Kind", CHOICE, choices=tuple((kind.value, kind.label) for kind in INVENTORY_KINDS),
                 synonyms=("model type", "model kind", "ai classification", "classification")),
-    ImportField("use_case", "Use case", CHOICE, choices=tuple(UseCase.values), synonyms=("topic area", "use case topic area")),
-    ImportField("lifecycle_state", "Lifecycle state", CHOICE, choices=tuple(LifecycleState.values),
+    ImportField("use_case", "Use case", CHOICE, choices=tuple(UseCase.choices), synonyms=("topic area", "use case topic area")),
+    ImportField("lifecycle_state", "Lifecycle state", CHOICE, choices=tuple(LifecycleState.choices),
                 synonyms=("status", "stage", "stage of development", "development stage", "lifecycle", "phase")),
     ImportField("owner", "Owner", PERSON, synonyms=("model owner", "business owner", "owner email", "eigenaar")),
     ImportField("developer", "Developer", PERSON, synonyms=("model developer", "developer email")),
@@ -48,7 +48,7 @@ FIELDS = _named(
     ImportField("prohibited_uses", "Prohibited uses", synonyms=("out of scope uses",)),
     ImportField("assumptions", "Assumptions"),
     ImportField("limitations", "Limitations", synonyms=("limits", "known limitations")),
-    ImportField("origin", "Origin", CHOICE, choices=tuple(Origin.values), synonyms=("contracting usage", "built or bought")),
+    ImportField("origin", "Origin", CHOICE, choices=tuple(Origin.choices), synonyms=("contracting usage", "built or bought")),
     ImportField("vendor", "Vendor", max_length=160, synonyms=("vendor name", "supplier", "leverancier")),
     ImportField("vendor_version", "Vendor's version", max_length=80),
     ImportField("contract_ref", "Contract", max_length=160, synonyms=("contract", "contract reference", "piid")),

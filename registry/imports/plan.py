@@ -78,7 +78,9 @@ class Planner:
             try:
                 values |= self._value(rule, row)
             except Unfit as unfit:
-                place = Problem(row.number, " + ".join(rule.columns), str(unfit))
+                place = Problem(
+                    row.number, " + ".join(rule.columns), str(unfit), reason=unfit.reason, text=unfit.text
+                )
                 (notes if rule.otherwise == NOTE else problems).append(place)
                 if rule.otherwise == NOTE and rule.default is not None:
                     values[rule.field] = _typed(FIELDS[rule.field], rule.default)
@@ -214,29 +216,31 @@ def _typed(field: ImportField, value: Any) -> Any:
     """Return the value in the field's type; raises `Unfit`."""
     made = _CONVERT[field.type](value)
     if field.type == kinds.CHOICE:
-        made = next(
-            (
-                choice
-                for choice in field.choices
-                if fold(choice).replace("_", " ") == fold(made).replace("_", " ")
-            ),
-            None,
-        )
-        if made is None:
-            raise Unfit(f"“{value}” is none of {', '.join(field.choices)}")
+        made = _choice(field, value)
     room = field.max_length or MAX_TEXT
     if field.name != "name" and isinstance(made, str) and len(made) > room:
         raise Unfit(f"the text has {len(made):,} characters, at most {room:,} are allowed")
     return made
 
 
+def _choice(field: ImportField, value: Any) -> str:
+    known = {
+        fold(word).replace("_", " "): choice for choice, label in field.choices for word in (label, choice)
+    }
+    try:
+        return known[fold(str(value)).replace("_", " ")]
+    except KeyError:
+        words = ", ".join(label.lower() for _, label in field.choices)
+        raise Unfit(f"is none of {words}", text=value) from None
+
+
 def _integer(value: Any) -> int:
     try:
         made = int(str(value).strip().replace("\u00a0", "").replace(",", ""))
     except ValueError:
-        raise Unfit(f"“{str(value)[:60]}” is no whole number") from None
+        raise Unfit("is no whole number", text=value) from None
     if not 0 <= made <= 2_147_483_647:
-        raise Unfit(f"{made} lies outside 0 … 2,147,483,647")
+        raise Unfit("lies outside 0 … 2,147,483,647", text=made)
     return made
 
 
@@ -244,9 +248,9 @@ def _number(value: Any) -> float:
     try:
         made = float(str(value).strip())
     except ValueError:
-        raise Unfit(f"“{str(value)[:60]}” is no number") from None
+        raise Unfit("is no number", text=value) from None
     if made != made or made in (float("inf"), float("-inf")):
-        raise Unfit(f"“{value}” is no finite number")
+        raise Unfit("is no finite number", text=value)
     return made
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlops_portal.foundation.web.words import plural
+
 MAX_FILE_BYTES = 50 * 1024 * 1024
 MAX_COLUMNS = 500
 MAX_ROWS = 200_000
@@ -11,11 +13,16 @@ MAX_CELL = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and the row and column where it is; row 0 is the file itself."""
+    """One thing that is wrong, and the row and column where it is; row 0 is the file itself.
+
+    ``reason`` and ``text`` part a message into what many cells share and what this one holds.
+    """
 
     row: int
     column: str
     message: str
+    reason: str = ""
+    text: str = ""
 
     @property
     def where(self) -> str:
@@ -25,6 +32,16 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemGroup:
+    """Equal problems of many rows: how many, and the first of them."""
+
+    column: str
+    message: str
+    rows: int
+    first: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +106,9 @@ def as_row(number: int, headers: Sequence[str], values: Sequence[str], *, ragged
     problems = []
     extra = [value for value in values[len(headers) :] if value.strip()]
     if extra or (ragged and len(values) < len(headers)):
-        problems.append(Problem(number, "", f"has {len(values)} cells, the heading row has {len(headers)}"))
+        problems.append(
+            Problem(number, "", f"has {plural(len(values), 'cell')}, the heading row has {len(headers)}")
+        )
     cells = {}
     for name, value in zip(headers, values, strict=False):
         if len(value) > MAX_CELL:

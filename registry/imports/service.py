@@ -6,7 +6,6 @@ to go on commit together or not at all. The last act emits one summary with the 
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -20,20 +19,23 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.words import plural
 from mlops_portal.foundation.work import jobs
 from registry.imports import mapping as mappings
 from registry.imports.mapping import ColumnMapping
+from registry.imports.outcomes import LOST, OPEN, job_of, outcome_of, state_after_its_job
 from registry.imports.plan import PlannedRow, Planner
+from registry.imports.preview import Preview, Sample, Tally, sample_of
 from registry.imports.reading import open_table
-from registry.imports.rows import Problem, Table
-from registry.imports.writing import ChunkWriter, Decision, Outcome, Units, custom_fields_for
+from registry.imports.rows import Table
+from registry.imports.units import Units
+from registry.imports.writing import ChunkWriter, Decision, Outcome, custom_fields_for
 from registry.models import ImportMapping, ImportRowError, ImportRun
 from registry.states import ImportState
 
 CHUNK = 500
-PREVIEW_PROBLEMS = 200
 JOB_KIND = "registry.import"
-OPEN = (ImportState.QUEUED, ImportState.RUNNING)
 
 register_verbs(
     [
@@ -43,20 +45,6 @@ register_verbs(
 )
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an import would do. Problems and notes beyond the first are only counted."""
-
-    headers: tuple[str, ...]
-    file_notes: tuple[str, ...]
-    rows: int
-    blank_rows: int
-    counts: Mapping[str, int]
-    problems: tuple[Problem, ...]
-    notes: tuple[Problem, ...]
-    samples: tuple[PlannedRow, ...] = field(default=())
 
 
 def import_preview(
@@ -75,30 +63,37 @@ def import_preview(
 
     Raises:
         Invalid: the file cannot be read or lacks columns of the mapping.
-        NotAllowed: ``by`` may not import into ``unit``.
+        NotAllowed: ``by`` may not import into ``unit``, or not add units below it.
     """
     require(by, "registry.import", unit_id=unit.pk)
+    if adds_units:
+        require(by, "people.manage_units", unit_id=unit.pk)
     table = open_table(content, name, **mapping.file)
     planner = Planner(mapping, table.headers)
-    writer = _writer(planner, Units(unit, adds=adds_units, by=by, now=now), by=by, now=now)
-    counts: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
-    problems: list[Problem] = []
-    notes: list[Problem] = []
-    shown: list[PlannedRow] = []
+    writer = _writer(planner, Units(unit, adds=adds_units), by=by, now=now)
+    tally = Tally()
+    shown: list[Sample] = []
     for chunk in _chunks(islice(_planned(table, planner), limit)):
-        for decision in writer.decide(chunk, writes=False):
-            counts[decision.outcome.value] += 1
-            problems += decision.problems
-            notes += decision.notes
-        shown += chunk[: max(samples - len(shown), 0)]
+        decisions = writer.decide(chunk)
+        for decision in decisions:
+            tally.add(decision)
+        shown += [sample_of(one, unit.name) for one in decisions[: max(samples - len(shown), 0)]]
     return Preview(
         headers=table.headers,
         file_notes=table.notes,
-        rows=sum(counts.values()),
+        rows=sum(tally.counts.values()),
         blank_rows=table.blank_rows,
-        counts=dict(counts),
-        problems=tuple(problems[:PREVIEW_PROBLEMS]),
-        notes=tuple(notes[:PREVIEW_PROBLEMS]),
+        counts=dict(tally.counts),
+        problems=tuple(tally.problems),
+        notes=tuple(tally.notes),
+        problem_groups=tally.grouped_problems.groups(),
+        problem_kinds=len(tally.grouped_problems),
+        note_groups=tally.grouped_notes.groups(),
+        note_kinds=len(tally.grouped_notes),
+        unknown_units=tuple(tally.unknown_units.most_common()),
+        new_units=tuple(tally.new_units.most_common()),
+        unit_column=mapping.unit_column,
+        key=mapping.key,
         samples=tuple(shown),
     )
 
@@ -155,6 +150,7 @@ def import_start(
     if adds_units:
         require(by, "people.manage_units", unit_id=unit.pk)
     mapping.check_headers(open_table(content, name, **mapping.file).headers)
+    _settle_lost(mapping.source, now=now)
     run = ImportRun(
         unit=unit,
         file=files.store(content, name=name, by=by, now=now),
@@ -183,9 +179,10 @@ def import_resume(*, run: ImportRun, by: User | None, now: datetime) -> ImportRu
         Conflict: it is finished or under way, or another import from its source is.
     """
     require(by, "registry.import", unit_id=run.unit_id)
+    _settle_lost(run.source, now=now)
     run = ImportRun.objects.select_for_update().get(pk=run.pk)
-    if run.state in (*OPEN, ImportState.FINISHED):
-        raise Conflict(f"The import is {run.get_state_display().lower()}.")
+    if blockers := resume_blockers(run, job_of(run)):
+        raise Conflict(blockers[0].message)
     run.state, run.message, run.finished_at = ImportState.QUEUED, "", None
     try:
         with transaction.atomic():
@@ -194,6 +191,28 @@ def import_resume(*, run: ImportRun, by: User | None, now: datetime) -> ImportRu
         raise Conflict(f"Another import from {run.source} is under way.") from None
     _queue(run, by=by, now=now)
     return run
+
+
+def resume_blockers(run: ImportRun, job: jobs.Job | None) -> list[Blocker]:
+    """Why an import cannot go on after its last finished row."""
+    outcome = outcome_of(run, job.state if job else None)
+    if not outcome.is_final or run.state == ImportState.FINISHED:
+        return [Blocker("not_stopped", f"The import is {run.get_state_display().lower()}.")]
+    if not outcome.goes_on:
+        return [
+            Blocker("all_rows_read", "Every row was read. Repair what is named and import the file again.")
+        ]
+    return []
+
+
+def _settle_lost(source: str, *, now: datetime) -> None:
+    """Close runs whose job ended without a chance to say so; they would keep their source for ever."""
+    for run in ImportRun.objects.select_for_update(of=("self",)).filter(source=source, state__in=OPEN):
+        job = job_of(run)
+        state = state_after_its_job(run, job.state if job else None)
+        if state != run.state:
+            message = run.message or (job.error if job else "") or LOST
+            _note(run, state=state, message=message, finished_at=now)
 
 
 def import_run(
@@ -232,8 +251,8 @@ def _write_chunk(
     if run.resume_row == 0:
         used = {label: key for label, key in planner.keys.items() if any(key in row.custom for row in chunk)}
         custom_fields_for(run.unit, used, by=by, now=now)
-    writer = _writer(planner, Units(run.unit, adds=run.adds_units, by=by, now=now), by=by, now=now)
-    decisions = writer.decide(chunk, writes=True)
+    writer = _writer(planner, Units(run.unit, adds=run.adds_units), by=by, now=now)
+    decisions = writer.decide(chunk, holds_people=True)
     writer.write(decisions)
     counts = Counter(decision.outcome.value for decision in decisions)
     for outcome in Outcome:
@@ -261,6 +280,11 @@ def _row_errors(run: ImportRun, decisions: Sequence[Decision]) -> Iterator[Impor
 @operation
 def _finish(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
     run.state, run.finished_at = ImportState.FINISHED, now
+    if run.rows and run.failed == run.rows:
+        run.state, run.message = (
+            ImportState.FAILED,
+            f"None of the {plural(run.rows, 'row')} could be imported.",
+        )
     run.save()
     _tell(
         "inventory_imported",
@@ -303,8 +327,7 @@ def _queue(run: ImportRun, *, by: User | None, now: datetime) -> None:
 
 
 def _writer(planner: Planner, units: Units, *, by: User | None, now: datetime) -> ChunkWriter:
-    keys = frozenset(planner.keys.values())
-    return ChunkWriter(source=planner.mapping.source, units=units, custom_keys=keys, by=by, now=now)
+    return ChunkWriter(mapping=planner.mapping, units=units, custom_keys=planner.keys, by=by, now=now)
 
 
 def _planned(table: Table, planner: Planner) -> Iterator[PlannedRow]:

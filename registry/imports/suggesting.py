@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from registry.imports.fields import CHOICE, DATE, FIELDS, INSTANT, ImportField
+from registry.imports.fields import FIELDS, PERSON, TEXT, ImportField
 
 CLOSE_ENOUGH = 0.84
 KEY_WORDS = frozenset(
@@ -24,6 +24,7 @@ def suggest(headers: Sequence[str], *, name: str = "suggested", source: str = ""
             (-_likeness(field, text), place, field.name, header)
             for field in FIELDS.values()
             for place, (header, text) in enumerate(words.items())
+            if text not in KEY_WORDS
         )
     )
     fields: dict[str, Any] = {}
@@ -32,23 +33,26 @@ def suggest(headers: Sequence[str], *, name: str = "suggested", source: str = ""
         if -likeness < CLOSE_ENOUGH:
             break
         if field not in fields and header not in used:
-            fields[field] = _rule(FIELDS[field], header)
+            fields[field] = rule_for(FIELDS[field], header)
             used.add(header)
     if "name" not in fields and headers:
         fields["name"] = next(
             (header for header in headers if header not in used and "name" in words[header].split()),
             headers[0],
         )
-    key = [header for header, text in words.items() if text in KEY_WORDS][:1]
-    unit = [header for header, text in words.items() if text in UNIT_WORDS and header not in used][:1]
-    return {
-        "name": name,
-        "source": source or name,
-        "key": key
-        or [fields["name"] if isinstance(fields["name"], str) else fields["name"]["column"], *unit],
-        **({"unit": unit[0]} if unit else {}),
-        "fields": fields,
-    }
+    unit = next((header for header, text in words.items() if text in UNIT_WORDS and header not in used), "")
+    return with_unit(
+        {"name": name, "source": source or name, "key": [], "fields": fields}, headers, unit=unit
+    )
+
+
+def with_unit(document: dict[str, Any], headers: Sequence[str], *, unit: str) -> dict[str, Any]:
+    """Return the guess with its unit's column, and with the columns by which a second import finds records again."""
+    key = [header for header in headers if normal(header) in KEY_WORDS][:1]
+    name = document["fields"]["name"]
+    rest = {part: value for part, value in document.items() if part != "unit"}
+    found = key or [name if isinstance(name, str) else name["column"], *([unit] if unit else [])]
+    return {**rest, "key": found, **({"unit": unit} if unit else {})}
 
 
 def normal(header: str) -> str:
@@ -64,9 +68,9 @@ def _likeness(field: ImportField, text: str) -> float:
     )
 
 
-def _rule(field: ImportField, header: str) -> Any:
+def rule_for(field: ImportField, header: str) -> Any:
     """Let a guess never fail a row: what does not fit stays a custom field with a note."""
-    if field.type in {CHOICE, DATE, INSTANT}:
+    if field.type not in {TEXT, PERSON}:
         return {"column": header, "otherwise": "note"}
     if field.max_length:
         return {"column": header, "transforms": ["collapse", {"cut": field.max_length}]}

@@ -9,11 +9,16 @@ Transform = Callable[[Any], Any]
 
 YES = frozenset({"yes", "y", "true", "1", "x", "ja"})
 NO = frozenset({"no", "n", "false", "0", "nee"})
+EXAMPLE = datetime(2026, 11, 17)  # noqa: DTZ001 - only shows how a form reads
 DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%d.%m.%Y")
 
 
 class Unfit(ValueError):
-    """The text has no value of the wanted kind."""
+    """The text has no value of the wanted kind; ``reason`` is the same for every text that fails alike."""
+
+    def __init__(self, reason: str, *, text: Any = None) -> None:
+        self.reason, self.text = reason, "" if text is None else short(str(text))
+        super().__init__(f"“{self.text}” {reason}" if self.text else reason)
 
 
 def fold(text: str) -> str:
@@ -39,7 +44,7 @@ def to_boolean(text: str, yes: frozenset[str] = YES, no: frozenset[str] = NO) ->
         return True
     if word in no:
         return False
-    raise Unfit(f"“{_short(text)}” is neither yes nor no")
+    raise Unfit("is neither yes nor no", text=text)
 
 
 def to_date(text: str, formats: tuple[str, ...] = DATE_FORMATS) -> date:
@@ -50,9 +55,11 @@ def to_date(text: str, formats: tuple[str, ...] = DATE_FORMATS) -> date:
         except ValueError:
             continue
         if found.year < 1900:
-            raise Unfit(f"“{_short(text)}” lies before 1900")
+            raise Unfit("lies before 1900", text=text)
         return found.date()
-    raise Unfit(f"“{_short(text)}” is no date of the form {' or '.join(formats)}")
+    days = [form for form in formats if "%H" not in form] or formats
+    shown = " or ".join(EXAMPLE.strftime(form) for form in days)
+    raise Unfit(f"is no date such as {shown}", text=text)
 
 
 def _values(options: Any) -> Transform:
@@ -64,7 +71,7 @@ def _values(options: Any) -> Transform:
         try:
             return known[fold(str(text))]
         except KeyError:
-            raise Unfit(f"“{_short(str(text))}” is not in the mapping's list of values") from None
+            raise Unfit("is not in the mapping's list of values", text=text) from None
 
     return pick
 
@@ -132,7 +139,8 @@ def _texts(given: Any, name: str) -> tuple[str, ...]:
     raise ValueError(f"{name}: a list of texts is needed")
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a text on one line, cut so that a message stays readable."""
     plain = " ".join(text.split())
     return plain if len(plain) <= 60 else f"{plain[:59]}…"
 

@@ -4,29 +4,33 @@ A row is found again by its source and external key. A known record whose digest
 second import of one file writes nothing.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, cast
 
-from mlops_portal.foundation.errors import DomainError, Invalid
+from mlops_portal.foundation.errors import DomainError, Invalid, NotAllowed
 from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
-from mlops_portal.foundation.people.services.units import unit_create
+from mlops_portal.foundation.people.services.units import units_create
 from registry import policies
 from registry.imports import fields as kinds
 from registry.imports.fields import FIELDS
+from registry.imports.mapping import ColumnMapping
 from registry.imports.plan import PlannedRow
 from registry.imports.rows import Problem
 from registry.imports.transforms import fold
-from registry.models import Component, CustomField, ModelCounter, RegisteredModel
+from registry.imports.units import UnitRefused, Units, UnitUnknown, is_planned
+from registry.models import CustomField, ModelCounter, RegisteredModel
 from registry.queries.custom import declared_for
 from registry.queries.deciders import Deciders, deciders_among
+from registry.queries.facts import RecordFacts
 from registry.services import fields as plain_fields
 from registry.services.custom_values import fitted
+from registry.services.governance import apply_facts, first_tasks
 from registry.services.models import (
     EDITABLE,
     ModelFields,
@@ -58,62 +62,43 @@ class Decision:
     row: PlannedRow
     outcome: Outcome
     model: RegisteredModel | None = None
-    components: list[Component] = field(default_factory=list)
+    unit: BusinessUnit | None = None
+    unknown_unit: str = ""
+    facts: RecordFacts = field(default_factory=RecordFacts)
     changed: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
-
-
-class Units:
-    """Finds the unit a row names, by code or name; adds missing ones below ``root`` where the import may."""
-
-    def __init__(self, root: BusinessUnit, *, adds: bool, by: User | None, now: datetime) -> None:
-        self._root, self._adds, self._by, self._now = root, adds, by, now
-        self._known: dict[str, BusinessUnit] = {}
-        for unit in BusinessUnit.objects.filter(closed_at__isnull=True).order_by("-pk"):
-            self._known[fold(unit.name)] = self._known[fold(unit.code)] = unit
-
-    def find(self, text: str, *, writes: bool) -> BusinessUnit:
-        """Return the unit; raises `DomainError` when there is none and none may be added."""
-        if not text:
-            return self._root
-        name = text if len(text) <= 120 else f"{text[:119]}…"
-        if unit := self._known.get(fold(name)):
-            return unit
-        if not self._adds:
-            raise DomainError(f"there is no unit “{name}”")
-        if not writes:
-            return self._root
-        unit = unit_create(code=self._code(name), name=name, parent=self._root, by=self._by, now=self._now)
-        self._known[fold(name)] = unit
-        return unit
-
-    def _code(self, name: str) -> str:
-        base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:36].strip("-") or "unit"
-        taken = set(BusinessUnit.objects.filter(code__startswith=base).values_list("code", flat=True))
-        return next(code for code in (base, *(f"{base}-{n}" for n in range(2, 1000))) if code not in taken)
 
 
 class ChunkWriter:
     """Decides and writes chunks of one import."""
 
     def __init__(
-        self, *, source: str, units: Units, custom_keys: frozenset[str], by: User | None, now: datetime
+        self,
+        *,
+        mapping: ColumnMapping,
+        units: Units,
+        custom_keys: Mapping[str, str],
+        by: User | None,
+        now: datetime,
     ) -> None:
-        self._source, self._units, self._by, self._now = source, units, by, now
-        self._custom_keys = custom_keys
+        self._mapping, self._units, self._by, self._now = mapping, units, by, now
+        self._columns_of_custom = {key: column for column, key in custom_keys.items()}
         self._declared: dict[int, dict[str, CustomField]] = {}
         self._deciders = Deciders()
 
-    def decide(self, rows: Sequence[PlannedRow], *, writes: bool) -> list[Decision]:
-        """Say for each row what would be written; with ``writes`` missing units are added on the way."""
+    def decide(self, rows: Sequence[PlannedRow], *, holds_people: bool = False) -> list[Decision]:
+        """Say for each row what would be written. A preview and a run ask alike; nothing is written here.
+
+        A run also holds the people whom rows name, within its transaction, so that none is given a role meanwhile.
+        """
         living = RegisteredModel.objects.alive()
         fit = [row for row in rows if row.is_fit]
         known = {
             model.external_id: model
             for model in living.filter(
-                source_name=self._source, external_id__in=[row.external_id for row in fit]
-            )
+                source_name=self._mapping.source, external_id__in=[row.external_id for row in fit]
+            ).select_related("unit")
         }
         numbers = dict(
             ModelCounter.objects.filter(model__in=known.values()).values_list("model_id", "last_number")
@@ -123,77 +108,113 @@ class ChunkWriter:
         people = self._people(fit)
         self._deciders = (
             hold_offices(people.values(), now=self._now)
-            if writes
+            if holds_people
             else deciders_among([person.pk for person in people.values()], now=self._now)
         )
         decisions = []
         for row in rows:
+            model = known.get(row.external_id) if row.is_fit else None
+            decision = Decision(row, Outcome.CREATED, model, notes=list(row.notes))
             if not row.is_fit:
-                decisions.append(
-                    Decision(row, Outcome.FAILED, problems=list(row.problems), notes=list(row.notes))
-                )
-                continue
-            model = known.get(row.external_id)
-            if model is not None and model.import_digest == row.digest:
-                decisions.append(Decision(row, Outcome.UNCHANGED, model, notes=list(row.notes)))
-                continue
-            decision = Decision(
-                row, Outcome.UPDATED if model else Outcome.CREATED, model, notes=list(row.notes)
-            )
-            try:
-                if model is None:
-                    self._create(decision, taken, people, writes=writes)
-                else:
-                    self._update(decision, model, taken, people, has_versions=numbers.get(model.pk, 0) > 0)
-            except Invalid as refusal:
-                decision.outcome = Outcome.FAILED
-                decision.problems += [
-                    Problem(row.number, error.where, error.message) for error in refusal.errors
-                ]
-            except DomainError as refusal:
-                decision.outcome = Outcome.FAILED
-                decision.problems.append(Problem(row.number, "", refusal.message))
+                decision.outcome, decision.problems = Outcome.FAILED, list(row.problems)
+            elif model is None:
+                self._try(decision, partial(self._create, taken, people))
+            elif model.import_digest == row.digest:
+                decision.outcome = Outcome.UNCHANGED
+            else:
+                decision.outcome = Outcome.UPDATED
+                has_versions = numbers.get(model.pk, 0) > 0
+                self._try(decision, partial(self._update, model, taken, people, has_versions=has_versions))
             decisions.append(decision)
         return decisions
 
     def write(self, decisions: Sequence[Decision]) -> None:
-        """Write what was decided: rows, history and ledger entries together."""
+        """Write what was decided: units that are missing, rows, history and ledger entries together."""
         by, now = self._by, self._now
         created = [decision for decision in decisions if decision.outcome == Outcome.CREATED]
         if created:
+            self._settle_in_units(created)
             models = bulk_save_as(_models(created), by=by, now=now, reason=IMPORTED)
             ModelCounter.objects.bulk_create(
                 ModelCounter(model=model, unit_id=model.unit_id, last_activity_at=now) for model in models
             )
-            for decision in created:
-                for part in decision.components:
-                    part.model = cast("RegisteredModel", decision.model)  # saved above
-            parts = [part for decision in created for part in decision.components]
-            if parts:
-                bulk_save_as(parts, by=by, now=now, reason=IMPORTED)
+            self._write_belongings(created)
         updated = [decision for decision in decisions if decision.outcome == Outcome.UPDATED]
         if updated:
             names = sorted({name for decision in updated for name in decision.changed})
             bulk_save_as(_models(updated), by=by, now=now, reason=IMPORTED, fields=names)
 
-    def _create(
-        self, decision: Decision, taken: set[str], people: Mapping[str, User], *, writes: bool
-    ) -> None:
+    def _settle_in_units(self, created: Sequence[Decision]) -> None:
+        """Add the units that these rows need and put their models there."""
+        planned = {one.unit.code: one.unit.name for one in created if one.unit and is_planned(one.unit)}
+        if not planned:
+            return
+        made = units_create(named=planned, parent=self._units.root, by=self._by, now=self._now)
+        for decision in created:
+            if decision.model and decision.unit and decision.unit.code in made:
+                decision.model.unit = made[decision.unit.code]
+
+    def _write_belongings(self, created: Sequence[Decision]) -> None:
+        """Write components and first tasks, as a registration by hand does."""
+        parts, tasks = [], []
+        for decision in created:
+            model = cast("RegisteredModel", decision.model)
+            for part in decision.facts.components:
+                part.model, part.unit = model, model.unit
+                parts.append(part)
+            tasks += first_tasks(model, decision.facts, now=self._now)
+        if parts:
+            bulk_save_as(parts, by=self._by, now=self._now, reason=IMPORTED)
+        if tasks:
+            bulk_save_as(tasks, by=self._by, now=self._now, reason="Task opened")
+
+    def _try(self, decision: Decision, decide: Callable[[Decision], None]) -> None:
+        """Let a refusal fail its row, named with the column where it lies."""
+        number = decision.row.number
+        try:
+            decide(decision)
+        except Invalid as refusal:
+            decision.outcome = Outcome.FAILED
+            decision.problems += [
+                Problem(number, self._column(error.where), error.message) for error in refusal.errors
+            ]
+        except (UnitRefused, NotAllowed) as refusal:
+            decision.outcome = Outcome.FAILED
+            decision.unknown_unit = refusal.name if isinstance(refusal, UnitUnknown) else ""
+            decision.problems.append(Problem(number, self._mapping.unit_column, refusal.message))
+        except DomainError as refusal:
+            decision.outcome = Outcome.FAILED
+            decision.problems.append(Problem(number, self._column("name"), refusal.message))
+
+    def _column(self, name: str) -> str:
+        rule = self._mapping.fields.get(name)
+        if rule is None:
+            return self._columns_of_custom.get(name.removeprefix("custom."), "")
+        return " + ".join(rule.columns)
+
+    def _require(self, unit: BusinessUnit, model: RegisteredModel | None = None) -> None:
+        try:
+            require(self._by, "registry.import", unit_id=unit.pk, model_id=model.pk if model else None)
+        except NotAllowed:
+            raise NotAllowed(f"you have no right to import into {unit}") from None
+
+    def _create(self, taken: set[str], people: Mapping[str, User], decision: Decision) -> None:
         row = decision.row
-        unit = self._units.find(row.unit, writes=writes)
-        require(self._by, "registry.import", unit_id=unit.pk)
+        unit = self._units.find(row.unit)
+        home = self._units.home_of(unit)
+        self._require(home)
         name = next((name for name in row.names if name not in taken), None)
         if name is None:
             raise DomainError(f"every possible name is taken, the last one is “{row.names[-1]}”")
-        values = self._values(decision, people, unit.pk)
+        values = self._values(decision, people, home.pk)
         new = NewModel(
             name=name,
-            unit=unit,
+            unit=home,
             fields=cast(
                 "ModelFields",
                 {
                     **{name: value for name, value in values.items() if name not in STATE_FIELDS},
-                    "source_name": self._source,
+                    "source_name": self._mapping.source,
                     "external_id": row.external_id,
                     "import_digest": row.digest,
                 },
@@ -201,24 +222,25 @@ class ChunkWriter:
         )
         model = build_model(new, deciders=self._deciders, by=self._by, now=self._now)
         self._set_state(model, values)
-        decision.components = build_components(new, model)
-        decision.model = model
+        decision.facts = RecordFacts(components=build_components(new, model))
+        apply_facts(model, decision.facts, now=self._now)
+        decision.model, decision.unit = model, unit
         taken.add(name)
 
     def _update(
         self,
-        decision: Decision,
         model: RegisteredModel,
         taken: set[str],
         people: Mapping[str, User],
+        decision: Decision,
         *,
         has_versions: bool,
     ) -> None:
         row = decision.row
-        require(self._by, "registry.import", unit_id=model.unit_id, model_id=model.pk)
+        self._require(model.unit, model)
         values = self._values(decision, people, model.unit_id)
         values["custom"] = {
-            **{key: value for key, value in model.custom.items() if key not in self._custom_keys},
+            **{key: value for key, value in model.custom.items() if key not in self._columns_of_custom},
             **values["custom"],
         }
         values["import_digest"] = row.digest
@@ -240,7 +262,7 @@ class ChunkWriter:
             decision.notes.append(
                 Problem(
                     row.number,
-                    "",
+                    self._column("lifecycle_state"),
                     "the state is not taken over: the model has versions and a state of its own",
                 )
             )
@@ -261,7 +283,7 @@ class ChunkWriter:
             model.retired_at = values.get("retired_at", model.retired_at)
             model.retirement_reason = values.get("retirement_reason", model.retirement_reason)
 
-    def _values(self, decision: Decision, people: Mapping[str, User], unit_id: int | None) -> dict[str, Any]:
+    def _values(self, decision: Decision, people: Mapping[str, User], unit_id: int) -> dict[str, Any]:
         row = decision.row
         custom = dict(row.custom)
         values: dict[str, Any] = {}
@@ -273,19 +295,20 @@ class ChunkWriter:
             else:
                 custom[name] = value
                 decision.notes.append(
-                    Problem(row.number, "", f"nobody here is “{value}”; the {name} stays a text")
+                    Problem(
+                        row.number, self._column(name), f"nobody here is “{value}”; the {name} stays a text"
+                    )
                 )
         return values | {"custom": self._fitted(decision, custom, unit_id)}
 
-    def _fitted(self, decision: Decision, custom: dict[str, Any], unit_id: int | None) -> dict[str, Any]:
+    def _fitted(self, decision: Decision, custom: dict[str, Any], unit_id: int) -> dict[str, Any]:
         """Store values as their fields declare; what does not fit stays the text of the file, with a note."""
-        if unit_id is None:  # a unit that the import adds: it declares nothing yet
-            return custom
         if unit_id not in self._declared:
             self._declared[unit_id] = declared_for(unit_id)
         stored, errors = fitted(custom, self._declared[unit_id], complete=False)
         decision.notes += [
-            Problem(decision.row.number, "", f"{one.message} The text is kept.") for one in errors
+            Problem(decision.row.number, self._column(one.where), f"{one.message} The text is kept.")
+            for one in errors
         ]
         return custom | stored
 

@@ -125,6 +125,17 @@ class Rights:
             all_units=self.all_units,
         )
 
+    def reaching(self, added: Iterable[int], *, below: int | None) -> "Rights":
+        """Return these rights with units that were just added below a unit on which they are held."""
+        fresh = frozenset(added)
+        return Rights(
+            by_unit={
+                name: units | fresh if below in units else units for name, units in self.by_unit.items()
+            },
+            by_model=self.by_model,
+            all_units=self.all_units | fresh,
+        )
+
 
 def revision() -> int:
     """Return the present number of the rights revision."""
@@ -169,6 +180,13 @@ def forget_rights(user: User) -> None:
     """Drop the cached rights of this object after its grants changed."""
     if hasattr(user, "_rights"):
         del user._rights
+
+
+def reach_added_units(user: User | None, added: Iterable[int], *, below: int | None) -> None:
+    """Let whoever added units go on with them in the same piece of work; what narrows the cached rights stays."""
+    cached = getattr(user, "_rights", None)
+    if user is not None and cached is not None:
+        user._rights = cached.reaching(added, below=below)
 
 
 def require(user: Any, right: str, *, unit_id: int | None = None, model_id: int | None = None) -> None:

@@ -1,5 +1,11 @@
-"""How forms look: every widget gets its class, its error and its hint are tied to it."""
+"""How forms look: every widget gets its class, its error and its hint are tied to it.
 
+A long form declares `sections`: the fields that no section names come first and stand open, the others fold away until
+they hold an error or a value. One with `marks_optional = False` has no field that must be filled in, and says so nowhere.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -52,6 +58,50 @@ def described(bound: BoundField) -> dict[str, Any]:
         "control": bound.as_widget(attrs=attrs) if kind != "choices" else "",
         "wide": kind in ("textarea", "choices") or bool(widget.attrs.get("data-wide")),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a form under a heading; without one its fields stand open."""
+
+    title: str
+    names: Sequence[str]
+    note: str = ""
+
+
+def sectioned(form: Any) -> list[Mapping[str, Any]]:
+    """Arrange the visible fields of a form in its sections, each ready for the template; empty ones are left out."""
+    bounds = {bound.name: bound for bound in form.visible_fields()}
+    declared: Sequence[Section] = getattr(form, "sections", ())
+    named = {name for section in declared for name in section.names}
+    first = Section("", [name for name in bounds if name not in named])
+    arranged = []
+    for section in (first, *declared):
+        held = [bounds[name] for name in section.names if name in bounds]
+        if not held:
+            continue
+        is_optional = bool(section.title) and not any(bound.field.required for bound in held)
+        arranged.append(
+            {
+                "title": section.title,
+                "note": section.note or ", ".join(str(bound.label) for bound in held),
+                "is_open": any(_wants_a_look(bound) for bound in held),
+                "is_optional": is_optional and getattr(form, "marks_optional", True),
+                "is_quiet": is_optional or not getattr(form, "marks_optional", True),
+                "fields": [described(bound) for bound in held],
+            }
+        )
+    return arranged
+
+
+def _wants_a_look(bound: BoundField) -> bool:
+    """Tell whether a field is wrong, must be filled in, or says something already."""
+    value = bound.value()
+    return (
+        bool(bound.errors)
+        or bound.field.required
+        or not (value is None or value is False or value in ("", []))
+    )
 
 
 class DateText(forms.DateInput):

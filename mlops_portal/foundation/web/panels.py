@@ -11,7 +11,10 @@ from mlops_portal.foundation.people.rights import rights_of
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A part of another page. `url_name` is reversed with the object's pk; `applies(obj)` may leave it out."""
+    """A part of another page. `url_name` is reversed with the object's pk; `applies(obj)` may leave it out.
+
+    A primary action is the next step of the page; `is_primary(obj)` may say that another one is.
+    """
 
     label: str
     name: str
@@ -22,7 +25,7 @@ class Panel:
     place: Literal["main", "rail", "tab", "action"] = "main"
     applies: Callable[[Any], bool] | None = None
     icon: str = ""
-    is_primary: bool = False
+    is_primary: bool | Callable[[Any], bool] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,11 @@ def panels_for(subject: Any, *, user: Any, place: str = "main") -> list[PlacedPa
     chosen.sort(key=lambda panel: (panel.order, panel.name))
     return [
         PlacedPanel(
-            panel.name, panel.title, reverse(panel.url_name, args=[subject.pk]), panel.icon, panel.is_primary
+            panel.name,
+            panel.title,
+            reverse(panel.url_name, args=[subject.pk]),
+            panel.icon,
+            panel.is_primary(subject) if callable(panel.is_primary) else panel.is_primary,
         )
         for panel in chosen
     ]

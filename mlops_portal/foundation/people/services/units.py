@@ -1,10 +1,11 @@
 """Business units: a tree of at most four levels with its closure table."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
 from mlops_portal.foundation.errors import invalid
-from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation, taken_is_told
 from mlops_portal.foundation.people.models import (
@@ -14,7 +15,7 @@ from mlops_portal.foundation.people.models import (
     UnitClosure,
     User,
 )
-from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.people.rights import reach_added_units, require
 
 
 def bump_revision() -> None:
@@ -73,7 +74,27 @@ def unit_create(
     with taken_is_told("name", f"A unit named {name} or with the code {code} exists."):
         save_as(unit, by=by, now=now, reason="Unit created")
     _rebuild_closure()
+    reach_added_units(by, [unit.pk], below=unit.parent_id)
     return unit
+
+
+@operation
+def units_create(
+    *, named: Mapping[str, str], parent: BusinessUnit, by: User | None, now: datetime
+) -> dict[str, BusinessUnit]:
+    """Add the units of ``named``, code to name, below ``parent`` in a few statements; return them by code.
+
+    Raises:
+        Invalid: the tree would get too deep, or a code or name is taken.
+    """
+    require(by, "people.manage_units", unit_id=parent.pk)
+    depth = _depth(parent)
+    units = [BusinessUnit(code=code, name=name, parent=parent, depth=depth) for code, name in named.items()]
+    with taken_is_told("name", "A unit with one of the names or codes exists."):
+        bulk_save_as(units, by=by, now=now, reason="Unit created")
+    _rebuild_closure()
+    reach_added_units(by, [unit.pk for unit in units], below=parent.pk)
+    return {unit.code: unit for unit in units}
 
 
 @operation

@@ -13,7 +13,7 @@ from mlops_portal.foundation.people.services.grants import (
     grants_refresh,
     role_grant,
 )
-from mlops_portal.foundation.people.services.units import unit_create
+from mlops_portal.foundation.people.services.units import unit_create, units_create
 from mlops_portal.foundation.rules import RuleViolation
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +29,23 @@ def test_a_grant_covers_the_subtree_and_nothing_beside_it(ada, retail, plant, no
     assert rights.has("registry.register", unit_id=branch.pk)
     assert not rights.has("registry.register", unit_id=plant.pk)
     assert not rights.everywhere("registry.register")
+
+
+def test_rights_reach_units_that_the_same_person_just_added(adam, group, retail, now):
+    assert rights_of(adam).everywhere("registry.import")
+    mars = unit_create(code="mars", name="Mars", parent=group, by=adam, now=now)
+    made = units_create(named={"moon": "Moon", "sun": "Sun"}, parent=retail, by=adam, now=now)
+    for unit in (mars, *made.values()):
+        require(adam, "registry.import", unit_id=unit.pk)
+    assert rights_of(adam).everywhere("registry.import")
+    assert rights_of(adam) == rights_of(fresh(adam))
+
+
+def test_rights_that_a_token_narrows_stay_narrow_on_an_added_unit(adam, group, now):
+    adam._rights = rights_of(adam).limited_to(["people.manage_units"])
+    mars = unit_create(code="mars", name="Mars", parent=group, by=adam, now=now)
+    assert rights_of(adam).has("people.manage_units", unit_id=mars.pk)
+    assert not rights_of(adam).has("registry.import", unit_id=mars.pk)
 
 
 def test_a_grant_on_the_root_is_everywhere(cleo, retail, plant):

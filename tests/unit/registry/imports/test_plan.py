@@ -51,10 +51,12 @@ def test_values(rule, text, field, value):
     [
         ("decisions_per_day", "many", "no whole number"),
         ("decisions_per_day", "-1", "outside 0"),
-        ("next_review_on", "soon", "no date of the form"),
+        ("next_review_on", "soon", "no date such as 2026-11-17 or 17.11.2026"),
         ("next_review_on", "0001-01-01", "before 1900"),
         ("is_exploratory", "perhaps", "neither yes nor no"),
         ("kind", "quantum", "none of analytical"),
+        ("lifecycle_state", "quantum", "none of draft, registered, in validation,"),
+        ("use_case", "quantum", "none of fraud detection,"),
         ("vendor", "v" * 161, "161 characters, at most 160"),
     ],
 )

@@ -115,7 +115,7 @@ def test_ragged_rows_are_named_and_the_others_are_read():
     _, found = rows("Name,Owner\nchurn,ada,extra\nfraud\nrisk,ben\nok,cleo,,\n")
     assert problems(found) == [
         "row 2: has 3 cells, the heading row has 2",
-        "row 3: has 1 cells, the heading row has 2",
+        "row 3: has 1 cell, the heading row has 2",
     ]
     assert found[2].cells == {"Name": "risk", "Owner": "ben"}
     assert found[3].problems == ()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audits.models import LedgerEntry
 from mlops_portal.foundation.errors import Conflict, Invalid, NotAllowed
@@ -22,10 +24,11 @@ from registry.models import (
     ImportRun,
     ModelCounter,
     ModelVersion,
+    RecordTask,
     RegisteredModel,
 )
 from registry.services.custom_fields import custom_field_save
-from registry.services.models import model_rename, model_update
+from registry.services.models import model_register, model_rename, model_update
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +99,7 @@ def test_rows_become_models_with_units_people_facts_and_custom_fields(importing,
     assert fraud.owner is None
     assert fraud.custom["owner"] == "ghost@aldermoor.example"
     assert errors(run, is_note=True) == [
-        (3, "", "nobody here is “ghost@aldermoor.example”; the owner stays a text")
+        (3, "Owner", "nobody here is “ghost@aldermoor.example”; the owner stays a text")
     ]
     assert CustomField.objects.get(unit=group, key="colour").label == "Colour"
 
@@ -107,7 +110,7 @@ def test_values_fit_the_declared_field_or_stay_the_text_of_the_file(importing, r
     colours = RegisteredModel.objects.order_by("name").values_list("custom__colour", flat=True)
     assert list(colours) == ["red", "green"]
     note = "Colour: “green” is not offered. Choose one of red. The text is kept."
-    assert errors(run, is_note=True) == [(3, "", note)]
+    assert errors(run, is_note=True) == [(3, "Colour", note)]
     assert service.import_counts(run)["failed"] == 0
 
 
@@ -115,6 +118,45 @@ def test_one_ledger_entry_per_row_and_one_summary_with_the_counts(importing, ada
     importing(HEAD + CHURN + FRAUD)
     assert entries(subject_label="registry.RegisteredModel") == 2
     assert entries(verb="registry.inventory_imported") == 1
+
+
+def test_an_imported_model_is_governed_and_gets_its_tasks_as_one_registered_by_hand(
+    importing, retail, group, ada, now
+):
+    document = {**DOCUMENT, "fields": {**DOCUMENT["fields"], "regimes": "Regimes"}}
+    importing(HEAD.replace("Colour", "Regimes") + CHURN.replace("red", "SR 26-2"), document=document)
+    churn = RegisteredModel.objects.get(name="churn")
+    by_hand = model_register(
+        name="by hand", unit=retail, owner=ada, decisions_per_day=1200, regimes=["SR 26-2"], by=None, now=now
+    )
+    same = (
+        "governance",
+        "governance_rationale",
+        "governance_evaluated_at",
+        "adoption_stage",
+        "adoption_reason",
+    )
+    assert {name: getattr(churn, name) for name in same} == {name: getattr(by_hand, name) for name in same}
+    assert churn.governance == "mandatory"
+
+    def tasks(model):
+        found = RecordTask.objects.filter(model=model).order_by("kind")
+        return [(task.kind, task.owner, task.unit_id, task.opened_at) for task in found]
+
+    assert [kind for kind, *_ in tasks(churn)] == ["complete_record", "rating_missing"]
+    assert tasks(churn) == tasks(by_hand)
+
+
+def test_rows_cost_no_statement_each(importing, retail, group, ada, django_assert_max_num_queries):
+    def rows(first, last):
+        return HEAD + "".join(
+            f"{n},model {n},Unit {n},ada@aldermoor.example,,9999999,\n" for n in range(first, last)
+        )
+
+    with CaptureQueriesContext(connection) as few:
+        importing(rows(1, 4), adds_units=True)
+    with django_assert_max_num_queries(len(few) + 86 // 5):  # SQLite takes about ten wide rows a statement
+        importing(rows(4, 90), adds_units=True)
 
 
 def test_a_second_import_of_the_same_file_changes_nothing(importing, ada):
@@ -161,6 +203,13 @@ def test_an_import_makes_nobody_the_owner_of_what_they_decide_on(importing, ines
     assert "Ines Halvorsen decides there as risk officer" in errors(run)[0][2]
 
 
+def test_who_decides_above_owns_nothing_in_a_unit_that_the_import_adds(importing, make_person, group):
+    hugo = make_person("Hugo Head", "risk_officer", unit=group)
+    run = importing(f"{HEAD}1,rover,Mars Office,{hugo.email},,,\n", adds_units=True)
+    assert "Hugo Head decides there as risk officer" in errors(run)[0][2]
+    assert not RegisteredModel.objects.exists()
+
+
 def test_the_state_of_a_model_with_versions_is_its_own(importing, now, ada):
     importing(HEAD + CHURN)
     ModelCounter.objects.update(last_number=1)
@@ -178,7 +227,7 @@ def test_a_bad_row_is_named_and_the_others_are_imported(importing):
     )
     assert (run.created, run.failed) == (1, 4)
     assert [(row, column) for row, column, _ in errors(run)] == [
-        (3, "State"), (3, "Volume"), (4, "Model"), (5, ""), (6, ""),
+        (3, "State"), (3, "Volume"), (4, "Model"), (5, "Unit"), (6, ""),
     ]  # fmt: skip
     assert errors(run)[3][2] == "there is no unit “Mars”"
 
@@ -249,6 +298,41 @@ def test_two_imports_from_one_source_do_not_run_at_once(group, now):
         service.import_start(content=(HEAD + FRAUD).encode(), **common)
 
 
+@pytest.mark.parametrize(
+    ("job_state", "error", "left", "message"),
+    [
+        pytest.param("failed", "The process stopped answering.", "failed", "The process stopped answering.",
+                     id="a worker that was killed leaves a failed import"),
+        pytest.param("stopped", "", "stopped", "The process that ran this import ended before it was done.",
+                     id="a job stopped while it waited leaves a stopped import"),
+    ],
+)  # fmt: skip
+def test_an_import_whose_job_ended_alone_does_not_keep_its_source(
+    group, now, job_state, error, left, message
+):
+    common = {"name": "m.csv", "mapping": mapping.build(DOCUMENT), "unit": group, "by": None, "now": now}
+    lost = service.import_start(content=(HEAD + CHURN).encode(), **common)
+    Job.objects.filter(pk=lost.job_number).update(state=job_state, error=error, finished_at=now)
+    service.import_start(content=(HEAD + FRAUD).encode(), **common)
+    lost.refresh_from_db()
+    assert (lost.state, lost.message) == (left, message)
+
+
+def test_an_import_that_is_tried_again_by_itself_is_not_resumed_beside(group, now):
+    common = {"name": "m.csv", "mapping": mapping.build(DOCUMENT), "unit": group, "by": None, "now": now}
+    run = service.import_start(content=(HEAD + CHURN).encode(), **common)
+    ImportRun.objects.filter(pk=run.pk).update(state="failed")
+    with pytest.raises(Conflict):
+        service.import_resume(run=run, by=None, now=now)
+
+
+def test_an_import_that_read_every_row_does_not_go_on(importing, now):
+    run = importing(HEAD + "1,churn,Mars,,,,\n")
+    assert run.state == "failed"
+    with pytest.raises(Conflict, match="Every row was read"):
+        service.import_resume(run=run, by=None, now=now)
+
+
 def test_a_stranger_neither_imports_nor_previews(importing, retail, dora, now):
     with pytest.raises(NotAllowed):
         importing(HEAD + CHURN, by=dora, unit=retail)
@@ -269,7 +353,7 @@ def test_rows_of_a_unit_in_which_the_person_may_not_import_are_refused_one_by_on
 ):
     run = importing(HEAD + CHURN + "2,press,Plant Operations,,,,\n", by=olga, unit=retail)
     assert (run.created, run.failed) == (1, 1)
-    assert errors(run) == [(3, "", "You have no right to do this here: import inventories.")]
+    assert errors(run) == [(3, "Unit", "you have no right to import into Plant Operations")]
 
 
 def test_units_are_added_only_by_who_manages_units(importing, retail, olga):
@@ -285,9 +369,28 @@ def test_a_preview_tells_what_would_happen_and_writes_nothing(importing, group, 
     )  # fmt: skip
     assert preview.counts == {"created": 1, "updated": 0, "unchanged": 1, "failed": 1}
     assert preview.blank_rows == 1
-    assert [str(problem) for problem in preview.problems] == ["row 4: there is no unit “Mars”"]
-    assert preview.samples[0].names[0] == "churn"
+    assert [str(problem) for problem in preview.problems] == ["row 4, column Unit: there is no unit “Mars”"]
+    assert preview.samples[0].name == "churn"
     assert RegisteredModel.objects.count() == 1
+
+
+def test_a_preview_tells_equal_problems_once_with_the_texts_that_fail_alike(group, now):
+    document = {
+        **DOCUMENT,
+        "fields": {**DOCUMENT["fields"], "lifecycle_state": {"column": "State", "otherwise": "note"}},
+    }
+    rows = "1,,,,,1,\n2,a,,,Live,1,\n3,,,,Live,1,\n4,b,,,Pilot,1,\n5,c,,,registered,many,\n"
+    preview = service.import_preview(
+        content=(HEAD + rows).encode(), name="m.csv", mapping=mapping.build(document), unit=group, by=None, now=now
+    )  # fmt: skip
+    told = [(one.rows, one.column, one.message, one.first) for one in preview.problem_groups]
+    assert told == [
+        (2, "Model", "a model needs a name", (2, 4)),
+        (1, "Volume", "“many” is no whole number", (6,)),
+    ]
+    noted = next(one for one in preview.note_groups if one.column == "State")
+    assert (noted.rows, noted.first) == (3, (3, 4, 5))
+    assert noted.message.endswith("retired, rejected: “Live” (2), “Pilot” (1)")
 
 
 def test_an_unreadable_file_starts_nothing(importing):

@@ -1,0 +1,170 @@
+"""Pages of an import: the preview can be judged, a hopeless import does not start, the run tells what happened."""
+
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from mlops_portal.foundation.people.models import BusinessUnit
+from mlops_portal.foundation.work import running
+from mlops_portal.foundation.work.models import Job
+from registry.models import ImportRun, RegisteredModel
+from registry.states import ImportState
+
+pytestmark = pytest.mark.django_db
+
+HEAD = "id,use_case_name,agency,stage,colour\n"
+FLEET = HEAD + "".join(f"{n},model {n},{'Mars' if n < 4 else 'Moon'},Deployed,red\n" for n in range(1, 6))
+
+
+@pytest.fixture
+def upload(as_person, group):
+    """Return a function that uploads a text as a file and returns the client and the preview's address."""
+
+    def send(person, text=FLEET, unit=group, **given):
+        client = as_person(person)
+        file = SimpleUploadedFile("fleet.csv", text.encode())
+        answer = client.post(
+            reverse("registry:import-start"), {"file": file, "unit": unit.pk, "mapping": "suggest", **given}
+        )
+        assert answer.status_code == 303, answer.content.decode()[:3000]
+        return client, answer["Location"]
+
+    return send
+
+
+def chosen(page):
+    """Return what the form of a preview would send."""
+    html = page.content.decode()
+    found = {}
+    for name, options in re.findall(r'<select name="(c\d+)".*?>(.*?)</select>', html, re.DOTALL):
+        on = re.search(r'<option value="([^"]*)" selected', options)
+        found[name] = on.group(1) if on else ""
+    return found
+
+
+def test_a_preview_says_why_nothing_would_be_written_and_what_helps(upload, adam):
+    client, url = upload(adam)
+    page = client.get(url)
+    html = page.content.decode()
+    assert "5 rows name 2 units that the portal lacks" in html
+    assert "Mars (3), Moon (2)" in html
+    assert "There is no unit" not in html
+    assert "Nothing would be written: all 5 rows would fail." in html
+    assert re.search(r'<button class="btn primary" aria-disabled="true"[^>]*>Start the import', html)
+    refused = client.post(url, chosen(page))
+    assert refused.status_code == 409
+    assert not ImportRun.objects.exists()
+
+
+def test_missing_units_are_added_from_the_preview_itself(upload, adam, group):
+    client, url = upload(adam)
+    looked = client.post(url, {**chosen(client.get(url)), "look": "add-units"})
+    html = looked.content.decode()
+    assert "Units to add" in html
+    assert re.search(r"Mars.{0,60}3 models", html, re.DOTALL)
+    assert "aria-disabled" not in html.partition('id="action-form"')[2].partition("</form>")[0]
+    assert re.search(r'name="adds_units"[^>]*checked', html)
+    started = client.post(url, {**chosen(looked), "adds_units": "on"})
+    assert started.status_code == 303
+    run = ImportRun.objects.get()
+    running.run(run.job_number)
+    assert RegisteredModel.objects.filter(unit__name="Mars").count() == 3
+
+
+def test_who_manages_no_units_is_told_who_adds_them(upload, olga, retail):
+    client, url = upload(olga, unit=retail, adds_units="on")
+    html = client.get(url).content.decode()
+    assert "Somebody who manages the units of Retail Lending can add them." in html
+    assert "adds_units" not in html.partition('id="action-form"')[2]
+    client.post(url, {**chosen(client.get(url)), "look": "add-units"})
+    assert not BusinessUnit.objects.filter(name="Mars").exists()
+
+
+def test_equal_errors_are_told_once_with_their_rows_and_their_column(upload, adam):
+    client, url = upload(adam, HEAD + "1,,,,\n2,,,,\n3,,,,\n4,four,,,\n")
+    html = client.get(url).content.decode()
+    assert html.count("A model needs a name") == 1
+    assert re.search(r"3</th><td>A model needs a name</td><td>use_case_name</td><td>2, 3, 4</td>", html)
+
+
+def test_the_column_of_the_unit_is_shown_as_such_and_can_be_chosen(upload, adam):
+    client, url = upload(adam)
+    page = client.get(url)
+    fields = chosen(page)
+    assert fields == {"c0": "", "c1": "name", "c2": "unit", "c3": "lifecycle_state", "c4": ""}
+    assert "A row is found again by id" in page.content.decode()
+    looked = client.post(url, {**fields, "c2": "", "look": "1"}).content.decode()
+    assert "that the portal lacks" not in looked
+
+
+def test_the_order_is_summary_mapping_errors_samples(upload, adam):
+    client, url = upload(adam, FLEET + "6,,,,\n", adds_units="on")
+    html = client.get(url).content.decode()
+    places = [html.index(text) for text in ("Models to create", "Units to add", "What each column holds",
+              "A model needs a name", "The first rows as they would be read")]  # fmt: skip
+    assert places == sorted(places)
+    assert "“Deployed” is none of draft, registered, in validation" in html
+    assert re.search(r"<b>model 1</b>", html)
+
+
+class TestRun:
+    """The page of one import."""
+
+    def started(self, upload, person, text=FLEET, **given):
+        client, url = upload(person, text, **given)
+        answer = client.post(url, {**chosen(client.get(url)), **given})
+        assert answer.status_code == 303, answer.content.decode()[-3000:]
+        return client, answer["Location"], ImportRun.objects.get()
+
+    def test_it_follows_its_job_and_then_tells_the_truth(self, upload, adam):
+        text = FLEET + "6,,Mars,,\n"
+        client, url, run = self.started(upload, adam, text, adds_units="on")
+        html = client.get(url).content.decode()
+        assert "Queued" in html
+        assert "portal:job-ended from:body" in html
+        assert "Every row" not in html
+        assert "No error so far" in html
+        running.run(run.job_number)
+        told = client.get(url, headers={"HX-Request": "true", "HX-Target": "import-outcome"}).content.decode()
+        assert "Finished, 1 failed" in told
+        assert 'id="list"' in told
+        assert 'id="import-outcome"' in told
+        assert "job-ended" not in told
+        assert "Finished, 1 failed" in client.get(reverse("registry:import-list")).content.decode()
+
+    def test_a_filter_of_the_list_answers_with_the_list_alone(self, upload, adam):
+        client, url, _ = self.started(upload, adam, adds_units="on")
+        part = client.get(url, headers={"HX-Request": "true", "HX-Target": "list"}).content.decode()
+        assert "import-outcome" not in part
+
+    def test_somebody_else_follows_it_without_its_job(self, upload, adam, as_person, make_person, group):
+        _, url, _ = self.started(upload, adam, adds_units="on")
+        other = as_person(make_person("Bea Stone", "administrator", unit=group))
+        html = other.get(url).content.decode()
+        assert "every 5s" in html
+        assert "/jobs/" not in html
+
+    def test_an_import_that_lost_its_job_is_no_longer_under_way(self, upload, adam, now):
+        client, url, run = self.started(upload, adam, adds_units="on")
+        Job.objects.filter(pk=run.job_number).update(state="failed", error="The process stopped answering.")
+        html = client.get(url).content.decode()
+        assert "The process stopped answering." in html
+        assert ">Go on</a>" in html
+        assert "Queued" not in html
+
+    def test_an_import_that_wrote_nothing_failed(self, upload, adam):
+        client, url, run = self.started(upload, adam, adds_units="on")
+        ImportRun.objects.filter(pk=run.pk).update(
+            state=ImportState.FAILED,
+            rows=5,
+            failed=5,
+            resume_row=6,
+            message="None of the 5 rows could be imported.",
+        )
+        Job.objects.filter(pk=run.job_number).update(state="failed")
+        html = client.get(url).content.decode()
+        assert "None of the 5 rows could be imported." in html
+        assert ">Go on</a>" not in html
+        assert ">Import again</a>" in html
