@@ -77,6 +77,8 @@
     });
   }
 
+  document.body.addEventListener('portal:job-ended', (e) => { if (e.detail.said) say(e.detail.said); });
+
   // Open dialogs and menus of a swapped part keep their state
   document.body.addEventListener('htmx:beforeSwap', (e) => {
     const open = $$('details[data-keep][open]', e.detail.target).map((d) => d.dataset.keep);

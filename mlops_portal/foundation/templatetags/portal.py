@@ -2,7 +2,7 @@
 
 Marks: icon pill tier sla hash avatar person delta count sparkline segments stacked bullet when
 Blocks: callout … endcallout, empty … endempty
-Parts: stat kv figure field form_fields facet sort_header panels job
+Parts: stat kv figure field form_fields facet sort_header panels job refreshed_by_job
 Filters: number plural words when day duration filesize short_hash name initials
 """
 
@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web import charts, marks, panels, search, svg, words
 from mlops_portal.foundation.web.forms import described
-from mlops_portal.foundation.web.jobs import JobRow
+from mlops_portal.foundation.web.jobs import ENDED, JobRow
 
 register = template.Library()
 
@@ -225,3 +225,20 @@ def panel_actions(context: Context, subject: Any) -> dict[str, Any]:
 def job(job: Any) -> dict[str, Any]:
     """Show a job; while it runs the row asks for itself every two seconds."""
     return {"row": JobRow(job)}
+
+
+@register.simple_tag(takes_context=True)
+def refreshed_by_job(context: Context, part: str, *others: str) -> SafeString:
+    """Let a part of the page read itself again when a job on it ends; `others` are parts read with it, all by id.
+
+    `<section id="outcome" {% refreshed_by_job "outcome" "nav-ledger" %}>`. Works on pages that answer whole to htmx.
+    """
+    also = format_html(' hx-select-oob="{}"', ",".join(f"#{one}" for one in others)) if others else ""
+    return format_html(
+        'hx-get="{}" hx-trigger="{} from:body" hx-select="#{}" hx-target="this" hx-swap="outerHTML"'
+        ' hx-disinherit="hx-select hx-select-oob hx-target hx-swap"{}',
+        context["request"].get_full_path(),
+        ENDED,
+        part,
+        also,
+    )

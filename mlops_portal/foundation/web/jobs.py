@@ -1,5 +1,11 @@
-"""How a job looks while it runs and when it ended. The job itself belongs to `foundation.work`."""
+"""How a job looks while it runs and when it ended. The job itself belongs to `foundation.work`.
 
+The answer that shows a job as ended sends `ENDED` to the page; parts that say `{% refreshed_by_job "their-id" %}` then
+read themselves again. A handler may leave in its result: `url` and `label` of what was made, `sha256` of a file,
+`text` with the outcome in a sentence and its `tone`.
+"""
+
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +15,8 @@ from django.utils import timezone
 from mlops_portal.foundation.web.words import duration, number
 
 TONES = {"queued": "mute", "running": "info", "succeeded": "ok", "failed": "fail", "stopped": "warn"}
-WORDS = {"queued": "Waiting", "succeeded": "Ready", "failed": "Failed", "stopped": "Stopped"}
+WORDS = {"queued": "Waiting", "succeeded": "Done", "failed": "Failed", "stopped": "Stopped"}
+ENDED = "portal:job-ended"
 SURE_AFTER_SECONDS = 3
 
 
@@ -29,12 +36,12 @@ class JobRow:
     @property
     def tone(self) -> str:
         """Tone of the row."""
-        return TONES.get(self.job.state, "mute")
+        return (self.job.result or {}).get("tone") or TONES.get(self.job.state, "mute")
 
     @property
     def word(self) -> str:
         """State in one word, empty while the bar shows it."""
-        return WORDS.get(self.job.state, "")
+        return "Ready" if self.result_url else WORDS.get(self.job.state, "")
 
     @property
     def progress(self) -> str:
@@ -57,6 +64,18 @@ class JobRow:
         if spent < SURE_AFTER_SECONDS:
             return text
         return f"{text}, about {duration(spent / done * (self.job.total - done))} left"
+
+    @property
+    def outcome(self) -> str:
+        """What came of it, in a sentence: why it failed, or what the handler said."""
+        return self.job.error or (self.job.result or {}).get("text", "")
+
+    @property
+    def event(self) -> str:
+        """The event for the page, as the value of `HX-Trigger`; what ended well is also told to the person."""
+        is_well = self.job.state == "succeeded" and self.tone == "ok"
+        said = f"{self.job.label}: {self.word.lower()}" if is_well else ""
+        return json.dumps({ENDED: {"said": said}})
 
     @property
     def result_url(self) -> str:

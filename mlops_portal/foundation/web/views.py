@@ -86,9 +86,13 @@ class JobFragment(DetailPage):
     template_name = "web/job.html"
 
     def answer(self, *, fragment: str = "", status: int = 200) -> HttpResponse:
-        """Render the bare row for htmx; a job that ended stops the asking by itself."""
+        """Render the bare row for htmx; a job that ended stops the asking by itself and tells the page."""
         if is_fragment(self.request):
-            return render(self.request, "components/job.html", {"row": JobRow(self.object)}, status=status)
+            row = JobRow(self.object)
+            response = render(self.request, "components/job.html", {"row": row}, status=status)
+            if self.object.is_final:
+                response["HX-Trigger"] = row.event
+            return response
         return super().answer(fragment=fragment, status=status)
 
 

@@ -1,11 +1,13 @@
 """What surrounds every page: navigation, notices, jobs, profile, search, kit, errors, headers, assets."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.template import Context, Template
 from django.test import Client
 
 from mlops_portal.foundation.errors import NotAllowed, Unavailable
@@ -119,6 +121,34 @@ class TestJobs:
         html = as_adam.get(f"/jobs/{job.pk}/", headers={"HX-Request": "true"}).content.decode()
         assert "every 2s" not in html
         assert 'href="/files/1/"' in html
+
+    @pytest.mark.parametrize(
+        ("state", "result", "error", "said"),
+        [
+            pytest.param("running", {}, "", None, id="a job that runs says nothing to the page"),
+            pytest.param("succeeded", {"url": "/files/1/"}, "", "Evidence ZIP: ready", id="a file is ready"),
+            pytest.param("succeeded", {"text": "All good."}, "", "Evidence ZIP: done", id="work is done"),
+            pytest.param("succeeded", {"text": "2 flaws.", "tone": "fail"}, "", "", id="a bad outcome is no toast"),
+            pytest.param("failed", {}, "The disk is full.", "", id="a failure refreshes the page, too"),
+        ],
+    )  # fmt: skip
+    def test_an_ended_job_tells_the_page_and_states_its_outcome(
+        self, as_adam, job, now, state, result, error, said
+    ):
+        job.state, job.finished_at, job.result, job.error = state, now, result, error
+        job.save()
+        response = as_adam.get(f"/jobs/{job.pk}/", headers={"HX-Request": "true"})
+        told = response.headers.get("HX-Trigger")
+        assert (told and json.loads(told)) == (said if said is None else {"portal:job-ended": {"said": said}})
+        assert (error or result.get("text", "")) in response.content.decode()
+
+    def test_a_part_of_a_page_reads_itself_again_when_a_job_ends(self, rf):
+        template = Template('<p id="a" {% refreshed_by_job "a" "b" "c" %}>')
+        html = template.render(Context({"request": rf.get("/runs/4/?x=1&y=2")}))
+        assert 'hx-get="/runs/4/?x=1&amp;y=2" hx-trigger="portal:job-ended from:body"' in html
+        assert 'hx-select="#a"' in html
+        assert 'hx-select-oob="#b,#c"' in html
+        assert 'hx-disinherit="hx-select hx-select-oob hx-target hx-swap"' in html
 
     def test_stopping_works_without_scripts(self, as_adam, job):
         response = as_adam.post(f"/jobs/{job.pk}/stop/", {"next": "https://elsewhere.example/"})
