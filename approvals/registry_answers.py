@@ -22,11 +22,12 @@ from approvals.models import (
     Waiver,
 )
 from approvals.policy_in_force import policy_in_force
+from approvals.queries import panel_reads
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import Blocker
-from registry import gates
+from registry import behind, gates
 from registry.gates import (
     APPROVAL_CRITERION,
     AliasMove,
@@ -160,3 +161,4 @@ def register() -> None:
     gates.last_good_criteria.append(approval_criteria)
     gates.wanted_sections.append(wanted_sections)
     gates.unit_transfers.append(move_along)
+    behind.answers.append(panel_reads.requests_behind)

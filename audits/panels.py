@@ -29,7 +29,7 @@ def register() -> None:
     navigation.register_ledger_box(ledger_box)
     panel = panels.Panel
     for one in (
-        panel("registry.RegisteredModel", "history", "History", "audits:model-history", "registry.view", 90, "tab"),
+        panel("registry.RegisteredModel", "history", "History", "audits:model-history", "registry.view", 90, "tab", shows_past=True),
         panel("registry.ModelVersion", "history", "History", "audits:version-history", "registry.view", 90, "tab"),
         panel("approvals.ChangeRequest", "history", "History", "audits:change-history", "approvals.view", 80, "action", icon="clock"),
         panel("approvals.ChangeRequest", "pack", "Evidence pack", "audits:change-pack", EXPORT, 90, "action", icon="download"),

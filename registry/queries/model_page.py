@@ -1,6 +1,7 @@
 """What the page of one model shows, in a fixed number of statements whatever the number of versions."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ from registry.models import (
     VersionPipeline,
 )
 from registry.queries import custom
-from registry.states import DeploymentState
+from registry.states import DeploymentState, ReviewState
 
 SHOWN_VERSIONS = 6
 SHOWN_RATINGS = 3
@@ -41,9 +42,7 @@ def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
     Raises:
         NotFound: the model did not exist at that moment.
     """
-    record = model if at is None else as_of(model, at)
-    if record is None:
-        raise NotFound(f"{model.name} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
+    record = record_of(model, at)
     versions = recent_versions(model, at)
     newest = versions[0] if versions else None
     registered = model.counter.last_number
@@ -72,6 +71,34 @@ def read(model: RegisteredModel, *, at: datetime | None) -> dict[str, Any]:
     }
 
 
+def record_of(model: RegisteredModel, at: datetime | None) -> Any:
+    """Return the model, or its history row of a moment.
+
+    Raises:
+        NotFound: the model did not exist at that moment.
+    """
+    if at is None:
+        return model
+    record = as_of(model, at)
+    if record is None:
+        raise NotFound(f"{model.name} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
+    return record
+
+
+def with_successors(ratings: Iterable[Any]) -> list[Any]:
+    """Tell each approved rating, newest first, when the one that took its place was approved (`superseded_at`).
+
+    A rating keeps who approved it and when; that it is superseded is the later rating's doing.
+    """
+    found, successor = list(ratings), None
+    for one in found:
+        if one.state in (ReviewState.APPROVED, ReviewState.SUPERSEDED):
+            one.superseded_at = successor.decided_at if successor else None
+            one.superseded_by = successor.decided_by if successor else None
+            successor = one
+    return found
+
+
 def _around_now(model: RegisteredModel) -> dict[str, Any]:
     """Return what stands around the model today."""
     upstream = ModelDependency.objects.filter(model=model).select_related("upstream")
@@ -86,7 +113,7 @@ def _around_now(model: RegisteredModel) -> dict[str, Any]:
         "consumers": list(Consumer.objects.filter(model=model).order_by("name")),
         "uses": list(uses.order_by("pk")),
         "tasks": list(tasks.order_by("pk")),
-        "ratings": list(ratings.order_by("-proposed_at", "-pk")[:SHOWN_RATINGS]),
+        "ratings": with_successors(ratings.order_by("-proposed_at", "-pk")[:SHOWN_RATINGS]),
         "limits": limits.order_by("-number").first(),
         "plan": plans.first(),
         "upstream": list(upstream.order_by("upstream__name")),
@@ -106,7 +133,7 @@ def _around_then(model: RegisteredModel, at: datetime) -> dict[str, Any]:
         "consumers": list(rows(Consumer).order_by("name")),
         "uses": list(rows(UnitUse, "using_unit", "decided_by")),
         "tasks": list(rows(RecordTask, "owner", closed_at__isnull=True)),
-        "ratings": list(
+        "ratings": with_successors(
             rows(RiskAssessment, "proposed_by", "decided_by").order_by("-proposed_at", "-id")[:SHOWN_RATINGS]
         ),
         "limits": rows(ThresholdSet, "proposed_by", "locked_by").order_by("-number").first(),

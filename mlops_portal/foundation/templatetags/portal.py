@@ -45,6 +45,9 @@ register.filter("name", words.name_of)
 register.filter("initials", words.initials_of)
 
 
+register.simple_tag(words.zone_name, name="zone_name")
+
+
 @register.filter
 def number(value: Any, places: int | None = None) -> str:
     """Write a number in thin groups of three."""
@@ -205,14 +208,16 @@ def sort_header(column: Any, form_id: str = "list-form") -> dict[str, Any]:
 @register.inclusion_tag("components/panels.html", takes_context=True, name="panels")
 def panels_tag(context: Context, subject: Any, place: str = "main") -> dict[str, Any]:
     """Show the panels that applications above registered for this object; each loads itself."""
-    return {"panels": panels.panels_for(subject, user=context["request"].user, place=place)}
+    then = context.get("then") or ""
+    return {"panels": panels.panels_for(subject, user=context["request"].user, place=place, then=then)}
 
 
 @register.inclusion_tag("components/panel_tabs.html", takes_context=True)
 def panel_tabs(context: Context, subject: Any, current: str = "") -> dict[str, Any]:
     """Show the tabs that applications above registered for this object."""
-    found = panels.panels_for(subject, user=context["request"].user, place="tab")
-    return {"tabs": found, "current": current}
+    then = context.get("then") or ""
+    found = panels.panels_for(subject, user=context["request"].user, place="tab", then=then)
+    return {"tabs": found, "current": current, "then": then}
 
 
 @register.inclusion_tag("components/panel_actions.html", takes_context=True)

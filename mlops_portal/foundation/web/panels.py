@@ -11,7 +11,11 @@ from mlops_portal.foundation.people.rights import rights_of
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A part of another page. `url_name` is reversed with the object's pk; `applies(obj)` may leave it out."""
+    """A part of another page. `url_name` is reversed with the object's pk; `applies(obj)` may leave it out.
+
+    ``shows_past``: the page behind the address obeys `?as_of=`. On a page of the past other panels are left out, and
+    other tabs are marked.
+    """
 
     label: str
     name: str
@@ -23,6 +27,7 @@ class Panel:
     applies: Callable[[Any], bool] | None = None
     icon: str = ""
     is_primary: bool = False
+    shows_past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class PlacedPanel:
     url: str
     icon: str = ""
     is_primary: bool = False
+    shows_past: bool = False
 
 
 _panels: dict[tuple[str, str], Panel] = {}
@@ -44,8 +50,8 @@ def register(panel: Panel) -> None:
     _panels[panel.label, panel.name] = panel
 
 
-def panels_for(subject: Any, *, user: Any, place: str = "main") -> list[PlacedPanel]:
-    """Panels for this object that the person may see, in order."""
+def panels_for(subject: Any, *, user: Any, place: str = "main", then: str = "") -> list[PlacedPanel]:
+    """Panels for this object that the person may see, in order. ``then`` is what links of a page of the past append."""
     label = subject._meta.label
     scope = {"unit_id": getattr(subject, "unit_id", None), "model_id": getattr(subject, "model_id", None)}
     rights = rights_of(user)
@@ -56,11 +62,17 @@ def panels_for(subject: Any, *, user: Any, place: str = "main") -> list[PlacedPa
         and panel.place == place
         and (panel.right is None or rights.has(panel.right, **scope))
         and (panel.applies is None or panel.applies(subject))
+        and (not then or panel.shows_past or panel.place == "tab")
     ]
     chosen.sort(key=lambda panel: (panel.order, panel.name))
     return [
         PlacedPanel(
-            panel.name, panel.title, reverse(panel.url_name, args=[subject.pk]), panel.icon, panel.is_primary
+            panel.name,
+            panel.title,
+            reverse(panel.url_name, args=[subject.pk]) + then,
+            panel.icon,
+            panel.is_primary,
+            panel.shows_past,
         )
         for panel in chosen
     ]

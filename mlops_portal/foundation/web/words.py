@@ -38,6 +38,11 @@ def time_text(value: datetime) -> str:
     return f"{day_text(local)} {local:%H:%M}"
 
 
+def zone_name() -> str:
+    """Name the zone in which times are written for this reader."""
+    return str(timezone.get_current_timezone())
+
+
 def when(value: datetime | date | None, absent: str = "none") -> SafeString:
     """Write a moment or a date as a `<time>` element that carries the exact value."""
     if not value:
