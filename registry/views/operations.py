@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
 from registry import filtersets, forms, tables
+from registry.behind import tell_requests
 from registry.models import Deployment, Environment
 from registry.services import operations as services
 from registry.states import DeploymentState
@@ -30,6 +31,12 @@ class DeploymentList(ListPage):
     empty_title = "Nothing deployed yet"
     empty_text = "Deployments appear when an approved change request is executed."
 
+    def more(self) -> Mapping[str, Any]:
+        """Name the request behind each deployment of the page, and who decided it."""
+        found = super().more()
+        tell_requests(self.request.user, found["rows_page"].rows)
+        return found
+
 
 class DeploymentDetail(DetailPage):
     """One deployment."""
@@ -42,6 +49,11 @@ class DeploymentDetail(DetailPage):
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the list."""
         return [("Deployments", reverse("registry:deployment-list")), (str(self.object), "")]
+
+    def more(self) -> Mapping[str, Any]:
+        """Name the request behind it."""
+        tell_requests(self.request.user, [self.object])
+        return {"behind": self.object.request_behind}
 
 
 class EnvironmentList(ListPage):

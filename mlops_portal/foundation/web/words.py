@@ -21,6 +21,16 @@ def number(value: float | Decimal | None, places: int | None = None) -> str:
     return text.replace(",", THIN).replace("-", MINUS)
 
 
+def percent(value: float | Decimal | None, places: int = 0) -> str:
+    """Write a number of hundredths with a thin space before the sign; nothing known is "none"."""
+    return "none" if value is None else f"{number(round(value, places), places)}{THIN}%"
+
+
+def share(value: float | Decimal | None, places: int = 0) -> str:
+    """Write a part of one, such as 0.25, in percent."""
+    return percent(None if value is None else 100 * value, places)
+
+
 def plural(count: int, noun: str) -> str:
     """Count a noun: `plural(1, "model")`, `plural(2, "entry,entries")`."""
     one, _, many = noun.partition(",")
