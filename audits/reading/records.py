@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from mlops_portal.foundation.web.words import day_text, name_of, number, time_te
 SIZE = 50
 LONGEST = 400
 NOTHING = "none"
+Moment = Callable[[datetime], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,35 +51,48 @@ class ToldStep:
 
 
 def steps_of(
-    subject: models.Model, *, before: tuple[datetime, int] | None = None, size: int = SIZE
+    subject: models.Model,
+    *,
+    before: tuple[datetime, int] | None = None,
+    size: int = SIZE,
+    moment: Moment = time_text,
 ) -> tuple[list[ToldStep], tuple[datetime, int] | None]:
-    """Return one page of a record's history, newest first, and where the next page begins."""
+    """Return one page of a record's history, newest first, and where the next page begins; files write times exactly."""
     found = history_of(subject, before=before, size=size + 1)
     steps, has_more = found[:size], len(found) > size
     names = _names(type(subject), steps)
     entries = _entries(subject, steps)
     numbers = numbers_of(entries.values())
-    told = [_told(type(subject), step, names, entries.get(step.at), numbers) for step in steps]
+    told = [_told(type(subject), step, names, entries.get(step.at), numbers, moment) for step in steps]
     return told, (steps[-1].at, steps[-1].history_id) if has_more else None
 
 
 def changes_in_words(
-    model: type[models.Model], changes: Sequence[FieldChange], names: dict[tuple[str, Any], str] | None = None
+    model: type[models.Model],
+    changes: Sequence[FieldChange],
+    names: dict[tuple[str, Any], str] | None = None,
+    moment: Moment = time_text,
 ) -> list[ToldChange]:
     """Put raw values into words: choices by label, people and records by name, times in the reader's zone."""
     known = names if names is not None else _names_of_changes(model, changes)
     return [
         ToldChange(
             one.label,
-            text_of(model, one.name, one.before, known),
-            text_of(model, one.name, one.after, known),
+            text_of(model, one.name, one.before, known, moment),
+            text_of(model, one.name, one.after, known, moment),
             is_first=one.before is None,
         )
         for one in changes
     ]
 
 
-def text_of(model: type[models.Model], field_name: str, value: Any, names: dict[tuple[str, Any], str]) -> str:
+def text_of(
+    model: type[models.Model],
+    field_name: str,
+    value: Any,
+    names: dict[tuple[str, Any], str],
+    moment: Moment = time_text,
+) -> str:
     """Write one value."""
     if value is None or value in ("", [], {}):
         return NOTHING
@@ -90,7 +104,7 @@ def text_of(model: type[models.Model], field_name: str, value: Any, names: dict[
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return time_text(value)
+        return moment(value)
     if isinstance(value, date):
         return day_text(value)
     if isinstance(value, int | float):
@@ -105,10 +119,11 @@ def _told(
     names: dict[tuple[str, Any], str],
     entry: LedgerEntry | None,
     numbers: dict[Any, int],
+    moment: Moment,
 ) -> ToldStep:
     return ToldStep(
         step,
-        changes_in_words(model, step.changes, names),
+        changes_in_words(model, step.changes, names, moment),
         entry.pk if entry else None,
         entry.short_id if entry else "",
         numbers.get(entry.entry_id) if entry else None,

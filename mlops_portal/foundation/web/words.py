@@ -1,6 +1,6 @@
 """How numbers, times, durations and names are written on pages. Files use ISO 8601 instead."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +46,11 @@ def time_text(value: datetime) -> str:
     """Write a moment as `17 Nov 2026 10:40`, in the reader's zone."""
     local = timezone.localtime(value) if timezone.is_aware(value) else value
     return f"{day_text(local)} {local:%H:%M}"
+
+
+def exact(value: datetime) -> str:
+    """Write a moment for files: ISO 8601 in UTC, to the second."""
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def zone_name() -> str:
