@@ -120,7 +120,7 @@ def report_of(
                 "record": label,
                 "what": told.word,
                 "reason": told.step.reason,
-                "changes": [f"{one.label}: {one.before} → {one.after}" for one in told.changes if not one.is_first],
+                "changes": [f"{one.label}: {one.before} → {one.after}" for one in told.shown if not one.is_first],
             }
             for label, told in list(history)[:HISTORY_SHOWN]
         ],

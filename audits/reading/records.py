@@ -1,8 +1,7 @@
 """The history of one record in words: field by field before and after, with the number of each ledger entry."""
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,11 +10,15 @@ from django.db import models
 
 from audits.models import LedgerEntry
 from audits.queries import FieldChange, HistoryStep, history_of, numbers_of
-from mlops_portal.foundation.web.words import day_text, name_of, number, time_text
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import day_text, name_of, number, spaced, time_text
 
 SIZE = 50
 LONGEST = 400
 NOTHING = "none"
+EXACT_BELOW = 100_000
+MARKS_OF_WRITING = frozenset({"id", "updated_at", "row_revision"})
+PEOPLE_LISTS = frozenset({"developer_ids"})  # columns of JSON that hold the keys of people
 Moment = Callable[[datetime], str]
 
 
@@ -23,6 +26,7 @@ Moment = Callable[[datetime], str]
 class ToldChange:
     """A field, what it was and what it became, as a reader knows it."""
 
+    name: str
     label: str
     before: str
     after: str
@@ -45,9 +49,14 @@ class ToldStep:
         return self.step.verb.rpartition(" ")[2]
 
     @property
+    def shown(self) -> list[ToldChange]:
+        """What a reader asks about: without the marks that every write leaves."""
+        return [change for change in self.changes if change.name not in MARKS_OF_WRITING]
+
+    @property
     def is_beginning(self) -> bool:
-        """Whether every field is written for the first time."""
-        return bool(self.changes) and all(change.is_first for change in self.changes)
+        """Whether the record began with this step."""
+        return self.word == "created"
 
 
 def steps_of(
@@ -77,6 +86,7 @@ def changes_in_words(
     known = names if names is not None else _names_of_changes(model, changes)
     return [
         ToldChange(
+            one.name,
             one.label,
             text_of(model, one.name, one.before, known, moment),
             text_of(model, one.name, one.after, known, moment),
@@ -101,16 +111,38 @@ def text_of(
         return names.get((field_name, value), f"no. {value}")
     if column.choices:
         return str(dict(column.flatchoices).get(value, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if field_name in PEOPLE_LISTS:
+        value = [names.get((field_name, key), f"no. {key}") for key in value]
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, date):
         return day_text(value)
-    if isinstance(value, int | float):
-        return number(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = content_text(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def content_text(value: Any) -> str:
+    """Write a value that may hold lists and named values, without the marks of JSON: ``depth 4, algorithm gbm``."""
+    if value is None or value in ("", [], {}):
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(_rounded(value))
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{spaced(key)} {content_text(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        told = [content_text(one) for one in value]
+        return (" " if all(one.endswith(".") for one in told) else "; ").join(told)
+    return str(value)
+
+
+def _rounded(value: float) -> float:
+    """Keep six significant digits of a measured number; whole ones lose their point."""
+    kept = float(f"{value:.6g}") if abs(value) < EXACT_BELOW else round(value, 2)
+    return int(kept) if kept.is_integer() else kept
 
 
 def _told(
@@ -160,6 +192,9 @@ def _names_of_changes(
             wanted[column.related_model] |= {
                 value for value in (change.before, change.after) if value is not None
             }
+        elif change.name in PEOPLE_LISTS:
+            fields[change.name] = User
+            wanted[User] |= {*(change.before or ()), *(change.after or ())}
     found = {
         target: {row.pk: name_of(row) for row in _named(target).filter(pk__in=keys)}
         for target, keys in wanted.items()
