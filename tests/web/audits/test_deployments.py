@@ -1,8 +1,12 @@
 """A deployment leads to its request, to who decided and to what they signed."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 from django.utils.html import strip_tags
 
+from approvals.queries.inbox_page import DECIDED_DAYS, executed_lately
 from approvals.queries.panel_reads import requests_behind
 from mlops_portal.foundation.history import save_as
 from registry.behind import RequestBehind
@@ -53,3 +57,19 @@ def test_completeness_of_documents_is_told_in_words(deployment, cleo, as_person,
     text = text_of(as_person(cleo), f"/deployments/{deployment.pk}/")
     told = text[text.index("Documents then") :]
     assert words in strip_tags(told[: told.index("</dd>")])
+
+
+def test_the_list_behind_executed_lately_holds_exactly_those_counted(released, cleo, as_person, now):
+    """The page counts what took effect in 30 days; its link opens these, whatever state they are in by now."""
+    client = as_person(cleo)
+    counted = executed_lately(cleo, timezone.now()).count()
+    assert counted == 1
+    page = text_of(client, "/audit/")
+    assert f'href="/changes/?executed={DECIDED_DAYS}">All 1<' in page
+    found = client.get(f"/changes/?executed={DECIDED_DAYS}").context
+    assert [row.pk for row in found["rows_page"].rows] == [released.pk]
+    execution = released.executions.get()
+    execution.finished_at = timezone.now() - timedelta(days=DECIDED_DAYS + 1)
+    save_as(execution, by=None, now=timezone.now())
+    assert executed_lately(cleo, timezone.now()).count() == 0
+    assert client.get(f"/changes/?executed={DECIDED_DAYS}").context["rows_page"].rows == []
