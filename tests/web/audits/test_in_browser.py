@@ -13,6 +13,7 @@ from audits.models import LedgerEntry
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.work.worker import run_pending
 from registry.services.models import model_register
+from registry.services.versions import version_register
 from tests.chromium import CHROMIUM, FLAGS, MISSING
 
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -95,3 +96,27 @@ def test_the_verdict_is_read_again_when_the_verification_ends(
     assert "No mismatch among" in page.locator("article.job").inner_text()
     assert "Ledger verified to" in page.locator("#nav-ledger").inner_text()
     page.get_by_role("button", name="Verify again").wait_for()
+
+
+def test_paper_shows_digests_whole_and_keeps_the_lines_of_rows(
+    browser_of, retail, olga, ada, cleo, sequence, now
+):
+    model = model_register(name="credit-pd", title="Credit PD", unit=retail, owner=olga, by=ada, now=now)
+    version_register(model=model, artifact_sha256="a" * 64, by=ada, now=now)
+    sequence()
+    page = browser_of(cleo, width=700, theme="light")
+    page.emulate_media(media="print")
+    entry = LedgerEntry.objects.latest("id")
+    for address, selector in ((f"/ledger/{entry.pk}/", ".kv .hash"), (f"/models/{model.pk}/", "td .hash")):
+        page.goto(address)
+        shown = page.evaluate(
+            """(selector) => {
+                const chip = document.querySelector(selector), button = chip.querySelector('button');
+                return [button.dataset.copy, getComputedStyle(button, '::before').content, getComputedStyle(chip.firstElementChild).display];
+            }""",
+            selector,
+        )
+        assert len(shown[0]) == 64
+        assert shown[1:] == [f'"{shown[0]}"', "none"]
+    assert page.evaluate("getComputedStyle(document.querySelector('tbody th')).position") == "static"
+    assert page.locator("footer", has_text="Times are Europe/Berlin").is_visible()

@@ -15,6 +15,7 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web import navigation, notifications, panels, search
 from mlops_portal.foundation.web.middleware import DomainErrorMiddleware
 from mlops_portal.foundation.web.models import Notification
+from mlops_portal.foundation.web.preferences import preferences_change
 from mlops_portal.foundation.work.models import Job
 
 TEMPLATES = list(Path(settings.BASE_DIR, "templates").rglob("*.html"))
@@ -75,6 +76,13 @@ def test_the_state_of_the_ledger_stands_in_the_navigation_and_on_paper(nav_items
     assert "<code>e41f…9ac2</code>" in html
     assert "Ledger verified to 48 213: 12 since. Head of the 48\u202f225 signed entries:" in html
     assert f'<span class="mono">{head}</span>' in html
+
+
+@pytest.mark.parametrize("zone", ["", "Asia/Tokyo"])
+def test_every_page_states_the_zone_of_its_times_once(as_adam, adam, now, zone):
+    preferences_change(person=adam, time_zone=zone, density="compact", shortcuts_off=False, now=now)
+    html = as_adam.get("/people/").content.decode()
+    assert html.count(f"Times are {zone or 'Europe/Berlin'}.") == 1
 
 
 class TestNotices:
