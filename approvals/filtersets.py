@@ -4,11 +4,12 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from approvals.models import ChangeRequest, Stage
+from approvals.queries.inbox_page import DECIDED_DAYS, took_effect
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
@@ -17,6 +18,7 @@ from registry.states import Tier
 
 TIERS = [(value, f"Tier {value}") for value in Tier.values]
 EVIDENCE = [("complete", "Complete"), ("blocked", "A gate blocks"), ("none", "Gates have not run")]
+EXECUTED = [("7", "In the last 7 days"), (str(DECIDED_DAYS), f"In the last {DECIDED_DAYS} days")]
 DUE = [("overdue", "Overdue"), ("1", "Within a day"), ("7", "Within 7 days")]
 NUMBER = re.compile(r"^(?:cr-?)?(\d{1,12})$", re.IGNORECASE)
 
@@ -89,10 +91,15 @@ class ChangeFilters(Filters):
     unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
     kind = ChoiceFacet("Change", choices=ChangeKind.choices)
     evidence = OneOfFacet("Evidence", choices=EVIDENCE, method="filter_evidence")
+    executed = OneOfFacet("Executed", choices=EXECUTED, method="filter_executed")
 
     class Meta:
         model = ChangeRequest
         fields: list[str] = []
+
+    def filter_executed(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        """Narrow to what took effect in the last days."""
+        return queryset.filter(Exists(took_effect(timezone.now(), int(value)))) if value else queryset
 
     def filter_evidence(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         """Complete, blocked, or not run."""

@@ -82,7 +82,7 @@ def register() -> None:
 def _panels() -> list[panels.Panel]:
     panel, see, ask, back = panels.Panel, "approvals.view", "approvals.request", "approvals.rollback"
     return [
-        panel(MODEL, "changes", "Change requests", "approvals:model-panel", see, 10),
+        panel(MODEL, "changes", "Change requests", "approvals:model-panel", see, 10, shows_past=True),
         panel(VERSION, "changes", "Change requests", "approvals:version-panel", see, 10),
         panel(VERSION, "validations", "Validations", "approvals:version-validations", see, 20),
         panel(VERSION, "documents", "Completeness", "approvals:version-documents", see, 10, "rail"),

@@ -24,6 +24,7 @@ from approvals.models import (
     Waiver,
 )
 from approvals.policy_in_force import policy_in_force
+from approvals.queries import panel_reads
 from approvals.services.containment import way_back_blockers
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.history import bulk_save_as
@@ -31,7 +32,7 @@ from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.words import time_text
-from registry import gates
+from registry import behind, gates
 from registry.gates import (
     APPROVAL_CRITERION,
     AliasMove,
@@ -213,3 +214,4 @@ def register() -> None:
     gates.unit_transfers.append(move_along)
     gates.duty_readers.append(lapse_duties)
     gates.duty_rows.append(open_lapses)
+    behind.answers.append(panel_reads.requests_behind)

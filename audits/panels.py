@@ -11,7 +11,6 @@ from audits.queries import entries_visible_to
 from audits.reading import entries as reading
 from audits.reading import workspace
 from mlops_portal.foundation.web import home, ledger_numbers, navigation, panels, search
-from mlops_portal.foundation.web.marks import short_hash
 from mlops_portal.foundation.web.words import number, time_text
 
 VIEW = "audits.view_ledger"
@@ -30,7 +29,7 @@ def register() -> None:
     navigation.register_ledger_box(ledger_box)
     panel = panels.Panel
     for one in (
-        panel("registry.RegisteredModel", "history", "History", "audits:model-history", "registry.view", 90, "tab"),
+        panel("registry.RegisteredModel", "history", "History", "audits:model-history", "registry.view", 90, "tab", shows_past=True),
         panel("registry.ModelVersion", "history", "History", "audits:version-history", "registry.view", 90, "tab"),
         panel("approvals.ChangeRequest", "history", "History", "audits:change-history", "approvals.view", 80, "action", icon="clock"),
         panel("approvals.ChangeRequest", "pack", "Evidence pack", "audits:change-pack", EXPORT, 90, "action", icon="download"),
@@ -50,15 +49,26 @@ def ledger_box(request: HttpRequest) -> navigation.LedgerBox | None:
         return None
     found = workspace.integrity()
     may_read = navigation.may(request.user, VIEW)
-    titles = {"ok": "Ledger verified", "fail": "Ledger does not verify", "warn": "Ledger not signed yet"}
-    verified = f", verified {time_text(found.last.at)}" if found.last else ""
+    title, text = _told(found)
     return navigation.LedgerBox(
         found.tone,
-        titles.get(found.tone, "Ledger signed"),
-        f"to {number(found.state.size)}{verified}, not witnessed",
-        short_hash(found.state.root) or "no checkpoint",
+        title,
+        f"{text}, not witnessed",
+        found.state.root,
         reverse("audits:workspace") if may_read else "",
+        found.state.size,
     )
+
+
+def _told(found: workspace.Integrity) -> tuple[str, str]:
+    """Say how far the ledger was verified, and how many entries came after that: signed is not verified."""
+    if not found.state.size:
+        return "Ledger not signed yet", "no entry"
+    if found.last is None:
+        return f"Ledger signed to {number(found.state.size)}", "never verified"
+    verified = "Ledger verified" if found.last.ok else "Ledger does not verify: checked"
+    since = f"{number(found.since)} since" if found.since else "none since"
+    return f"{verified} to {number(found.last.size)}", f"{since}, {time_text(found.last.at)}"
 
 
 def find(user: Any, text: str, limit: int) -> Sequence[search.Hit]:

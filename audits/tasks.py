@@ -21,6 +21,7 @@ from mlops_portal.foundation.files.services import Content
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.exports import safe_cell
+from mlops_portal.foundation.web.words import plural
 from mlops_portal.foundation.web.words import size as size_text
 from mlops_portal.foundation.work import jobs
 from mlops_portal.foundation.work.jobs import JobRun
@@ -82,7 +83,14 @@ def verify(run: JobRun) -> dict[str, Any]:
     outcome = report.as_dict()
     with run.transaction():
         exports.verification_record(job=run.job, outcome=outcome, by=run.by, now=run.now())
-    return {"ok": report.ok, "size": report.size, "flaw_count": report.flaw_count}
+    said = "No mismatch" if report.ok else plural(report.flaw_count, "flaw").capitalize()
+    return {
+        "ok": report.ok,
+        "size": report.size,
+        "flaw_count": report.flaw_count,
+        "text": f"{said} among {plural(report.size, 'entry,entries')}.",
+        "tone": "ok" if report.ok else "fail",
+    }
 
 
 def _begin(run: JobRun) -> tuple[Scope, User]:

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
-from mlops_portal.foundation.web.words import when
+from mlops_portal.foundation.web.words import share, when
 from registry import tones
 from registry.queries import custom, portfolio
 
@@ -53,6 +53,18 @@ def _review(value: Any, row: Any) -> Any:
     return format_html("{}<small>{}</small>", marks.pill("fail", "Overdue"), when(value))
 
 
+def _request(value: Any, row: Any) -> Any:
+    behind = row.request_behind
+    if behind is None:
+        return cells.absent()
+    if not behind.url:
+        return behind.code
+    deciders = format_html_join(", ", '<a href="{}">{}</a>', ((one.url, one.by) for one in behind.decided))
+    return format_html(
+        '<a href="{}">{}</a><small>{}</small>', behind.url, behind.code, deciders or "no decision"
+    )
+
+
 def count_or_none(tone: str) -> Any:
     """Show a number that matters when it is not zero."""
     return lambda value, row: marks.count(value, tone) if value else cells.absent()
@@ -85,7 +97,7 @@ class ModelTable(Table):
         "Documents",
         accessor="document_score",
         numeric=True,
-        cell=lambda value, row: cells.absent() if value is None else f"{value:.0%}".replace("%", "\u202f%"),
+        cell=lambda value, row: cells.absent() if value is None else share(value),
     )
     governance = Column(
         "Governance", shown=False, cell=_state(tones.GOVERNANCE, "governance"), export=_label("governance")
@@ -141,7 +153,7 @@ class DeploymentTable(Table):
     change = Column(
         "Change request",
         accessor="change_id",
-        cell=lambda value, row: f"CR-{value}" if value else cells.absent(),
+        cell=_request,
         export=lambda row: f"CR-{row.change_id}" if row.change_id else "",
     )
 

@@ -206,12 +206,19 @@ def lapses_in_units(user: Any) -> QuerySet[Lapse]:
     )
 
 
-def executed_lately(user: Any, now: datetime) -> QuerySet[ChangeRequest]:
-    """Changes that took effect in the last 30 days, for somebody who draws a sample of them."""
-    since = now - timedelta(days=DECIDED_DAYS)
-    done = Execution.objects.filter(
-        change=OuterRef("pk"), state=Execution.State.SUCCEEDED, finished_at__gte=since, finished_at__lte=now
+def took_effect(now: datetime, days: int) -> QuerySet[Execution]:
+    """Return the executions of an outer change request that succeeded in the last days."""
+    return Execution.objects.filter(
+        change=OuterRef("pk"),
+        state=Execution.State.SUCCEEDED,
+        finished_at__gte=now - timedelta(days=days),
+        finished_at__lte=now,
     )
+
+
+def executed_lately(user: Any, now: datetime) -> QuerySet[ChangeRequest]:
+    """Changes that took effect in the last 30 days, for somebody who draws a sample; the list filters the same way."""
+    done = took_effect(now, DECIDED_DAYS)
     return (
         ChangeRequest.objects.visible_to(user)
         .filter(Exists(done))

@@ -1,14 +1,23 @@
 """What approvals show on pages of the registry."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.urls import reverse
 
 from approvals.models import ChangeRequest, Decision
+from approvals.states import OPEN_STATES
+from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.models import User
+from registry.behind import Decided, RequestBehind
+from registry.models import Deployment, RegisteredModel
 
 SHOWN = 6
 DECIDED = 4
+DECIDED_THEN = 12  # of a past day: who approved what served then is asked
 
 
 def requests_of(user: User, **where: Any) -> dict[str, Any]:
@@ -26,6 +35,72 @@ def requests_of(user: User, **where: Any) -> dict[str, Any]:
             decisions.select_related("signer", "stage", "change").order_by("-decided_at", "-pk")[:DECIDED]
         ),
     }
+
+
+def requests_then(user: User, model: RegisteredModel, at: datetime) -> dict[str, Any]:
+    """Return requests and decisions on a model as they were at a moment, as far as the person may see them today."""
+    mine = {"model_id": model.pk}
+    seen = ChangeRequest.objects.visible_to(user).filter(model=model)
+    requests = rows_as_of(ChangeRequest, at, among=mine, id__in=seen.values("pk"))
+    closed = requests.exclude(state__in=OPEN_STATES).select_related("requester")
+    requests = requests.filter(state__in=OPEN_STATES)
+    return {
+        "open": list(requests.select_related("requester").order_by("-id")[:SHOWN]),
+        "open_total": requests.count(),
+        "closed": list(closed.order_by("-id")[:SHOWN]),
+        "decided": list(
+            _decisions_then(user, at, model_id=model.pk).order_by("-decided_at", "-id")[:DECIDED_THEN]
+        ),
+    }
+
+
+def _decisions_then(user: User, at: datetime, **among: Any) -> QuerySet:
+    seen = Decision.objects.visible_to(user).filter(**among)
+    rows = rows_as_of(Decision, at, among=among, id__in=seen.values("pk"))
+    return rows.select_related("signer", "stage", "change")
+
+
+def requests_behind(
+    user: User, deployments: Sequence[Deployment], at: datetime | None = None
+) -> dict[int, RequestBehind]:
+    """Name the request behind each deployment and the decisions that stood, in two statements; today, or as of then.
+
+    Requests the person may not see are named by their number alone: the deployment tells it anyway.
+    """
+    ids = {one.change_id for one in deployments if one.change_id}
+    visible = ChangeRequest.objects.visible_to(user).select_related("requester").in_bulk(ids)
+    standing = Decision.objects.visible_to(user).filter(change__in=visible)
+    if at is None:
+        standing = standing.filter(voided_at__isnull=True)
+    else:
+        standing = standing.filter(decided_at__lte=at).filter(Q(voided_at__isnull=True) | Q(voided_at__gt=at))
+    decided: dict[int, list[Decided]] = defaultdict(list)
+    for one in standing.select_related("signer", "stage").order_by("decided_at", "pk"):
+        decided[one.change_id].append(_decided(one))
+    return {pk: _behind(pk, visible.get(pk), decided[pk]) for pk in ids}
+
+
+def _decided(decision: Decision) -> Decided:
+    return Decided(
+        verdict=decision.get_verdict_display(),
+        stage=decision.stage.title,
+        by=str(decision.signer.name),
+        at=decision.decided_at,
+        url=reverse("approvals:receipt", args=[decision.pk]),
+    )
+
+
+def _behind(pk: int, change: ChangeRequest | None, decided: Iterable[Decided]) -> RequestBehind:
+    if change is None:
+        return RequestBehind(code=f"CR-{pk}")
+    return RequestBehind(
+        code=change.code,
+        title=change.title,
+        url=change.get_absolute_url(),
+        state=change.get_state_display(),
+        requester=str(change.requester.name),
+        decided=tuple(decided),
+    )
 
 
 def search_requests(user: User, text: str, limit: int) -> list[ChangeRequest]:

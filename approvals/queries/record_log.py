@@ -89,7 +89,7 @@ def _filing(change: ChangeRequest, dossier: Dossier) -> LogItem:
         dossier.created_at,
         "record",
         change.requester if first else None,
-        "filed" if first else "froze new content as",
+        "filed" if first else "The portal froze new content as",
         what=f"revision {dossier.number}",
         digest=dossier.digest,
         subject=_key(dossier),

@@ -16,17 +16,23 @@ from registry.queries.version_page import model_of
 
 
 class ModelPanel(PanelPage):
-    """Open requests and last decisions on a model."""
+    """Open requests and last decisions on a model, today or as they were."""
 
     queryset = RegisteredModel.objects.alive().select_related("unit")
     template_name, right, object_name = "approvals/panel_requests.html", "approvals.view", "model"
-    title = "Change requests of {object}"
+    title, shows_past = "Change requests of {object}", True
 
     def more(self) -> Mapping[str, Any]:
         """Read it."""
         every = reverse("approvals:model-changes", args=[self.object.pk])
+        user, at = self.request.user, self.as_of
+        found = (
+            panel_reads.requests_then(user, self.object, at)
+            if at
+            else panel_reads.requests_of(user, model=self.object)
+        )
         return {
-            **panel_reads.requests_of(self.request.user, model=self.object),
+            **found,
             "tones": tones,
             "every": every,
             "panel_id": "model-changes",

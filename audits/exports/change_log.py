@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.apps import apps
 from django.db import DataError, connection, transaction
 from django.db.models import Max, Min, OuterRef, Subquery
 
@@ -15,7 +16,9 @@ from audits.envelope import instant
 from audits.exports.scopes import RIGHT, Scope
 from audits.exports.text_files import csv_line, neutralised_sql
 from audits.models import Checkpoint, EntryQuerySet, LedgerEntry, LedgerLeaf
+from audits.row_formats import PAST_TENSE
 from mlops_portal.foundation.events import verb_label, verbs
+from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.people.models import BusinessUnit, UnitClosure, User
 from mlops_portal.foundation.web.exports import safe_cell
 from registry.models import RegisteredModel
@@ -168,7 +171,13 @@ def copy_statement(
 
 
 def _verb_values() -> tuple[str, list[str]]:
-    known = [(verb.name, verb.label) for verb in verbs()]
+    rows = [
+        f"{model._meta.label_lower}_{word}"
+        for model in apps.get_models()
+        if issubclass(model, AuditedModel)
+        for word in PAST_TENSE.values()
+    ]
+    known = [(name, verb_label(name)) for name in [*(verb.name for verb in verbs()), *rows]]
     return ", ".join(["(%s, %s)"] * len(known)), [text for pair in known for text in pair]
 
 

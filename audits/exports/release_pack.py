@@ -1,12 +1,10 @@
 """The evidence pack of a release: report, tables, dossier and decisions as signed, entries with their proofs."""
 
 import json
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import Model
 from django.utils import timezone
 
@@ -15,30 +13,39 @@ from audits.exports import release_report
 from audits.exports.release_content import Release, entry_ids, release_of
 from audits.exports.text_files import csv_bytes
 from audits.exports.typeset import pdf
-from audits.packs import build_pack
+from audits.packs import RESERVED, build_pack
 from audits.queries import ledger_state
 from audits.reading.records import ToldStep, steps_of
 from mlops_portal.foundation.canonical import canonical_bytes, digest
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import exact, spaced
 
 HISTORY_PAGE = 200
 Progress = Callable[[int, int, str], None]
 
+# What is in a pack, in the order in which a reader opens it; the README names those that are there.
+CONTENTS = {
+    "release.pdf": "the report, for reading",
+    "record.json": "the same facts as data",
+    "gates.csv": "every gate of the present revision",
+    "decisions.csv": "every signature: who, in which meaning, over which digest",
+    "history.csv": "changes of the records, field by field, with the number of the ledger's entry",
+    "dossier.json": "the dossier of the present revision, exactly as it was signed",
+    "dossiers/": "the dossiers of earlier revisions",
+    "dossier_parts.json": "each part of each dossier with its digest, and the dossier's digest over them",
+    "decisions.json": "each signed statement with its digest",
+    "entries.jsonl": "the ledger's entries about these records, with proofs of inclusion",
+    "checkpoint.txt": "the signed state of the ledger",
+    "public_key.pem": "the key it was signed with: compare it with one from another source",
+    "manifest.json": "the digest of every file",
+    "verify.py": "checks all of this without the portal: python3 verify.py PACK --key FINGERPRINT",
+}
+
 README = """Evidence of {title}
 
-release.pdf           the report, for reading
-record.json           the same facts as data
-gates.csv             every gate of the present revision
-decisions.csv         every signature: who, in which meaning, over which digest
-history.csv           changes of the records, field by field, with the number of the ledger's entry
-dossier.json          the dossier of the present revision, exactly as it was signed
-dossiers/             the dossiers of earlier revisions
-dossier_parts.json    each part of each dossier with its digest, and the dossier's digest over them
-decisions.json        each signed statement with its digest
-entries.jsonl         the ledger's entries about these records, with proofs of inclusion
-checkpoint.txt        the signed state of the ledger
-public_key.pem        the key it was signed with: compare it with one from another source
-verify.py             checks all of this without the portal: python3 verify.py PACK --key FINGERPRINT
+{contents}
+
+All times are UTC.
 
 {witness}. {aligned}
 Classification: {classification}.
@@ -52,7 +59,7 @@ def build(change_id: int, *, user: User, at: datetime, progress: Progress) -> by
         NotFound: ``user`` may not export it.
         NotNumbered: an entry has no number yet.
     """
-    with timezone.override(ZoneInfo(settings.PORTAL_TIME_ZONE)):
+    with timezone.override(UTC):
         return _build(change_id, user=user, at=at, progress=progress)
 
 
@@ -63,7 +70,6 @@ def _build(change_id: int, *, user: User, at: datetime, progress: Progress) -> b
     progress(2, 5, "Writing the tables")
     report = release_report.report_of(release, history=history, ledger=ledger_state(), by=user, now=at)
     files = {
-        "README.txt": _readme(report).encode(),
         "record.json": json.dumps(report, indent=1, ensure_ascii=False).encode(),
         "gates.csv": csv_bytes(_gate_rows(release)),
         "decisions.csv": csv_bytes(_decision_rows(report)),
@@ -73,6 +79,7 @@ def _build(change_id: int, *, user: User, at: datetime, progress: Progress) -> b
     }
     progress(3, 5, "Typesetting the report")
     files["release.pdf"] = pdf("release.typ", report, now=at)
+    files["README.txt"] = _readme(report, files).encode()
     progress(4, 5, "Proving the entries")
     about = {
         "change": release.change.code,
@@ -85,10 +92,12 @@ def _build(change_id: int, *, user: User, at: datetime, progress: Progress) -> b
     return build_pack(files, entry_ids(release.records(), user=user), now=at, about=about)
 
 
-def _readme(report: dict[str, Any]) -> str:
+def _readme(report: dict[str, Any], files: Mapping[str, bytes]) -> str:
     witness = release_report.WITNESS
+    there = {*files, *RESERVED, *(f"{name.partition('/')[0]}/" for name in files if "/" in name)}
     return README.format(
         title=report["title"],
+        contents="\n".join(f"{name:<22}{text}" for name, text in CONTENTS.items() if name in there),
         witness=witness[0].upper() + witness[1:],
         aligned=report["aligned"],
         classification=report["classification"],
@@ -143,20 +152,20 @@ def _gate_rows(release: Release) -> Iterator[list[Any]]:
             one.title,
             one.control,
             "yes" if one.is_blocking else "no",
-            one.get_outcome_display(),
+            spaced(one.outcome),
             one.observed,
             one.limit,
             one.get_grade_display(),
             one.message,
             one.evidence_digest,
             str(one.waiver_id or ""),
-            one.evaluated_at.isoformat(),
+            exact(one.evaluated_at),
         ]
 
 
 def _decision_rows(report: dict[str, Any]) -> Iterator[list[Any]]:
-    heads = ["name", "role", "meaning", "what", "rationale", "at", "digest", "method", "void"]
-    yield [head.capitalize() for head in heads]
+    heads = ["name", "role", "meaning", "what", "rationale", "signed_at", "digest", "method", "void"]
+    yield [spaced(head).capitalize() for head in heads]
     for block in report["signatures"]:
         yield [block[head] for head in heads]
 
@@ -171,7 +180,7 @@ def _history(release: Release, user: User) -> Iterator[tuple[str, ToldStep]]:
 def _all_steps(record: Model, user: User) -> Iterator[ToldStep]:
     before = None
     while True:
-        steps, before = steps_of(record, user=user, before=before, size=HISTORY_PAGE)
+        steps, before = steps_of(record, user=user, before=before, size=HISTORY_PAGE, moment=exact)
         yield from steps
         if before is None:
             return
@@ -184,7 +193,7 @@ def _history_rows(history: list[tuple[str, ToldStep]]) -> Iterator[list[Any]]:
         head = [
             "" if told.number is None else told.number,
             told.short_id,
-            step.at.isoformat(),
+            exact(step.at),
             step.actor,
             record,
             told.word,

@@ -1,11 +1,10 @@
 """The report of a release as plain texts: what the typesetter prints and what `record.json` holds."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from approvals.dossier_format import PARTS
 from approvals.models import Decision, Signature
@@ -14,7 +13,7 @@ from audits.queries import LedgerState
 from audits.reading.records import ToldStep
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.roles import ROLES
-from mlops_portal.foundation.web.words import day_text, name_of, number, time_text
+from mlops_portal.foundation.web.words import day_text, exact, name_of, number, spaced, time_text
 from registry.models import Deployment
 
 CLASSIFICATION = "Confidential: evidence of a decision"
@@ -27,7 +26,8 @@ HISTORY_SHOWN = 60
 
 
 def _moment(value: datetime | None, absent: str = "none") -> str:
-    return time_text(value) if value else absent
+    """Write a moment with its zone: a report is read long after, and elsewhere."""
+    return f"{time_text(value.astimezone(UTC))} UTC" if value else absent
 
 
 def report_of(
@@ -47,7 +47,7 @@ def report_of(
         "classification": CLASSIFICATION,
         "made": _moment(now),
         "made_by": name_of(by),
-        "zone": f"{timezone.get_current_timezone_name()} (UTC{timezone.localtime(now):%z})",
+        "zone": "UTC",
         "as_of": _moment(release.at),
         "aligned": ALIGNED,
         "facts": _facts(release),
@@ -120,7 +120,7 @@ def report_of(
                 "record": label,
                 "what": told.word,
                 "reason": told.step.reason,
-                "changes": [f"{one.label}: {one.before} → {one.after}" for one in told.changes if not one.is_first],
+                "changes": [f"{one.label}: {one.before} → {one.after}" for one in told.shown if not one.is_first],
             }
             for label, told in list(history)[:HISTORY_SHOWN]
         ],
@@ -157,7 +157,7 @@ def _gates(release: Release) -> list[dict[str, Any]]:
         {
             "gate": one.gate,
             "title": one.title,
-            "outcome": one.get_outcome_display(),
+            "outcome": spaced(one.outcome),
             "tone": one.outcome,
             "blocks": "blocks" if one.is_blocking else "advises",
             "observed": one.observed or "none",
@@ -208,6 +208,7 @@ def _block(signature: Signature, what: str, rationale: str, void: str) -> dict[s
         "what": what,
         "rationale": rationale or "none given",
         "at": _moment(signature.signed_at),
+        "signed_at": exact(signature.signed_at),
         "digest": signature.digest,
         "method": "passkey" if passkey else "recorded by the portal",
         "void": void,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -80,6 +80,6 @@ def told(scope: Scope) -> str:
 
 
 def file_name(scope: Scope, made_at: datetime) -> str:
-    """Name the file; names of records stay out of it."""
+    """Name the file by what it holds and the moment in UTC; names of records stay out of it."""
     subject = f"-CR-{scope.change_id}" if scope.change_id else ""
-    return f"{scope.what.replace('_', '-')}{subject}-{made_at:%Y-%m-%d-%H%M}.{scope.format}"
+    return f"{scope.what.replace('_', '-')}{subject}-{made_at.astimezone(UTC):%Y-%m-%d-%H%MZ}.{scope.format}"

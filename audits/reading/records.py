@@ -1,8 +1,7 @@
 """The history of one record in words: field by field before and after, with the number of each ledger entry."""
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,17 +10,23 @@ from django.db import models
 
 from audits.models import LedgerEntry
 from audits.queries import FieldChange, HistoryStep, history_of, numbers_of
-from mlops_portal.foundation.web.words import day_text, name_of, number, time_text
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import day_text, name_of, number, spaced, time_text
 
 SIZE = 50
 LONGEST = 400
 NOTHING = "none"
+EXACT_BELOW = 100_000
+MARKS_OF_WRITING = frozenset({"id", "updated_at", "row_revision"})
+PEOPLE_LISTS = frozenset({"developer_ids"})  # columns of JSON that hold the keys of people
+Moment = Callable[[datetime], str]
 
 
 @dataclass(frozen=True, slots=True)
 class ToldChange:
     """A field, what it was and what it became, as a reader knows it."""
 
+    name: str
     label: str
     before: str
     after: str
@@ -44,46 +49,70 @@ class ToldStep:
         return self.step.verb.rpartition(" ")[2]
 
     @property
+    def shown(self) -> list[ToldChange]:
+        """What a reader asks about: without the marks that every write leaves."""
+        return [change for change in self.changes if change.name not in MARKS_OF_WRITING]
+
+    @property
     def is_beginning(self) -> bool:
-        """Whether every field is written for the first time."""
-        return bool(self.changes) and all(change.is_first for change in self.changes)
+        """Whether the record began with this step."""
+        return self.word == "created"
 
 
 def steps_of(
-    subject: models.Model, *, user: Any, before: tuple[datetime, int] | None = None, size: int = SIZE
+    subject: models.Model,
+    *,
+    user: Any,
+    before: tuple[datetime, int] | None = None,
+    size: int = SIZE,
+    moment: Moment = time_text,
 ) -> tuple[list[ToldStep], tuple[datetime, int] | None]:
-    """Return one page of a record's history, newest first, and where the next page begins."""
+    """Return one page of a record's history, newest first, and where the next page begins; files write times exactly."""
     found = history_of(subject, before=before, size=size + 1)
     steps, has_more = found[:size], len(found) > size
     names = _names_of_changes(type(subject), [change for step in steps for change in step.changes], user=user)
     entries = _entries(subject, steps)
     numbers = numbers_of(entries.values())
-    told = [_told(type(subject), step, names, entries.get(step.at), numbers) for step in steps]
+    told = [_told(type(subject), step, names, entries.get(step.at), numbers, moment) for step in steps]
     return told, (steps[-1].at, steps[-1].history_id) if has_more else None
 
 
 def changes_in_words(
-    model: type[models.Model], changes: Sequence[FieldChange], *, user: Any
+    model: type[models.Model],
+    changes: Sequence[FieldChange],
+    *,
+    user: Any,
+    moment: Moment = time_text,
 ) -> list[ToldChange]:
     """Put raw values into words: choices by label, people and records by name, times in the reader's zone."""
-    return _in_words(model, changes, _names_of_changes(model, changes, user=user))
+    return _in_words(model, changes, _names_of_changes(model, changes, user=user), moment)
 
 
 def _in_words(
-    model: type[models.Model], changes: Sequence[FieldChange], known: dict[tuple[str, Any], str]
+    model: type[models.Model],
+    changes: Sequence[FieldChange],
+    known: dict[tuple[str, Any], str],
+    moment: Moment,
 ) -> list[ToldChange]:
     return [
         ToldChange(
+            one.name,
             one.label,
-            text_of(model, one.name, one.before, known),
-            text_of(model, one.name, one.after, known),
+            text_of(model, one.name, one.before, known, moment),
+            text_of(model, one.name, one.after, known, moment),
             is_first=one.before is None,
         )
         for one in changes
     ]
 
 
-def text_of(model: type[models.Model], field_name: str, value: Any, names: dict[tuple[str, Any], str]) -> str:
+def text_of(
+    model: type[models.Model],
+    field_name: str,
+    value: Any,
+    names: dict[tuple[str, Any], str],
+    moment: Moment = time_text,
+) -> str:
     """Write one value."""
     if value is None or value in ("", [], {}):
         return NOTHING
@@ -92,16 +121,38 @@ def text_of(model: type[models.Model], field_name: str, value: Any, names: dict[
         return names.get((field_name, value), f"no. {value}")
     if column.choices:
         return str(dict(column.flatchoices).get(value, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if field_name in PEOPLE_LISTS:
+        value = [names.get((field_name, key), f"no. {key}") for key in value]
     if isinstance(value, datetime):
-        return time_text(value)
+        return moment(value)
     if isinstance(value, date):
         return day_text(value)
-    if isinstance(value, int | float):
-        return number(value)
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = content_text(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+
+
+def content_text(value: Any) -> str:
+    """Write a value that may hold lists and named values, without the marks of JSON: ``depth 4, algorithm gbm``."""
+    if value is None or value in ("", [], {}):
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(_rounded(value))
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{spaced(key)} {content_text(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        told = [content_text(one) for one in value]
+        return (" " if all(one.endswith(".") for one in told) else "; ").join(told)
+    return str(value)
+
+
+def _rounded(value: float) -> float:
+    """Keep six significant digits of a measured number; whole ones lose their point."""
+    kept = float(f"{value:.6g}") if abs(value) < EXACT_BELOW else round(value, 2)
+    return int(kept) if kept.is_integer() else kept
 
 
 def _told(
@@ -110,10 +161,11 @@ def _told(
     names: dict[tuple[str, Any], str],
     entry: LedgerEntry | None,
     numbers: dict[Any, int],
+    moment: Moment,
 ) -> ToldStep:
     return ToldStep(
         step,
-        _in_words(model, step.changes, names),
+        _in_words(model, step.changes, names, moment),
         entry.pk if entry else None,
         entry.short_id if entry else "",
         numbers.get(entry.entry_id) if entry else None,
@@ -146,6 +198,9 @@ def _names_of_changes(
             wanted[column.related_model] |= {
                 value for value in (change.before, change.after) if value is not None
             }
+        elif change.name in PEOPLE_LISTS:
+            fields[change.name] = User
+            wanted[User] |= {*(change.before or ()), *(change.after or ())}
     found = {
         target: {row.pk: name_of(row) for row in _named(target, user).filter(pk__in=keys)}
         for target, keys in wanted.items()

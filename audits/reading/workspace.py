@@ -1,7 +1,7 @@
 """What the audit workspace, the navigation's foot and the home page say about the ledger."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +72,11 @@ class Integrity:
     state: LedgerState
     last: Verification | None
 
+    @property
+    def since(self) -> int:
+        """How many entries were signed after the last verification: nobody has verified those."""
+        return max(0, self.state.size - self.last.size) if self.last else self.state.size
+
 
 def integrity() -> Integrity:
     """Say how far the ledger is signed and what the last verification found."""
@@ -92,10 +97,12 @@ def integrity() -> Integrity:
         return Integrity(
             "fail", f"The ledger does not verify: {found}", "The first is named below.", state, last
         )
-    after = state.size - last.size
     checked = f"Every entry was hashed again, every signature checked, and history compared with the live rows. No mismatch among {number(last.size)} entries."
-    since = f" {plural(after, 'entry,entries')} since then." if after > 0 else ""
-    return Integrity("ok", signed, checked + since, state, last)
+    verdict = Integrity("ok", signed, checked, state, last)
+    after = (
+        f" {plural(verdict.since, 'entry,entries')} since then, not verified yet." if verdict.since else ""
+    )
+    return replace(verdict, text=checked + after)
 
 
 def late_entries(user: User) -> list[LedgerEntry]:

@@ -18,7 +18,7 @@ from audits.tables import LedgerTable
 from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import verbs
 from mlops_portal.foundation.people.rights import label_of
-from mlops_portal.foundation.web import paging
+from mlops_portal.foundation.web import paging, words
 from mlops_portal.foundation.web.access import record_access
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.navigation import may
@@ -134,7 +134,7 @@ class EntryDetail(DetailPage):
     def get_title(self) -> str:
         """Name it by its number, or by its short id while it has none."""
         number = getattr(self.object, "number", None)
-        return f"Entry #{number}" if number is not None else f"Entry {self.object.short_id}"
+        return f"Entry #{words.number(number)}" if number is not None else f"Entry {self.object.short_id}"
 
     def context(self) -> dict[str, Any]:
         """Put the entry into words before the page is titled."""

@@ -20,6 +20,7 @@ from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.web.pages import DetailPage, ListPage, parse_as_of
 from registry.models import ModelVersion, RegisteredModel
 
+AFTER_ALL = 2**62  # no row of history has a higher id
 _signer = Signer(salt="audits.history")
 
 
@@ -39,15 +40,14 @@ class History(DetailPage):
 
     def more(self) -> Mapping[str, Any]:
         """Read one page of steps."""
-        steps, following = steps_of(
-            self.subject(), user=self.request.user, before=_place(self.request.GET.get("before", ""))
-        )
+        place = _place(self.request.GET.get("before", "")) or (self.as_of and (self.as_of, AFTER_ALL))
+        steps, following = steps_of(self.subject(), user=self.request.user, before=place)
         after = _signer.sign_object([following[0].isoformat(), following[1]]) if following else ""
         return {
             "steps": steps,
             "next": after.replace(":", "."),
             "kind": self.kind,
-            "now_text": timezone.localtime(self.now),
+            "now_text": timezone.localtime(self.as_of or self.now),
         }
 
 
@@ -66,6 +66,7 @@ class ModelHistory(History):
 
     queryset = RegisteredModel.objects.select_related("unit", "counter", "owner", "validator")
     right, object_name, kind = "registry.view", "model", "model"
+    shows_past = True
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""

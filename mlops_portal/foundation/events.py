@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.dispatch import Signal
 
 domain_event = Signal()  # event: DomainEvent; receivers run now, inside the caller's transaction
+ROW_CHANGES = frozenset({"created", "changed", "deleted"})
 accessed = Signal()  # access: Access; a read worth recording, never inside a write
 
 
@@ -67,10 +69,15 @@ def verbs() -> list[Verb]:
 
 
 def verb_label(name: str) -> str:
-    """Say a verb in words; row changes read ``Registered model changed``."""
+    """Say a verb in words; row changes name the record in its own words: ``risk assessment created``."""
     if name in _verbs:
         return _verbs[name].label
-    return name.rpartition(".")[2].replace("_", " ")
+    label, _, word = name.rpartition("_")
+    try:
+        kind = str(apps.get_model(label)._meta.verbose_name) if word in ROW_CHANGES else ""
+    except (LookupError, ValueError):
+        kind = ""
+    return f"{kind} {word}" if kind else name.rpartition(".")[2].replace("_", " ")
 
 
 def emit(event: DomainEvent) -> None:

@@ -1,6 +1,7 @@
 """What the page of one model shows, in a fixed number of statements whatever the number of versions."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +32,7 @@ from registry.models import (
 )
 from registry.queries import custom
 from registry.queries.lineage import around
-from registry.states import DeploymentState
+from registry.states import DeploymentState, ReviewState
 
 SHOWN_VERSIONS = 6
 SHOWN_RATINGS = 3
@@ -45,9 +46,7 @@ def read(model: RegisteredModel, *, at: datetime | None, user: Any) -> dict[str,
     Raises:
         NotFound: the model did not exist at that moment.
     """
-    record = model if at is None else as_of(model, at)
-    if record is None:
-        raise NotFound(f"{model.name} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
+    record = record_of(model, at)
     versions = recent_versions(model, at)
     newest = versions[0] if versions else None
     registered = model.counter.last_number
@@ -76,6 +75,34 @@ def read(model: RegisteredModel, *, at: datetime | None, user: Any) -> dict[str,
     }
 
 
+def record_of(model: RegisteredModel, at: datetime | None) -> Any:
+    """Return the model, or its history row of a moment.
+
+    Raises:
+        NotFound: the model did not exist at that moment.
+    """
+    if at is None:
+        return model
+    record = as_of(model, at)
+    if record is None:
+        raise NotFound(f"{model.name} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
+    return record
+
+
+def with_successors(ratings: Iterable[Any]) -> list[Any]:
+    """Tell each approved rating, newest first, when the one that took its place was approved (`superseded_at`).
+
+    A rating keeps who approved it and when; that it is superseded is the later rating's doing.
+    """
+    found, successor = list(ratings), None
+    for one in found:
+        if one.state in (ReviewState.APPROVED, ReviewState.SUPERSEDED):
+            one.superseded_at = successor.decided_at if successor else None
+            one.superseded_by = successor.decided_by if successor else None
+            successor = one
+    return found
+
+
 def _around_now(model: RegisteredModel, user: Any) -> dict[str, Any]:
     """Return what stands around the model today."""
     upstream = ModelDependency.objects.filter(model=model).select_related("upstream")
@@ -91,7 +118,7 @@ def _around_now(model: RegisteredModel, user: Any) -> dict[str, Any]:
         "uses": list(uses.order_by("pk")),
         "tasks": list(tasks.order_by("pk")),
         "duties": duties_of(model, user, timezone.now()),
-        "ratings": list(ratings.order_by("-proposed_at", "-pk")[:SHOWN_RATINGS]),
+        "ratings": with_successors(ratings.order_by("-proposed_at", "-pk")[:SHOWN_RATINGS]),
         "limits": limits.order_by("-number").first(),
         "plan": plans.first(),
         "upstream": around(user, (link.upstream for link in upstream.order_by("upstream__name"))),
@@ -112,7 +139,7 @@ def _around_then(model: RegisteredModel, at: datetime, user: Any) -> dict[str, A
         "consumers": list(rows(Consumer).order_by("name")),
         "uses": list(rows(UnitUse, "using_unit", "decided_by")),
         "tasks": list(rows(RecordTask, "owner", closed_at__isnull=True)),
-        "ratings": list(
+        "ratings": with_successors(
             rows(RiskAssessment, "proposed_by", "decided_by").order_by("-proposed_at", "-id")[:SHOWN_RATINGS]
         ),
         "limits": rows(ThresholdSet, "proposed_by", "locked_by").order_by("-number").first(),

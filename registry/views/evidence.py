@@ -11,6 +11,7 @@ from django.urls import reverse
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.events import Access, accessed
 from mlops_portal.foundation.files.downloads import download
+from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
 from mlops_portal.foundation.web.rows import AddsRows, Cell, RowsField
@@ -86,35 +87,33 @@ class Evidence(ModelPart):
     """Risk rating, governance, limits and the monitoring plan, with their history."""
 
     template_name, tab_title = "registry/evidence.html", "Risk and limits"
+    shows_past = True
 
     def more(self) -> Mapping[str, Any]:
-        """Read ratings, overrides, sets and plans."""
-        mine = {"model": self.object}
-        people = ("proposed_by", "decided_by")
+        """Read ratings, overrides, sets and plans, today or as they were."""
+        ratings = self.rows(RiskAssessment, "proposed_by", "decided_by").order_by("-id")
+        overrides = self.rows(GovernanceOverride, "decided_by").order_by("-id")
+        sets = self.rows(ThresholdSet, "proposed_by", "locked_by").order_by("-number")
         return {
-            "ratings": list(
-                RiskAssessment.objects.filter(**mine).select_related(*people).order_by("-pk")[:20]
-            ),
-            "overrides": list(
-                GovernanceOverride.objects.filter(**mine).select_related("decided_by").order_by("-pk")[:10]
-            ),
-            "sets": list(
-                ThresholdSet.objects.filter(**mine)
-                .select_related("proposed_by", "locked_by")
-                .order_by("-number")[:20]
-            ),
-            "plans": list(
-                MonitoringPlan.objects.filter(**mine)
-                .select_related("owner", "created_by")
-                .order_by("-number")[:10]
-            ),
+            "record": model_page.record_of(self.object, self.as_of),
+            "ratings": model_page.with_successors(ratings[:20]),
+            "overrides": list(overrides[:10]),
+            "sets": list(sets[:20]),
+            "plans": list(self.rows(MonitoringPlan, "owner", "created_by").order_by("-number")[:10]),
         }
+
+    def rows(self, kind: Any, *people: str) -> QuerySet:
+        """Return what belongs to the model."""
+        if self.as_of is None:
+            return kind.objects.filter(model=self.object).select_related(*people)
+        return rows_as_of(kind, self.as_of, among={"model_id": self.object.pk}).select_related(*people)
 
 
 class Lineage(ModelPart):
     """What it is made from and who depends on it."""
 
     template_name, tab_title = "registry/lineage.html", "Lineage"
+    shows_past = True
 
     def more(self) -> Mapping[str, Any]:
         """Read the newest version's lineage and everything around the model."""

@@ -18,6 +18,7 @@ from mlops_portal.foundation.web.pages import (
     Preset,
 )
 from registry import filtersets, forms, tables
+from registry.behind import tell_requests
 from registry.models import RegisteredModel
 from registry.queries import model_page, portfolio
 from registry.queries.custom import declared_for
@@ -81,6 +82,7 @@ class ModelDetail(DetailPage):
         .prefetch_related("owner", "developer", "validator", "accountable_executive", "sponsor")
     )
     template_name, right, object_name = "registry/model.html", "registry.view", "model"
+    shows_past = True
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the portfolio and the unit."""
@@ -90,7 +92,9 @@ class ModelDetail(DetailPage):
 
     def more(self) -> Mapping[str, Any]:
         """Read the page in a fixed number of statements."""
-        return model_page.read(self.object, at=self.as_of, user=self.request.user)
+        found = model_page.read(self.object, at=self.as_of, user=self.request.user)
+        tell_requests(self.request.user, found["live"], self.as_of)
+        return found
 
 
 class ModelRegister(CreatePage):

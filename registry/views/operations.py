@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
 from registry import filtersets, forms, tables
+from registry.behind import tell_requests
 from registry.models import Deployment, Environment
 from registry.services import operations as services
 from registry.states import DeploymentState
@@ -36,8 +37,10 @@ class DeploymentList(ListPage):
     empty_text = "Deployments appear when an approved change request is executed."
 
     def more(self) -> Mapping[str, Any]:
-        """Say which of the two views this is."""
-        return {**super().more(), "view": "list"}
+        """Say which of the two views this is, and which request is behind each deployment of the page."""
+        found = {**super().more(), "view": "list"}
+        tell_requests(self.request.user, found["rows_page"].rows)
+        return found
 
 
 class DeploymentDetail(DetailPage):
@@ -51,6 +54,11 @@ class DeploymentDetail(DetailPage):
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the list."""
         return [("Deployments", reverse("registry:deployment-list")), (str(self.object), "")]
+
+    def more(self) -> Mapping[str, Any]:
+        """Name the request behind it."""
+        tell_requests(self.request.user, [self.object])
+        return {"behind": self.object.request_behind}
 
 
 class EnvironmentList(ListPage):

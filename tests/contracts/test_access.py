@@ -351,7 +351,6 @@ EVIDENCE = (
     "audits.accesses_recorded",
     "approvals.decision_refused",
     "approvals.signing_failed",
-    "people.signing_failed",
 )
 
 

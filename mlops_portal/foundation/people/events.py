@@ -19,6 +19,5 @@ register_verbs(
         Verb("people.authenticator_added", "set up an authenticator"),
         Verb("people.authenticator_removed", "removed an authenticator"),
         Verb("people.recovery_codes_made", "made recovery codes"),
-        Verb("people.signing_failed", "failed to prove identity at signing"),
     ]
 )

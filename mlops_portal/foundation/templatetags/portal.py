@@ -3,7 +3,7 @@
 Marks: icon pill tier sla hash avatar person delta count sparkline segments stacked bullet when
 Blocks: callout … endcallout, empty … endempty
 Parts: stat kv figure field form_fields facet sort_header panels job refreshed_by_job
-Filters: number plural words when day duration filesize short_hash name initials
+Filters: number percent share plural words sentence when day duration size short_hash name initials
 """
 
 from datetime import date, datetime
@@ -37,6 +37,8 @@ register.simple_tag(svg.segments, name="segments")
 register.simple_tag(svg.stacked, name="stacked")
 register.simple_tag(svg.bullet, name="bullet")
 register.filter("plural", words.plural)
+register.filter("percent", words.percent)
+register.filter("share", words.share)
 register.filter("duration", words.duration)
 register.filter("words", words.spaced)
 register.filter("sentence", words.sentence)
@@ -44,6 +46,9 @@ register.filter("size", words.size)
 register.filter("short_hash", marks.short_hash)
 register.filter("name", words.name_of)
 register.filter("initials", words.initials_of)
+
+
+register.simple_tag(words.zone_name, name="zone_name")
 
 
 @register.filter
@@ -202,14 +207,16 @@ def sort_header(column: Any, form_id: str = "list-form") -> dict[str, Any]:
 @register.inclusion_tag("components/panels.html", takes_context=True, name="panels")
 def panels_tag(context: Context, subject: Any, place: str = "main") -> dict[str, Any]:
     """Show the panels that applications above registered for this object; each loads itself."""
-    return {"panels": panels.panels_for(subject, user=context["request"].user, place=place)}
+    then = context.get("then") or ""
+    return {"panels": panels.panels_for(subject, user=context["request"].user, place=place, then=then)}
 
 
 @register.inclusion_tag("components/panel_tabs.html", takes_context=True)
 def panel_tabs(context: Context, subject: Any, current: str = "") -> dict[str, Any]:
     """Show the tabs that applications above registered for this object."""
-    found = panels.panels_for(subject, user=context["request"].user, place="tab")
-    return {"tabs": found, "current": current}
+    then = context.get("then") or ""
+    found = panels.panels_for(subject, user=context["request"].user, place="tab", then=then)
+    return {"tabs": found, "current": current, "then": then}
 
 
 @register.inclusion_tag("components/panel_actions.html", takes_context=True)

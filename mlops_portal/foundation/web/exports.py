@@ -3,7 +3,7 @@
 import csv
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -78,5 +78,5 @@ def export_response(
     kind: str, queryset: QuerySet, table: Table, *, title: str, now: datetime
 ) -> HttpResponseBase:
     """Answer with the file; `kind` was checked against the page's `exports`."""
-    name = f"{slugify(title)}-{now:%Y-%m-%d-%H%M}"
+    name = f"{slugify(title)}-{now.astimezone(UTC):%Y-%m-%d-%H%MZ}"
     return csv_response(queryset, table, name) if kind == "csv" else xlsx_response(queryset, table, name)

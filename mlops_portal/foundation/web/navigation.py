@@ -28,13 +28,17 @@ class NavItem:
 
 @dataclass(frozen=True, slots=True)
 class LedgerBox:
-    """What the foot of the navigation says about the ledger."""
+    """What the foot of the navigation and the first line on paper say about the ledger.
+
+    ``head`` is the digest of the tree over the ``signed`` first entries, in full; how far it was verified is in the words.
+    """
 
     tone: str
     title: str
     text: str
     head: str
     url: str = ""
+    signed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ A list is five declarations (filters, sorting, paging by key, column picker, sav
 
 Rows can be selected where there is an act for several of them (`bulk`, see `selection`); what is selected can also be exported.
 
-A page of one object (404 when not visible, 403 without the right on its unit; `?as_of=` shows the past):
+A page of one object (404 when not visible, 403 without the right on its unit; with `shows_past`, `?as_of=` shows the
+past as `self.as_of`, and templates append `{{ then }}` to links; without it the page says that it shows today):
 
     class ModelDetail(DetailPage):
         queryset = RegisteredModel.objects.select_related("owner", "unit")
@@ -54,7 +55,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.generic import View
 
 from mlops_portal.foundation.errors import DomainError, Invalid, NotFound, invalid
@@ -105,6 +106,9 @@ class Page(PermittedMixin, View):
     crumbs: Crumbs = ()
     actions: Sequence[Action] = ()
     template_name: str = ""
+    shows_past: ClassVar[bool] = (
+        False  # whether `?as_of=` changes what is shown; other pages say that they do not
+    )
 
     @property
     def now(self) -> datetime:
@@ -137,7 +141,21 @@ class Page(PermittedMixin, View):
             "lede": self.lede,
             "crumbs": self.get_crumbs(),
             "actions": self.get_actions(),
+            **self.past(),
             **self.more(),
+        }
+
+    def past(self) -> dict[str, Any]:
+        """Name the moment that is shown, and what links append so that the next page knows it, too."""
+        moment = parse_as_of(self.request)
+        if moment is None:
+            return {"as_of": None, "then": "", "and_then": ""}
+        carried = urlencode({"as_of": self.request.GET["as_of"].strip()})
+        return {
+            "as_of": moment if self.shows_past else None,
+            "left_past": None if self.shows_past else moment,
+            "then": f"?{carried}",
+            "and_then": f"&{carried}",
         }
 
     def answer(self, *, fragment: str = "", status: int = 200) -> HttpResponse:
@@ -336,7 +354,7 @@ class DetailPage(ObjectMixin, Page):
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Show the object, now or as of a moment."""
-        self.as_of = parse_as_of(request)
+        self.as_of = parse_as_of(request) if self.shows_past else None
         self.object = self.find()
         self.check_scope(self.object)
         if self.recorded_as:
@@ -350,7 +368,6 @@ class DetailPage(ObjectMixin, Page):
             **super().context(),
             "object": self.object,
             self.object_name: self.object,
-            "as_of": self.as_of,
         }
 
 

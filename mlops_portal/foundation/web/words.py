@@ -1,6 +1,6 @@
 """How numbers, times, durations and names are written on pages. Files use ISO 8601 instead."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,16 @@ def number(value: float | Decimal | None, places: int | None = None) -> str:
         return "none"
     text = f"{value:,.{places}f}" if places is not None else f"{value:,}"
     return text.replace(",", THIN).replace("-", MINUS)
+
+
+def percent(value: float | Decimal | None, places: int = 0) -> str:
+    """Write a number of hundredths with a thin space before the sign; nothing known is "none"."""
+    return "none" if value is None else f"{number(round(value, places), places)}{THIN}%"
+
+
+def share(value: float | Decimal | None, places: int = 0) -> str:
+    """Write a part of one, such as 0.25, in percent."""
+    return percent(None if value is None else 100 * value, places)
 
 
 def plural(count: int, noun: str) -> str:
@@ -42,6 +52,16 @@ def time_text(value: datetime) -> str:
     """Write a moment as `17 Nov 2026 10:40`, in the reader's zone."""
     local = timezone.localtime(value) if timezone.is_aware(value) else value
     return f"{day_text(local)} {local:%H:%M}"
+
+
+def exact(value: datetime) -> str:
+    """Write a moment for files: ISO 8601 in UTC, to the second."""
+    return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def zone_name() -> str:
+    """Name the zone in which times are written for this reader."""
+    return str(timezone.get_current_timezone())
 
 
 def when(value: datetime | date | None, absent: str = "none") -> SafeString:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -24,6 +25,7 @@ from mlops_portal.foundation.work.models import Job
 from registry.services.models import model_register
 
 pytestmark = pytest.mark.django_db
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def content_of(job: Job) -> bytes:
@@ -112,6 +114,38 @@ class TestPack:
         ]
         assert record["executions"][0]["state"] == "Succeeded"
         assert "not witnessed" in json.loads(archive.read("manifest.json"))["witnessed"]
+
+    def test_times_carry_their_zone_in_summer_and_in_winter(self, pack, released):
+        archive = zipfile.ZipFile(io.BytesIO(pack))
+        record = json.loads(archive.read("record.json"))
+        facts = dict(record["facts"])
+        assert record["zone"] == "UTC"
+        assert facts["Filed"] == f"{released.submitted_at:%-d %b %Y %H:%M} UTC"
+        for name, head in (
+            ("decisions.csv", "Signed at"),
+            ("gates.csv", "Evaluated at"),
+            ("history.csv", "At"),
+        ):
+            rows = list(csv.DictReader(io.StringIO(archive.read(name).decode())))
+            assert all(STAMP.fullmatch(row[head]) for row in rows), name
+
+    def test_the_readme_names_what_is_there_and_nothing_else(self, pack):
+        archive = zipfile.ZipFile(io.BytesIO(pack))
+        readme = archive.read("README.txt").decode()
+        listed = {line.split()[0] for line in readme.split("\n\n")[1].splitlines()}
+        assert listed == {*archive.namelist()} - {"README.txt"}
+
+    def test_outcomes_of_gates_have_one_word(self, pack):
+        archive = zipfile.ZipFile(io.BytesIO(pack))
+        words = {row["Outcome"] for row in csv.DictReader(io.StringIO(archive.read("gates.csv").decode()))}
+        words |= {one["outcome"] for one in json.loads(archive.read("record.json"))["gates"]}
+        assert "pass" in words
+        assert words <= {"pass", "fail", "waived", "no data", "not applicable"}
+
+    def test_its_name_says_that_the_time_is_utc(self, pack):
+        assert re.fullmatch(
+            r"release-pack-CR-\d+-\d{4}-\d\d-\d\d-\d{4}Z\.zip", Job.objects.latest("pk").result["name"]
+        )
 
     def test_the_report_is_pdf_a_with_names_and_digests(self, pack, tmp_path):
         archive = zipfile.ZipFile(io.BytesIO(pack))

@@ -11,7 +11,9 @@ from django.utils import timezone
 from approvals.models import ChangeRequest
 from audits.models import LedgerEntry
 from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.work.worker import run_pending
 from registry.services.models import model_register
+from registry.services.versions import version_register
 from tests.chromium import CHROMIUM, FLAGS, MISSING
 
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -77,3 +79,44 @@ def test_pages_have_no_violations_and_no_sideways_scrolling(
         found = Axe().run(page, options=AXE).response["violations"]
         assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == [], address
         assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+def test_the_verdict_is_read_again_when_the_verification_ends(
+    browser_of, retail, olga, ada, cleo, sequence, now
+):
+    model_register(name="credit-pd", title="Credit PD", unit=retail, owner=olga, by=ada, now=now)
+    sequence()
+    page = browser_of(cleo, width=1440, theme="light")
+    page.goto("/audit/")
+    assert "Nobody has verified the ledger yet" in page.locator("#integrity").inner_text()
+    page.get_by_role("button", name="Verify now").click()
+    page.locator("article.job").wait_for()
+    run_pending(clock=timezone.now)
+    page.locator("#integrity", has_text="No mismatch among").wait_for()
+    assert "No mismatch among" in page.locator("article.job").inner_text()
+    assert "Ledger verified to" in page.locator("#nav-ledger").inner_text()
+    page.get_by_role("button", name="Verify again").wait_for()
+
+
+def test_paper_shows_digests_whole_and_keeps_the_lines_of_rows(
+    browser_of, retail, olga, ada, cleo, sequence, now
+):
+    model = model_register(name="credit-pd", title="Credit PD", unit=retail, owner=olga, by=ada, now=now)
+    version_register(model=model, artifact_sha256="a" * 64, by=ada, now=now)
+    sequence()
+    page = browser_of(cleo, width=700, theme="light")
+    page.emulate_media(media="print")
+    entry = LedgerEntry.objects.latest("id")
+    for address, selector in ((f"/ledger/{entry.pk}/", ".kv .hash"), (f"/models/{model.pk}/", "td .hash")):
+        page.goto(address)
+        shown = page.evaluate(
+            """(selector) => {
+                const chip = document.querySelector(selector), button = chip.querySelector('button');
+                return [button.dataset.copy, getComputedStyle(button, '::before').content, getComputedStyle(chip.firstElementChild).display];
+            }""",
+            selector,
+        )
+        assert len(shown[0]) == 64
+        assert shown[1:] == [f'"{shown[0]}"', "none"]
+    assert page.evaluate("getComputedStyle(document.querySelector('tbody th')).position") == "static"
+    assert page.locator("footer", has_text="Times are Europe/Berlin").is_visible()

@@ -6,10 +6,12 @@ import pytest
 from django.utils import timezone
 
 from audits.models import LedgerEntry
+from audits.reading import workspace
 from audits.services.shredding import person_shred
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.services.persons import person_deactivate
+from mlops_portal.foundation.work.models import Job
 from mlops_portal.foundation.work.worker import run_pending
 from registry.services.models import model_register
 from registry.services.versions import version_register
@@ -72,7 +74,45 @@ class TestWorkspace:
 
     def test_the_ledger_box_stands_in_the_navigation(self, credit, cleo, as_person, sequence):
         sequence()
-        assert "nav-ledger is-info" in text_of(as_person(cleo), "/models/")
+        page = text_of(as_person(cleo), "/models/")
+        assert "nav-ledger is-info" in page
+        assert "never verified" in page
+
+    def test_the_box_and_the_printed_line_claim_no_more_than_was_verified(
+        self, credit, retail, ada, cleo, as_person, sequence
+    ):
+        checked = sequence()
+        client = as_person(cleo)
+        client.post("/audit/verify/")
+        run_pending(clock=timezone.now)
+        verified = workspace.integrity()
+        assert (verified.last.size, verified.since) == (checked, 0)
+        assert "none since" in text_of(client, "/models/")
+        for number in range(3):
+            retail.name = f"Retail {number}"
+            save_as(retail, by=ada, now=timezone.now())
+        sequence()
+        after = workspace.integrity()
+        assert after.state.size == checked + after.since > checked + 3
+        page = text_of(client, "/models/")
+        box = page[page.index("nav-ledger") :]
+        printed = page[page.index("Printed by") :]
+        for claim in (box[: box.index("</a>")], printed[: printed.index("</p>")]):
+            assert f"Ledger verified to {checked}" in claim
+            assert f"{after.since} since" in claim
+            assert f"verified to {after.state.size}" not in claim
+        assert after.state.root in printed
+
+    def test_a_finished_verification_states_its_result(self, credit, cleo, as_person, sequence):
+        checked = sequence()
+        client = as_person(cleo)
+        client.post("/audit/verify/")
+        run_pending(clock=timezone.now)
+        job = Job.objects.get(kind="audits.verify")
+        row = client.get(f"/jobs/{job.pk}/", headers={"HX-Request": "true"})
+        assert f"No mismatch among {checked} entries." in row.content.decode()
+        assert "portal:job-ended" in row.headers["HX-Trigger"]
+        assert 'hx-trigger="portal:job-ended from:body" hx-select="#integrity"' in text_of(client, "/audit/")
 
 
 class TestExplorer:

@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from django.utils.html import strip_tags
 
 from mlops_portal.foundation.history import save_as
+from registry.models import RiskAssessment
 from registry.services.aliases import alias_set
 from registry.services.evidence import document_save, monitoring_plan_save
 from registry.services.limits import threshold_set_propose
@@ -89,3 +91,34 @@ def test_what_was_removed_is_still_there_on_its_day(aged, as_person, olga, now):
     assert "Loan origination" in text
     assert "Renamed since" not in text
     assert "Late card" in text
+
+
+@pytest.fixture
+def rated_twice(retail, olga, ines, rolf, now):
+    """A model rated by Ines, whose rating a later one of Rolf took the place of a month after."""
+    model = model_register(name="pd", title="PD", unit=retail, owner=olga, by=None, now=now)
+    later = now + timedelta(days=5)
+    scope = {"model": model, "unit": retail, "questionnaire": "inherent-risk", "questionnaire_revision": 1}
+    first = RiskAssessment(
+        **scope, score=2.0, tier=2, state="approved", proposed_by=olga, proposed_at=now, decided_by=ines, decided_at=now
+    )  # fmt: skip
+    save_as(first, by=ines, now=now)
+    first.state = "superseded"
+    save_as(first, by=rolf, now=later)
+    second = RiskAssessment(
+        **scope, score=3.0, tier=1, state="approved", proposed_by=olga, proposed_at=later, decided_by=rolf, decided_at=later
+    )  # fmt: skip
+    save_as(second, by=rolf, now=later)
+    return model
+
+
+@pytest.mark.parametrize("tab", ["", "risk/"])
+def test_a_superseded_rating_keeps_who_approved_it_and_when(rated_twice, as_person, olga, now, tab):
+    text = as_person(olga).get(f"{rated_twice.get_absolute_url()}{tab}").content.decode()
+    plain = " ".join(strip_tags(text).split())
+    assert "Approved by Ines Halvorsen, 17 Nov 2026 10:40" in plain
+    assert "Superseded 22 Nov 2026 10:40, when Rolf Iversen approved the next" in plain
+    assert "Superseded by Ines" not in plain
+    past = as_person(olga).get(f"{rated_twice.get_absolute_url()}{tab}?as_of={now:%Y-%m-%d}").content.decode()
+    assert "Approved by Ines Halvorsen" in strip_tags(past)
+    assert "when Rolf" not in strip_tags(past)

@@ -15,6 +15,7 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web import navigation, notifications, panels, search
 from mlops_portal.foundation.web.middleware import DomainErrorMiddleware
 from mlops_portal.foundation.web.models import Notification
+from mlops_portal.foundation.web.preferences import preferences_change
 from mlops_portal.foundation.work.models import Job
 
 TEMPLATES = list(Path(settings.BASE_DIR, "templates").rglob("*.html"))
@@ -67,11 +68,21 @@ def test_navigation_refuses_unknown_groups_and_doubles(nav_items):
 
 
 def test_the_state_of_the_ledger_stands_in_the_navigation_and_on_paper(nav_items, as_adam):
-    box = navigation.LedgerBox("ok", "Ledger checked", "to 48 213", "e41f…9ac2", "/ledger/")
+    head = "e41f" + 56 * "0" + "9ac2"
+    box = navigation.LedgerBox("ok", "Ledger verified to 48 213", "12 since", head, "/ledger/", signed=48_225)
     nav_items.register_ledger_box(lambda request: box)
     html = as_adam.get("/people/").content.decode()
-    assert 'class="nav-ledger is-ok" href="/ledger/"' in html
-    assert "Ledger: to 48 213 (e41f…9ac2)" in html
+    assert 'class="nav-ledger is-ok" id="nav-ledger" href="/ledger/"' in html
+    assert "<code>e41f…9ac2</code>" in html
+    assert "Ledger verified to 48 213: 12 since. Head of the 48\u202f225 signed entries:" in html
+    assert f'<span class="mono">{head}</span>' in html
+
+
+@pytest.mark.parametrize("zone", ["", "Asia/Tokyo"])
+def test_every_page_states_the_zone_of_its_times_once(as_adam, adam, now, zone):
+    preferences_change(person=adam, time_zone=zone, density="compact", shortcuts_off=False, now=now)
+    html = as_adam.get("/people/").content.decode()
+    assert html.count(f"Times are {zone or 'Europe/Berlin'}.") == 1
 
 
 class TestNotices:

@@ -52,6 +52,7 @@ class Person(DetailPage):
     template_name = "components/panel_page.html"
     object_name = "person"
     right = "people.view"
+    shows_past = True
 
     def more(self) -> dict[str, Any]:
         return {"panel_template": "components/as_of.html"}
