@@ -29,6 +29,11 @@ def value_text(kpi: Kpi, value: float | None) -> str:
     return f"{amount.removesuffix('.0')} {unit}"
 
 
+def share_text(share: float) -> str:
+    """Write a share of a whole: ``42 %``."""
+    return f"{number(100 * share, 0)} %"
+
+
 def change_of(kpi: Kpi, value: float | None, before: float | None) -> tuple[str, str, str] | None:
     """Return direction, words and tone of a change against the period before; None when either is not known."""
     if value is None or before is None:

@@ -247,6 +247,7 @@ class KpiDetail(ListPage):
             ],
             "shows": self._shows(figure),
             "stages": self._stages(figure),
+            "way": drilldown.way_to_production(kpi, figure),
             "stock": documents_today(asked.scope, asked.window, now=now)
             if kpi is definitions.DOCUMENTATION_COMPLETENESS
             else None,
@@ -271,8 +272,7 @@ class KpiDetail(ListPage):
         kpi = self.kpi
         rows: list[tuple[str, Any, str]] = []
         if kpi.unit == "hours":
-            rows.append(("Sum of hours", _plain(figure.numerator), "numerator"))
-            rows.append(("Counted", str(figure.n), "denominator"))
+            rows.append(("Counted", str(figure.n), ""))
             rows.append(("Median", value_text(kpi, figure.p50), ""))
             rows.append(("90th percentile", value_text(kpi, figure.p90), ""))
             rows.append(("Mean", value_text(kpi, figure.mean), "detail, never the headline"))
@@ -293,13 +293,7 @@ class KpiDetail(ListPage):
                     )
                 )
         for name, value in figure.notes.items():
-            if name == "stages":
-                rows += [
-                    (f"Stage: {stage}", f"{_plain(hours)} h", "median")
-                    for stage, hours in value.items()
-                    if hours is not None
-                ]
-            else:
+            if name in NOTE_WORDS:
                 rows.append((NOTE_WORDS[name], _plain(value), ""))
         return rows
 

@@ -55,7 +55,7 @@ def test_a_list_gives_the_five_numbers_of_the_units_of_the_token(worked, caller)
 def test_one_number_comes_with_window_version_parts_and_places(worked, caller, retail, period):
     first, last = f"{closed_day(period) - 40 * DAY:%Y-%m-%d}", f"{closed_day(period):%Y-%m-%d}"
     row = caller.call("GET", f"/kpis/lead_time/?unit={retail.pk}&tier=1&from={first}&to={last}").json()
-    assert (row["n"], row["version"], row["measured_in"]) == (8, "lead_time/1", "hours")
+    assert (row["n"], row["version"], row["measured_in"]) == (8, "lead_time/2", "hours")
     assert row["value"] == pytest.approx(17 * 24)
     assert row["window"] == {"first": first, "last": last, "time_zone": "Europe/Berlin", "is_to_date": False}
     assert {(place["unit"], place["tier"], place["n"]) for place in row["places"]} == {

@@ -96,6 +96,23 @@ def test_approval_time_is_split_by_stage(busy, as_person, cleo):
     assert "By stage" in answer.content.decode()
 
 
+def test_the_way_to_production_says_what_was_not_recorded(busy, as_person, cleo):
+    answer = as_person(cleo).get(detail("lead_time", "?period=12m"))
+    way, n = answer.context["way"], answer.context["figure"].n
+    assert [(row.label, row.median, row.count) for row in way[:4]] == [
+        (label, "not recorded", f"0 of {n}")
+        for label in ("Build and train", "Validate", "Approve", "Wait for the deployment")
+    ]
+    assert (way[4].label, way[4].median, way[4].count) == ("Deploy", "0.2 h", f"{n} of {n}")
+    assert way[5].label == "Not told apart, a mark is missing"
+    assert "Where the time went" in answer.content.decode()
+
+
+def test_a_median_is_not_called_a_ratio(busy, as_person, cleo):
+    labels = [label for label, _, _ in as_person(cleo).get(detail("lead_time")).context["facts"]]
+    assert labels == ["Counted", "Median", "90th percentile", "Mean"]
+
+
 def test_strangers_see_nothing_and_visitors_sign_in(busy, as_person, make_person, client):
     stranger = make_person("Sten Nobody")
     for url in (reverse("kpis:dashboard"), detail("lead_time"), reverse("kpis:target-list")):
