@@ -6,7 +6,7 @@ hot fixes and suspensions, and the pages say so.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from django.db.models import Count, Exists, Max, Min, OuterRef, Q, Value
 from django.db.models.fields import BooleanField
 from django.db.models.functions import Coalesce
 
-from approvals.models import ChangeRequest, Decision, Execution, Stage
+from approvals.models import ChangeRequest, Decision, Execution, Stage, Validation
 from approvals.states import OPEN_STATES, ChangeClass, ChangeKind, ChangeState, Verdict
 from kpis import definitions
 from kpis.formulas import Change, Deployment, DocumentedDeployment, Intervention, Lead, Step
@@ -31,6 +31,7 @@ UNFINISHED = (DeploymentState.IN_PROGRESS, DeploymentState.FAILED, DeploymentSta
 DECIDED_BY_RULE = frozenset({ChangeClass.FAST, ChangeClass.CONTAINMENT})
 ROLLOUTS = (ChangeKind.DEPLOY, ChangeKind.PROMOTE, ChangeKind.RETRAIN)
 TIER = Coalesce("tier", "model__tier")  # as it was decided; rows from before that was kept have the model's
+Marks = Mapping[int, tuple[datetime | None, datetime | None]]  # when a request was filed and decided
 NO_INCIDENT_INTAKE = "no incident intake connected"
 
 
@@ -111,7 +112,8 @@ class Facts:
     leads: Sequence[LeadFact] = ()
     changes: Sequence[ChangeFact] = ()
     lived: Sequence[Lived] = ()
-    marks: dict[int, tuple[datetime | None, datetime | None]] = field(default_factory=dict)
+    marks: Marks = field(default_factory=dict)
+    validated: Mapping[int, datetime] = field(default_factory=dict)
 
     def counts(self, tier: int | None) -> bool:
         """Whether rows of this tier were asked for."""
@@ -169,13 +171,8 @@ class Facts:
         )
 
 
-def collect(
-    scope: Scope, *, since: datetime, until: datetime, names: Iterable[str], detailed: bool = False
-) -> Facts:
-    """Read what the named KPIs need for windows between the two instants.
-
-    ``detailed`` adds when changes were filed and approved, which only the stages of the lead time ask for.
-    """
+def collect(scope: Scope, *, since: datetime, until: datetime, names: Iterable[str]) -> Facts:
+    """Read what the named KPIs need for windows between the two instants."""
     asked = set(names)
     of_deployments = asked - {definitions.APPROVAL_CYCLE_TIME.name}
     has_leads = definitions.LEAD_TIME.name in asked
@@ -189,7 +186,8 @@ def collect(
         leads=_on_the_way(scope) if has_leads else (),
         changes=_changes(scope, since, until) if definitions.APPROVAL_CYCLE_TIME.name in asked else (),
         lived=_lived(scope) if definitions.DEPLOYMENT_FREQUENCY.name in asked else (),
-        marks=_marks(scope, since, until) if has_leads and detailed else {},
+        marks=_marks(scope, since, until) if has_leads else {},
+        validated=_validated(scope, since, until) if has_leads else {},
     )
 
 
@@ -331,12 +329,17 @@ def _on_the_way(scope: Scope) -> list[LeadFact]:
     ]
 
 
-def _marks(
-    scope: Scope, since: datetime, until: datetime
-) -> dict[int, tuple[datetime | None, datetime | None]]:
+def _marks(scope: Scope, since: datetime, until: datetime) -> Marks:
     ids = rollout_rows(scope, since, until).values("change_id")
     rows = ChangeRequest.objects.filter(pk__in=ids).values_list("pk", "submitted_at", "decided_at")
     return {pk: (submitted_at, decided_at) for pk, submitted_at, decided_at in rows}
+
+
+def _validated(scope: Scope, since: datetime, until: datetime) -> Mapping[int, datetime]:
+    """Return when each version's first validation began."""
+    ids = rollout_rows(scope, since, until).values("version_id")
+    rows = Validation.objects.filter(version_id__in=ids).order_by().values_list("version_id")
+    return dict(rows.annotate(Min("opened_at")))
 
 
 def _lived(scope: Scope) -> list[Lived]:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from kpis import definitions
 from kpis.collectors import Fact, Facts
@@ -68,6 +68,7 @@ def leads_of(facts: Facts) -> list[Lead]:
                     id=str(one.version_id),
                     started_at=one.lead_from,
                     deployed_at=(one.finished_at,),
+                    validation_started_at=_validation(one, facts, submitted_at),
                     submitted_at=submitted_at,
                     approved_at=approved_at,
                     deployment_started_at=one.began_at,
@@ -76,6 +77,12 @@ def leads_of(facts: Facts) -> list[Lead]:
     known = {lead.id for lead in found}
     waiting = [one.lead for one in facts.leads if facts.counts(one.tier) and one.lead.id not in known]
     return [*found, *waiting]
+
+
+def _validation(one: Fact, facts: Facts, submitted_at: datetime | None) -> datetime | None:
+    """Return when validation began; one that began after the request was filed separates nothing before it."""
+    began = facts.validated.get(one.version_id)
+    return began if began and began <= (submitted_at or one.began_at) else None
 
 
 def lead(facts: Facts, window: Window, as_of: datetime) -> Result:
@@ -183,7 +190,7 @@ def split(facts: Facts) -> dict[tuple[int | None, int | None], Facts]:
 
 def _hours(name: str, result: Result, facts: Facts) -> list[float]:
     if name == definitions.LEAD_TIME.name:
-        return [sum(parts, timedelta()) / HOUR for parts in result.detail["stages"].values()]
+        return result.detail["hours"]
     if name == definitions.APPROVAL_CYCLE_TIME.name:
         decided = set(result.detail["decided"])
         return [
@@ -202,7 +209,8 @@ def _notes(name: str, result: Result) -> dict[str, object]:
     if name == definitions.CHANGE_FAILURE_RATE.name:
         return {"immature": len(detail["immature"])}
     if name == definitions.LEAD_TIME.name:
-        return {"stages": detail["stage_median_hours"]}
+        stages = [[one.name, one.n, one.median, one.hours] for one in detail["stages"]]
+        return {"stages": stages, "untold_hours": detail["untold_hours"]}
     if name == definitions.APPROVAL_CYCLE_TIME.name:
         return {"approvals_per_change": detail["approvals_per_change"]}
     return {}

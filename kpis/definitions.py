@@ -12,12 +12,16 @@ from kpis.formulas import approval_time, completeness, deployments, leads
 from kpis.results import Scale, green_amber
 
 DAY = 24.0
+DAYS = "days"
 LOWER, HIGHER, NEITHER = "lower", "higher", "neither"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kpi:
-    """One KPI as people read it. ``scales`` gives default limits by tier; key None holds for every tier."""
+    """One KPI as people read it. ``scales`` gives default limits by tier; key None holds for every tier.
+
+    ``shown_in`` is what people read and type it in, when that is not its unit.
+    """
 
     name: str
     label: str
@@ -28,6 +32,7 @@ class Kpi:
     exclusions: tuple[str, ...]
     source: str
     version: str
+    shown_in: str = ""
     has_target: bool = True
     scales: Mapping[int | None, Scale] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
@@ -87,6 +92,7 @@ LEAD_TIME = register(
         name=leads.LEAD_TIME,
         label="Lead time to production",
         unit="hours",
+        shown_in=DAYS,
         direction=LOWER,
         sentence="Time from the first commit, training run or registration of a change to its first production deployment.",
         formula="median over changes first deployed in the window of deployment finished - change started",

@@ -7,13 +7,13 @@ speaks for all. Fewer rows get no verdict.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from kpis import definitions
 from kpis.definitions import LOWER, Kpi
 from kpis.figures import Figure, Part
+from kpis.formulas.approval_time import APPROVAL_TIME
 from kpis.models import KpiTarget
-from kpis.results import Scale, green_amber
+from kpis.results import SMALL_SAMPLE, Scale, green_amber
 from kpis.words import value_text
 from mlops_portal.foundation.people.models import UnitClosure
 
@@ -33,23 +33,59 @@ RANK = ("ok", "warn", "fail")
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """A scale and the value aimed at, which a target may set stricter than its scale."""
+
+    scale: Scale
+    goal: float
+    is_target: bool
+
+    @property
+    def on_target(self) -> float:
+        """The last value that is on target."""
+        return goal_of(self.scale)
+
+    @property
+    def watch(self) -> float:
+        """The last value that is to be watched; beyond it a number is off target."""
+        return [limit for label, limit in self.scale.steps if TONES[label] == "warn"][-1]
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """A band as a page shows it, and the limits that gave it in words. ``goal`` is what a trend line is drawn at."""
+    """A band as a page shows it, and the limits that gave it in words. ``goal`` is what a trend line is drawn at.
+
+    ``why`` says in a sentence how the value lies to its limits; ``tiers`` do so for each tier that has limits of its own.
+    """
 
     tone: str
     word: str
     text: str
     goal: float | None = None
     band: str = ""
+    why: str = ""
+    tiers: tuple["TierVerdict", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """A scale and the value aimed at."""
+class TierVerdict:
+    """One tier beside its limits."""
 
-    scale: Scale
-    goal: float
-    is_target: bool
+    tier: int
+    kpi: Kpi
+    part: Part
+    limits: Limits
+    verdict: Verdict
+
+    @property
+    def value(self) -> str:
+        """The value with its unit."""
+        return value_text(self.kpi, self.part.value)
+
+    @property
+    def limit(self) -> str:
+        """The limits in words."""
+        return limits_text(self.kpi, self.limits)
 
 
 class Targets:
@@ -120,26 +156,51 @@ def judge_part(part: Part, kpi: Kpi, limits: Limits | None) -> Verdict:
         return Verdict("mute", "No data", text, limits.goal)
     band = limits.scale.band(part.value, part.n)
     if band is None:
-        return Verdict("mute", TOO_FEW, text, limits.goal)
+        return Verdict(
+            "mute", TOO_FEW, text, limits.goal, why=f"Not judged: n {part.n}, fewer than {SMALL_SAMPLE}."
+        )
     tone = TONES[band]
-    return Verdict(tone, WORDS[tone], text, limits.goal, band)
+    return Verdict(tone, WORDS[tone], text, limits.goal, band, _why(tone, kpi, part.value, limits))
+
+
+def _why(tone: str, kpi: Kpi, value: float, limits: Limits) -> str:
+    """Say between which limits a value lies."""
+    lower = kpi.direction == LOWER
+    shown, beyond = value_text(kpi, value), "above" if lower else "below"
+    on_target, watch = value_text(kpi, limits.on_target), value_text(kpi, limits.watch)
+    if tone == "ok":
+        return f"{shown} is not {beyond} {on_target}."
+    if tone == "warn":
+        return f"{shown} is {beyond} {on_target}, where on target ends, and not {beyond} {watch}, where off target begins."
+    return f"{shown} is {beyond} {watch}, where off target begins."
 
 
 def _by_tier(figure: Figure, kpi: Kpi, targets: Targets, *, on: date, unit: int | None) -> Verdict:
-    found = []
+    """Judge each tier by its own limits; the worst that has enough rows speaks for all."""
+    tiers = []
     for cell in figure.cells:
-        if cell.unit_id is None and cell.tier is not None:
-            limits = targets.limits(kpi, unit=unit, tier=cell.tier, on=on)
-            verdict = judge_part(cell.part, kpi, limits)
-            if verdict.band:
-                found.append((cell.tier, verdict))
+        limits = targets.limits(kpi, unit=unit, tier=cell.tier, on=on) if cell.tier else None
+        if cell.unit_id is None and cell.tier is not None and limits is not None:
+            tiers.append(TierVerdict(cell.tier, kpi, cell.part, limits, judge_part(cell.part, kpi, limits)))
+    tiers.sort(key=lambda one: one.tier)
+    found = [one for one in tiers if one.verdict.band]
+    said = "Limits by tier, whole request" if figure.kpi == APPROVAL_TIME else "Limits by tier"
     if figure.judged.value is None:
-        return Verdict("mute", "No data", "Limits by tier")
+        return Verdict("mute", "No data", said)
     if not found:
-        return Verdict("mute", TOO_FEW, "Limits by tier, fewer than 5 in each")
-    worst = max((verdict for _, verdict in found), key=lambda one: RANK.index(one.tone))
-    met = sum(verdict.tone == "ok" for _, verdict in found)
-    return Verdict(worst.tone, worst.word, f"Limits by tier: {met} of {len(found)} met", None, worst.band)
+        why = f"Not judged: fewer than {SMALL_SAMPLE} in each tier."
+        return Verdict("mute", TOO_FEW, said, why=why, tiers=tuple(tiers))
+    worst = max(found, key=lambda one: RANK.index(one.verdict.tone))
+    met = sum(one.verdict.tone == "ok" for one in found)
+    return Verdict(
+        worst.verdict.tone,
+        worst.verdict.word,
+        f"{said}: {met} of {len(found)} on target",
+        None,
+        worst.verdict.band,
+        f"Tier {worst.tier}: {worst.verdict.why}",
+        tuple(tiers),
+    )
 
 
 def limit_text(kpi: Kpi, limit: float) -> str:
@@ -147,33 +208,12 @@ def limit_text(kpi: Kpi, limit: float) -> str:
     return f"{value_text(kpi, limit)} at {'most' if kpi.direction == LOWER else 'least'}"
 
 
-def off_target(figures: Mapping[str, Figure], targets: Targets, *, on: date) -> list[dict[str, Any]]:
-    """List units that are off target with five rows or more, the farthest beyond their limit first."""
-    found = []
-    for name, figure in figures.items():
-        kpi = definitions.get(name)
-        for cell in figure.cells:
-            if cell.unit_id is None:
-                continue
-            if cell.tier and targets.limits(kpi, unit=cell.unit_id, tier=None, on=on) is not None:
-                continue  # one limit for all tiers: the unit is named once
-            limits = targets.limits(kpi, unit=cell.unit_id, tier=cell.tier, on=on)
-            verdict = judge_part(cell.part, kpi, limits)
-            if verdict.tone == "fail" and limits is not None and cell.part.value is not None:
-                found.append(
-                    {
-                        "kpi": kpi,
-                        "unit_id": cell.unit_id,
-                        "tier": cell.tier,
-                        "part": cell.part,
-                        "limits": limits,
-                        "excess": _excess(kpi, cell.part.value, limits.goal),
-                    }
-                )
-    return sorted(found, key=lambda one: (-one["excess"], one["unit_id"], one["tier"] or 0))
+def limits_text(kpi: Kpi, limits: Limits) -> str:
+    """Write both limits: ``30 days at most, watch to 60 days``."""
+    return f"{limit_text(kpi, limits.on_target)}, watch to {value_text(kpi, limits.watch)}"
 
 
-def _excess(kpi: Kpi, value: float, goal: float) -> float:
+def excess_of(kpi: Kpi, value: float, goal: float) -> float:
     """Say how far beyond its limit a value lies, so that shares and hours compare."""
     if kpi.direction == LOWER:
         return value / goal if goal else value

@@ -84,7 +84,6 @@ def read(
     now: datetime,
     names: Iterable[str] = NAMES,
     cells_of: Sequence[Window] = (),
-    detailed: bool = False,
 ) -> Numbers:
     """Return the figures of all windows. Values kept are taken as they were computed; the rest comes from the rows."""
     asked = tuple(names)
@@ -96,7 +95,6 @@ def read(
             since=min(window.start for _, window in missing),
             until=now + timedelta.resolution,
             names={name for name, _ in missing},
-            detailed=detailed,
         )
         for name, window in missing:
             found[_wanted(name, window)] = compute(

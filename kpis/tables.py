@@ -99,6 +99,7 @@ class PlaceTable(Table):
     numerator = Column("Numerator")
     denominator = Column("Denominator")
     band = Column("Band")
+    limit = Column("Limit")
     first = Column("From")
     last = Column("To")
     version = Column("Formula")

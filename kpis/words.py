@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
-from kpis.definitions import LOWER, NEITHER, Kpi
+from kpis.definitions import DAYS, LOWER, NEITHER, Kpi
 from kpis.windows import Window, local_day
 from mlops_portal.foundation.web.words import MINUS, MONTHS, day_text, number
 
 HOURS_IN_DAY = 24
-LONG = 72  # hours from which days read better
 
 
 def measure(kpi: Kpi, value: float | None) -> tuple[str, str]:
@@ -15,18 +14,30 @@ def measure(kpi: Kpi, value: float | None) -> tuple[str, str]:
     if value is None:
         return "–", ""
     if kpi.unit == "ratio":
-        return number(100 * value, 1), "%"
-    if kpi.unit == "hours":
-        return (number(value / HOURS_IN_DAY, 1), "days") if abs(value) >= LONG else (number(value, 1), "h")
-    return number(value, 1), "a week"
+        return _short(100 * value), "%"
+    if _in_days(kpi, value):
+        amount = _short(value / HOURS_IN_DAY)
+        return amount, "day" if amount == "1" else "days"
+    return _short(value), "h" if kpi.unit == "hours" else "a week"
+
+
+def _short(value: float) -> str:
+    return number(value, 1).removesuffix(".0")
+
+
+def _in_days(kpi: Kpi, value: float) -> bool:
+    """Whether a duration is written in days; less than one day is always written in hours."""
+    return kpi.shown_in == DAYS and abs(value) >= HOURS_IN_DAY
 
 
 def value_text(kpi: Kpi, value: float | None) -> str:
     """Return a value with its unit; nothing measured is said."""
-    if value is None:
-        return "no data"
-    amount, unit = measure(kpi, value)
-    return f"{amount.removesuffix('.0')} {unit}"
+    return "no data" if value is None else " ".join(measure(kpi, value))
+
+
+def share_text(share: float) -> str:
+    """Write a share of a whole: ``42 %``."""
+    return f"{number(100 * share, 0)} %"
 
 
 def change_of(kpi: Kpi, value: float | None, before: float | None) -> tuple[str, str, str] | None:
@@ -37,7 +48,7 @@ def change_of(kpi: Kpi, value: float | None, before: float | None) -> tuple[str,
     if kpi.unit == "ratio":
         text = f"{number(abs(100 * step), 1)} pt"
         step = round(100 * step, 1)
-    elif kpi.unit == "hours" and abs(value) >= LONG:
+    elif _in_days(kpi, value):
         text = f"{number(abs(step) / HOURS_IN_DAY, 1)} d"
         step = round(step / HOURS_IN_DAY, 1)
     else:

@@ -62,6 +62,18 @@ class PlaceOut(PartOut):
     tier = serializers.IntegerField(allow_null=True)
 
 
+class TierOut(serializers.Serializer):
+    """One tier beside its own limits, where limits differ by tier."""
+
+    tier = serializers.IntegerField()
+    value = serializers.FloatField(allow_null=True)
+    n = serializers.IntegerField()
+    on_target = serializers.FloatField(help_text="The last value that is on target.")
+    watch = serializers.FloatField(help_text="The last value that is to be watched.")
+    is_target = serializers.BooleanField(help_text="Set by two people; else the limits of the house.")
+    verdict = serializers.CharField()
+
+
 class NumberOut(serializers.Serializer):
     """One number. ``value`` is null with a ``reason`` when nothing was counted; zero means something was."""
 
@@ -84,6 +96,8 @@ class NumberOut(serializers.Serializer):
     )
     verdict = serializers.CharField()
     limits = serializers.CharField()
+    why = serializers.CharField(allow_blank=True, help_text="How the value lies to its limits.")
+    tiers = TierOut(many=True)
     window = WindowOut()
     version = serializers.CharField(help_text="Of the formula.")
     source_digest = serializers.CharField(help_text="Over the ids of the rows that were counted.")
@@ -123,6 +137,19 @@ def number_row(kpi: Kpi, figure: Figure, asked: Ask, targets: Targets) -> dict[s
         "band": verdict.band,
         "verdict": verdict.word,
         "limits": verdict.text,
+        "why": verdict.why,
+        "tiers": [
+            {
+                "tier": one.tier,
+                "value": one.part.value,
+                "n": one.part.n,
+                "on_target": one.limits.on_target,
+                "watch": one.limits.watch,
+                "is_target": one.limits.is_target,
+                "verdict": one.verdict.word,
+            }
+            for one in verdict.tiers
+        ],
         "window": {
             "first": local_day(window.start, window.zone),
             "last": closed_day(window),

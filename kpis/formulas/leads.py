@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from math import fsum
 
 from kpis.results import HOUR, Note, Open, Result, Scale, durations
-from kpis.statistics import mean, median
+from kpis.statistics import median
 from kpis.windows import Window
 
 LEAD_TIME = "lead_time"
-LEAD_TIME_VERSION = "lead_time/1"
+LEAD_TIME_VERSION = "lead_time/2"
 STAGES = ("build", "validate", "approve", "wait", "deploy")
+Split = tuple[timedelta | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +53,8 @@ def lead_time(
     median down if only the quick ones are known, so they are listed with their age instead.
     """
     spans: dict[str, timedelta] = {}
-    errors, excluded, ageing, splits = [], [], [], []
+    errors, excluded, ageing = [], [], []
+    splits: list[Split] = []
     for lead in leads:
         end = lead.first_deployed_at
         if lead.is_test:
@@ -77,27 +81,44 @@ def lead_time(
         data_errors=tuple(errors),
         excluded=tuple(excluded),
         detail={
-            "stage_mean_hours": {name: mean(hours) for name, hours in _columns(splits)},
-            "stage_median_hours": {name: median(hours) for name, hours in _columns(splits)},
-            "stages": dict(zip(spans, splits, strict=True)),
+            "stages": [_stage(at, name, splits) for at, name in enumerate(STAGES)],
+            "untold_hours": fsum(
+                _untold(span, split) for span, split in zip(spans.values(), splits, strict=True)
+            ),
+            "hours": [span / HOUR for span in spans.values()],
         },
     )
 
 
-def stage_split(start: datetime, marks: Sequence[datetime | None], end: datetime) -> tuple[timedelta, ...]:
-    """Split ``end - start`` at the marks, so that the parts always add up to the whole.
+def stage_split(start: datetime, marks: Sequence[datetime | None], end: datetime) -> Split:
+    """Split ``end - start`` at the marks; with all of them recorded the parts add up to the whole.
 
-    A mark that is missing gives its stage no time and leaves it to the next one that is known; a mark out of order
-    is pulled back between its neighbours.
+    Beside a mark that is missing two stages cannot be told apart, so neither gets a time: zero would say that it took
+    none, and the other would look as slow as both. A mark out of order is pulled back between its neighbours.
     """
-    parts = []
-    reached = start
-    for mark in marks:
-        until = reached if mark is None else min(max(mark, reached), end)
-        parts.append(until - reached)
-        reached = until
-    return (*parts, end - reached)
+    reached, edges = start, []
+    for edge in (start, *marks, end):
+        if edge is not None:
+            reached = min(max(edge, reached), end)
+        edges.append(None if edge is None else reached)
+    return tuple(None if begun is None or done is None else done - begun for begun, done in pairwise(edges))
 
 
-def _columns(splits: Sequence[tuple[timedelta, ...]]) -> list[tuple[str, list[float]]]:
-    return [(name, [split[at] / HOUR for split in splits]) for at, name in enumerate(STAGES)]
+@dataclass(frozen=True, slots=True)
+class StageTime:
+    """How long one stage took, over the ``n`` changes of which both of its marks were recorded."""
+
+    name: str
+    n: int
+    median: float | None
+    hours: float
+
+
+def _stage(at: int, name: str, splits: Sequence[Split]) -> StageTime:
+    hours = [part / HOUR for split in splits if (part := split[at]) is not None]
+    return StageTime(name, len(hours), median(hours), fsum(hours))
+
+
+def _untold(span: timedelta, split: Split) -> float:
+    """Return the hours of a change that belong to no stage for certain."""
+    return (span - sum((part for part in split if part is not None), timedelta())) / HOUR

@@ -13,13 +13,21 @@ from kpis.asking import Ask
 from kpis.collectors import NO_INCIDENT_INTAKE, rollout_rows, running_models
 from kpis.definitions import Kpi
 from kpis.figures import Figure
-from kpis.judging import Targets, Verdict, judge, off_target
+from kpis.judging import Targets, Verdict, judge, limit_text
+from kpis.queries.heat import Standout, worst
 from kpis.reading import NAMES, Numbers, months, read
 from kpis.windows import local_day, month_to_date
 from kpis.words import change_of, interval_text, measure, value_text
 from mlops_portal.foundation.web import marks, svg, words
 
-SUMMED = ("ok", "warn", "fail", "mute")
+SUMMED = (
+    ("ok", "on target"),
+    ("warn", "to watch"),
+    ("fail", "off target"),
+    ("mute", "without enough data"),
+)
+BAD = ("warn", "fail")
+NAMED = 3
 FREQUENCY, FAILURES = definitions.DEPLOYMENT_FREQUENCY.name, definitions.CHANGE_FAILURE_RATE.name
 ORDER = (
     FREQUENCY,
@@ -105,11 +113,11 @@ def basis_of(kpi: Kpi, figure: Figure) -> str:
     return f"{text}, {interval_text(figure.interval)}" if figure.interval else text
 
 
-def ask_first(ask: Ask, figures: Mapping[str, Figure], targets: Targets, *, on: date) -> dict[str, Any]:
+def ask_first(ask: Ask, figures: Mapping[str, Figure], targets: Targets) -> dict[str, Any]:
     """Name what is farthest off target among units with five rows or more; else say that nothing stands out."""
-    worst = off_target(figures, targets, on=on)
-    if worst:
-        return {"tone": "fail", "items": [_named(one, ask) for one in worst[:3]], "more": len(worst) - 3}
+    found, count = worst(figures, ask, targets, most=NAMED)
+    if found:
+        return {"tone": "fail", "items": [_named(one) for one in found], "more": count - len(found)}
     errors = sum(figure.error_count for figure in figures.values())
     if errors:
         text = f"{words.plural(errors, 'row')} cannot be counted because something was not recorded."
@@ -119,28 +127,29 @@ def ask_first(ask: Ask, figures: Mapping[str, Figure], targets: Targets, *, on: 
     return {"tone": "mute", "items": [], "more": 0}
 
 
-def _named(one: dict[str, Any], ask: Ask) -> dict[str, Any]:
-    kpi, part, unit = one["kpi"], one["part"], ask.units.get(one["unit_id"])
-    where = (unit.name if unit else "A unit") + (f", tier {one['tier']}" if one["tier"] else "")
-    limit = value_text(kpi, one["limits"].goal)
+def _named(one: Standout) -> dict[str, Any]:
+    where = one.name + (f", tier {one.tier}" if one.tier else "")
+    limit = limit_text(one.kpi, one.limits.goal)
     return {
-        "text": f"{where}: {kpi.label.lower()} {value_text(kpi, part.value)}",
-        "note": f"n {part.n}, {'target' if one['limits'].is_target else 'limit'} {limit}",
-        "url": reverse("kpis:kpi-detail", args=[kpi.name])
-        + ask.address(unit=one["unit_id"], tier=one["tier"] or None),
+        "text": f"{where}: {one.kpi.label.lower()} {value_text(one.kpi, one.part.value)}",
+        "note": f"n {one.part.n}, {'target' if one.limits.is_target else 'limit'} {limit}",
+        "url": one.url,
     }
 
 
 def summary(tiles: Sequence[Tile]) -> str:
-    """Say how many measures are where they should be."""
-    counts = {tone: sum(one.verdict.tone == tone and one.kpi.has_target for one in tiles) for tone in SUMMED}
+    """Say how many measures are where they should be, and name those that are not."""
+    judged = [one for one in tiles if one.kpi.has_target]
     parts = [
-        f"{counts['ok']} on target",
-        f"{counts['warn']} to watch",
-        f"{counts['fail']} off target",
-        f"{counts['mute']} without enough data",
+        _counted([one.kpi.label for one in judged if one.verdict.tone == tone], said, is_named=tone in BAD)
+        for tone, said in SUMMED
     ]
-    return f"Of {sum(counts.values())} measures with limits: {', '.join(parts)}."
+    return f"Of {len(judged)} measures with limits: {', '.join(parts)}."
+
+
+def _counted(labels: Sequence[str], said: str, *, is_named: bool) -> str:
+    named = f" ({', '.join(label.lower() for label in labels)})" if labels and is_named else ""
+    return f"{len(labels)} {said}{named}"
 
 
 def facts_line(ask: Ask, now: datetime) -> dict[str, Any]:

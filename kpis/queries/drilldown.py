@@ -15,9 +15,10 @@ from kpis.computing import leads_of, reasons, result_of
 from kpis.definitions import Kpi
 from kpis.figures import Figure
 from kpis.reading import closed_day
-from kpis.results import HOUR
+from kpis.results import HOUR, SMALL_SAMPLE
 from kpis.scopes import Scope
 from kpis.windows import local_day
+from kpis.words import share_text, value_text
 from mlops_portal.foundation.errors import invalid
 
 SHOWN = 10
@@ -198,6 +199,47 @@ def faults(kpi: Kpi, figure: Figure, ask: Ask) -> list[Fault]:
     if kpi.name == BY_CHANGE:
         return [Fault(f"CR-{row.partition('/')[0]}", "", reason) for row, reason in shown]
     return [Fault(f"Deployment {row}", "", reason) for row, reason in shown]
+
+
+STAGE_WORDS = {
+    "build": "Build and train",
+    "validate": "Validate",
+    "approve": "Approve",
+    "wait": "Wait for the deployment",
+    "deploy": "Deploy",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """One stage on the way to production, as the page writes it."""
+
+    label: str
+    median: str
+    count: str
+    share: str
+    is_small: bool = False
+
+
+def way_to_production(kpi: Kpi, figure: Figure) -> list[StageRow]:
+    """Return where the time went; shares add up to the whole, what no mark separates stands in the last row."""
+    stages, whole = figure.notes.get("stages", ()), figure.numerator
+    if kpi.name != definitions.LEAD_TIME.name or not stages or not whole:
+        return []
+    untold = figure.notes["untold_hours"]
+    rows = [
+        StageRow(
+            STAGE_WORDS[name],
+            value_text(kpi, median) if n else "not recorded",
+            f"{n} of {figure.n}",
+            share_text(hours / whole) if n else "",
+            is_small=n < SMALL_SAMPLE,
+        )
+        for name, n, median, hours in stages
+    ]
+    if untold:
+        rows.append(StageRow("Not told apart, a mark is missing", "", "", share_text(untold / whole)))
+    return rows
 
 
 def provenance(kpi: Kpi, figure: Figure, ask: Ask) -> list[tuple[str, Any]]:

@@ -17,20 +17,21 @@ from kpis.asking import Ask
 from kpis.computing import RATIOS
 from kpis.definitions import Kpi
 from kpis.figures import Figure, Part
-from kpis.judging import Targets, Verdict, judge, judge_part
+from kpis.judging import Limits, Targets, Verdict, excess_of, judge, judge_part, limit_text
 from kpis.reading import closed_day
 from kpis.windows import local_day
 from kpis.words import value_text
 from mlops_portal.foundation.people.models import BusinessUnit
 from registry.states import Tier
 
-LEVELS = {"ok": "1", "warn": "3", "fail": "5", "mute": "plain"}  # plain: no limit speaks of it
+TONES = {"ok": "1", "warn": "3", "fail": "5", "mute": "plain"}  # plain: no limit speaks of it
 OFFERED = (definitions.CHANGE_FAILURE_RATE.name, definitions.DOCUMENTATION_COMPLETENESS.name)
 SENSE = {
     definitions.CHANGE_FAILURE_RATE.name: "Deployments that needed intervention, of those counted",
     definitions.DOCUMENTATION_COMPLETENESS.name: "Deployments with complete documents, of those counted",
 }
 ELSEWHERE = "Single models elsewhere"
+LEVELS: tuple[int | None, ...] = (*Tier.values, None)
 NOTHING = Part(None, 0, None, None)
 
 
@@ -56,11 +57,21 @@ class HeatRow:
 
 
 @dataclass(frozen=True, slots=True)
+class HeatHead:
+    """One column and the limit that holds in it; a cell that has another says so itself."""
+
+    label: str
+    limits: Limits | None = None
+    limit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class HeatMap:
     """The table, and what is to be known about it."""
 
     kpi: Kpi
     rows: Sequence[HeatRow]
+    heads: Sequence[HeatHead] = ()
     quiet: int = 0
     untiered: int = 0
 
@@ -89,15 +100,68 @@ def heat(kpi: Kpi, figure: Figure, ask: Ask, targets: Targets) -> HeatMap:
     """Return the number by unit and tier; units without rows are left out and counted, the last row is all of them."""
     on = closed_day(ask.window)
     parts = {(one.unit_id, one.tier): one.part for one in figure.cells}
-    units = {unit for unit, _ in parts if unit is not None}
-    tree = _Tree(ask.units)
-    places, quiet = _pooled(units, ask, tree) if kpi.name in RATIOS else (_each(units, tree), 0)
+    places, quiet = _places(kpi, parts, ask, _Tree(ask.units))
     if not places:
-        return HeatMap(kpi, [], quiet)
-    rows = [_row(kpi, place, parts, ask, targets, on) for place in places]
+        return HeatMap(kpi, [], quiet=quiet)
+    heads = [_head(kpi, targets.limits(kpi, unit=ask.unit, tier=tier, on=on), tier) for tier in LEVELS]
+    rows = [_row(kpi, place, parts, ask, targets, on, heads) for place in places]
     tiered = sum(parts.get((None, tier), NOTHING).n for tier in Tier.values)
     whole = _total(kpi, figure, parts, ask, targets, on)
-    return HeatMap(kpi, [*rows, whole], quiet, max(0, figure.judged.n - tiered))
+    return HeatMap(kpi, [*rows, whole], heads, quiet, max(0, figure.judged.n - tiered))
+
+
+def _head(kpi: Kpi, limits: Limits | None, tier: int | None) -> HeatHead:
+    return HeatHead(
+        f"Tier {tier}" if tier else "All", limits, limit_text(kpi, limits.on_target) if limits else ""
+    )
+
+
+def _places(kpi: Kpi, parts: Mapping[Any, Part], ask: Ask, tree: "_Tree") -> tuple[list["_Place"], int]:
+    units = {unit for unit, _ in parts if unit is not None}
+    return _pooled(units, ask, tree) if kpi.name in RATIOS else (_each(units, tree), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Standout:
+    """One unit, or one tier of it, that is off target with five rows or more."""
+
+    kpi: Kpi
+    name: str
+    tier: int | None
+    part: Part
+    limits: Limits
+    url: str
+
+
+def worst(
+    figures: Mapping[str, Figure], ask: Ask, targets: Targets, *, most: int
+) -> tuple[list[Standout], int]:
+    """Return the cells farthest beyond their limit, over all KPIs, and how many there are.
+
+    They are the cells of the tables of units and tiers, so number, name and rows are the same there.
+    """
+    on, tree, found = closed_day(ask.window), _Tree(ask.units), []
+    for name, figure in figures.items():
+        kpi = definitions.get(name)
+        if not kpi.has_target:
+            continue
+        parts = {(one.unit_id, one.tier): one.part for one in figure.cells}
+        for place in _places(kpi, parts, ask, tree)[0]:
+            if place.unit is None:
+                continue
+            whole = targets.limits(kpi, unit=place.unit, tier=None, on=on)
+            for tier in (None,) if whole is not None else Tier.values:  # one limit for all tiers: named once
+                limits = whole or targets.limits(kpi, unit=place.unit, tier=tier, on=on)
+                part = _pool(parts, place.members, tier)
+                if limits is not None and judge_part(part, kpi, limits).tone == "fail":
+                    excess = excess_of(kpi, part.value or 0, limits.goal)
+                    found.append((excess, place, kpi, tier, part, limits))
+    found.sort(key=lambda one: (-one[0], one[1].name, one[3] or 0))
+    shown = [
+        Standout(kpi, place.name, tier, part, limits, _addresses(kpi, ask, place).of(tier))
+        for _, place, kpi, tier, part, limits in found[:most]
+    ]
+    return shown, len(found)
 
 
 class _Tree:
@@ -182,14 +246,27 @@ class _Addresses:
         return f"{self._narrowed}&tier={tier}#rows" if tier else f"{self._all}#rows"
 
 
-def _row(kpi: Kpi, place: _Place, parts: Mapping[Any, Part], ask: Ask, targets: Targets, on: date) -> HeatRow:
-    addresses = _Addresses(kpi, ask, unit=place.unit, own=1 if place.is_own else None)
+def _addresses(kpi: Kpi, ask: Ask, place: _Place) -> _Addresses:
+    return _Addresses(kpi, ask, unit=place.unit, own=1 if place.is_own else None)
+
+
+def _row(
+    kpi: Kpi,
+    place: _Place,
+    parts: Mapping[Any, Part],
+    ask: Ask,
+    targets: Targets,
+    on: date,
+    heads: Sequence[HeatHead],
+) -> HeatRow:
+    addresses = _addresses(kpi, ask, place)
     cells = []
-    for tier in (*Tier.values, None):
+    for tier, head in zip(LEVELS, heads, strict=True):
         part = _pool(parts, place.members, tier)
         limits = targets.limits(kpi, unit=place.unit, tier=tier, on=on)
         url = addresses.of(tier) if place.unit else ""
-        cells.append(_filled(kpi, part, judge_part(part, kpi, limits), url, tier))
+        own_limit = limit_text(kpi, limits.on_target) if limits and limits != head.limits else ""
+        cells.append(_filled(kpi, part, judge_part(part, kpi, limits), url, tier, own_limit))
     return HeatRow(place.name, cells)
 
 
@@ -207,15 +284,18 @@ def _total(
     return HeatRow(f"All of {unit.name}" if unit else "All units", cells)
 
 
-def _filled(kpi: Kpi, part: Part, verdict: Verdict, url: str, tier: int | None) -> HeatCell:
+def _filled(
+    kpi: Kpi, part: Part, verdict: Verdict, url: str, tier: int | None, own_limit: str = ""
+) -> HeatCell:
     if part.value is None:
         return HeatCell(tier=tier)
     shares = kpi.name in RATIOS
-    word = verdict.word.lower() if verdict.tone in ("warn", "fail") else ""
+    count = "" if shares else f"n {part.n}"
+    word = verdict.word.lower() if verdict.band else ""
     return HeatCell(
-        heat="n" if part.is_small else LEVELS[verdict.tone],
+        heat="n" if part.is_small else TONES[verdict.tone],
         value=f"{part.numerator or 0:g} of {part.n}" if shares else value_text(kpi, part.value),
-        note=word if shares else ", ".join(filter(None, (f"n {part.n}", word))),
+        note=", ".join(filter(None, (count, word, own_limit))),
         url=url,
         part=part,
         verdict=verdict.word,

@@ -47,6 +47,7 @@ def _row(figure: Figure, part: Part, verdict: Verdict, unit: str, tier: int | st
         "numerator": part.numerator,
         "denominator": part.denominator,
         "band": verdict.word,
+        "limit": verdict.text,
         "first": local_day(window.start, window.zone),
         "last": closed_day(window),
         "version": figure.version,

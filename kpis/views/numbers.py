@@ -13,7 +13,7 @@ from kpis.asking import Ask, ask
 from kpis.collectors import NO_INCIDENT_INTAKE
 from kpis.figures import Figure
 from kpis.judging import TOO_FEW, Targets, judge, targets_in_force
-from kpis.queries import dashboard, drilldown, heat
+from kpis.queries import dashboard, drilldown, heat, limits
 from kpis.queries.places import place_rows
 from kpis.queries.stock import documents_today
 from kpis.reading import Numbers, closed_day, months, read
@@ -90,7 +90,7 @@ class Dashboard(Page):
             "summary": dashboard.summary(tiles),
             "too_few": all(one.verdict.word == TOO_FEW for one in tiles if one.kpi.has_target),
             "facts": dashboard.facts_line(asked, now),
-            "first": dashboard.ask_first(asked, figures, targets, on=on),
+            "first": dashboard.ask_first(asked, figures, targets),
             "specs": self._specs(numbers, targets),
             "heat": shown,
             "heat_file": asked.address(heat=shown.kpi.name, table="heat", export="csv"),
@@ -221,6 +221,7 @@ class KpiDetail(ListPage):
             "ask_facets": asked.facets(),
             "figure": figure,
             "verdict": judge(figure, targets, on=on, unit=asked.unit, tiers=tiers),
+            "against": limits.against(figure, targets, on=on, unit=asked.unit, tiers=tiers),
             "amount": amount,
             "unit": unit,
             "delta": marks.delta(change[0], change[1], change[2])
@@ -247,6 +248,7 @@ class KpiDetail(ListPage):
             ],
             "shows": self._shows(figure),
             "stages": self._stages(figure),
+            "way": drilldown.way_to_production(kpi, figure),
             "stock": documents_today(asked.scope, asked.window, now=now)
             if kpi is definitions.DOCUMENTATION_COMPLETENESS
             else None,
@@ -271,8 +273,7 @@ class KpiDetail(ListPage):
         kpi = self.kpi
         rows: list[tuple[str, Any, str]] = []
         if kpi.unit == "hours":
-            rows.append(("Sum of hours", _plain(figure.numerator), "numerator"))
-            rows.append(("Counted", str(figure.n), "denominator"))
+            rows.append(("Counted", str(figure.n), ""))
             rows.append(("Median", value_text(kpi, figure.p50), ""))
             rows.append(("90th percentile", value_text(kpi, figure.p90), ""))
             rows.append(("Mean", value_text(kpi, figure.mean), "detail, never the headline"))
@@ -293,13 +294,7 @@ class KpiDetail(ListPage):
                     )
                 )
         for name, value in figure.notes.items():
-            if name == "stages":
-                rows += [
-                    (f"Stage: {stage}", f"{_plain(hours)} h", "median")
-                    for stage, hours in value.items()
-                    if hours is not None
-                ]
-            else:
+            if name in NOTE_WORDS:
                 rows.append((NOTE_WORDS[name], _plain(value), ""))
         return rows
 

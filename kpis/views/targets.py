@@ -7,7 +7,9 @@ from typing import Any
 from django.urls import reverse
 
 from kpis import definitions, filtersets, forms, policies, tables
+from kpis.judging import targets_in_force
 from kpis.models import KpiTarget
+from kpis.queries.limits import limits_in_force
 from kpis.reading import zone
 from kpis.services import targets as services
 from kpis.windows import local_day
@@ -24,6 +26,7 @@ class TargetList(ListPage):
 
     queryset = ROWS
     filterset_class, table_class = filtersets.TargetFilters, tables.TargetTable
+    template_name = "kpis/targets.html"
     title, noun, right, crumbs = "Targets", "target", "kpis.view", CRUMBS
     lede = (
         "Proposed by one person, approved by another, in force from a day on. Deployment frequency has none."
@@ -34,7 +37,13 @@ class TargetList(ListPage):
         Action("Propose a target", "kpis:target-propose", right="kpis.set_target", icon="plus", primary=True),
     )
     empty_title = "No target yet"
-    empty_text = "Until somebody sets one, the limits of the house hold."
+    empty_text = "Until somebody sets one, the limits of the house hold: they are listed below."
+
+    def more(self) -> Mapping[str, Any]:
+        """Add the limits that hold today for all units, whoever set them."""
+        today = local_day(self.now, zone())
+        rows = limits_in_force(targets_in_force(), on=today)
+        return {**super().more(), "limits": rows, "today": today}
 
 
 class TargetDetail(DetailPage):

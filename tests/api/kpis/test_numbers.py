@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from kpis.reading import closed_day, quarter
 from tests.unit.kpis.rows import model_of, place_of, ran, version_of
 
 pytestmark = pytest.mark.django_db
@@ -13,17 +14,23 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def worked(retail, plant):
+def period():
+    """Return the period of who names none, which no row may leave on any day of the month."""
+    return quarter(timezone.now())
+
+
+@pytest.fixture
+def worked(retail, plant, period):
     """Eight deployments in Retail Lending of which one was rolled back, one elsewhere."""
-    now = timezone.now()
-    begin = now - 100 * DAY
+    end = period.end
+    begin = end - 100 * DAY
     place = place_of(retail, now=begin)
     credit, press = model_of(retail, "credit", now=begin, tier=1), model_of(plant, "press", now=begin)
     for number in range(8):
-        version = version_of(credit, started_at=now - (40 + number) * DAY)
-        ran(version, place, now - (30 - number) * DAY)
-    ran(version, place, now - 22 * DAY, kind="rollback")
-    ran(version_of(press, started_at=begin), place, now - 9 * DAY)
+        version = version_of(credit, started_at=end - (47 - number) * DAY)
+        ran(version, place, end - (30 - number) * DAY)
+    ran(version, place, end - 22 * DAY, kind="rollback")
+    ran(version_of(press, started_at=begin), place, end - 9 * DAY)
 
 
 @pytest.fixture
@@ -45,11 +52,10 @@ def test_a_list_gives_the_five_numbers_of_the_units_of_the_token(worked, caller)
     assert (approvals["value"], approvals["reason"], approvals["verdict"]) == (None, "no_data", "No data")
 
 
-def test_one_number_comes_with_window_version_parts_and_places(worked, caller, retail):
-    first = f"{timezone.localdate() - 40 * DAY:%Y-%m-%d}"
-    last = f"{timezone.localdate() - DAY:%Y-%m-%d}"
+def test_one_number_comes_with_window_version_parts_and_places(worked, caller, retail, period):
+    first, last = f"{closed_day(period) - 40 * DAY:%Y-%m-%d}", f"{closed_day(period):%Y-%m-%d}"
     row = caller.call("GET", f"/kpis/lead_time/?unit={retail.pk}&tier=1&from={first}&to={last}").json()
-    assert (row["n"], row["version"], row["measured_in"]) == (8, "lead_time/1", "hours")
+    assert (row["n"], row["version"], row["measured_in"]) == (8, "lead_time/2", "hours")
     assert row["value"] == pytest.approx(17 * 24)
     assert row["window"] == {"first": first, "last": last, "time_zone": "Europe/Berlin", "is_to_date": False}
     assert {(place["unit"], place["tier"], place["n"]) for place in row["places"]} == {

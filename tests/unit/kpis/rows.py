@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from approvals.models import ChangeRequest, Stage
+from approvals.models import ChangeRequest, Stage, Validation
 from mlops_portal.foundation.history import save_as
 from registry.models import Deployment, Environment, RegisteredModel
 from registry.services.bulk import PastDeployment, deployments_record_many
@@ -33,7 +33,15 @@ def version_of(model, *, started_at, now=None, **fields):
 
 
 def ran(
-    version, place, finished_at: datetime, *, state="superseded", kind="normal", started_at=None, **more
+    version,
+    place,
+    finished_at: datetime,
+    *,
+    state="superseded",
+    kind="normal",
+    started_at=None,
+    change=None,
+    **more,
 ) -> Deployment:
     """Record a deployment that took ten minutes and, unless it is live, ended a year later."""
     past = PastDeployment(
@@ -43,10 +51,20 @@ def ran(
         kind=kind,
         started_at=started_at or finished_at - timedelta(minutes=10),
         finished_at=finished_at,
+        change_id=change.pk if change else None,
         ended_at=None if state == "live" else finished_at + timedelta(days=365),
         more={"tier": version.model.tier, **more},
     )
     return deployments_record_many(deployments=[past], by=None, now=finished_at)[0]
+
+
+def validated(version, person, *, opened_at: datetime) -> Validation:
+    """Save a validation that was opened and not concluded."""
+    validation = Validation(
+        model=version.model, version=version, unit_id=version.unit_id, kind="initial", validator=person,
+        opened_at=opened_at,
+    )  # fmt: skip
+    return save_as(validation, by=None, now=opened_at, reason="test")
 
 
 def decided(

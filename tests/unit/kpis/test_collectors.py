@@ -9,7 +9,7 @@ from kpis.computing import compute
 from kpis.reading import NAMES, zone
 from kpis.scopes import Scope, scope_for
 from kpis.windows import trailing
-from tests.unit.kpis.rows import HOUR, decided, model_of, place_of, ran, version_of
+from tests.unit.kpis.rows import HOUR, decided, model_of, place_of, ran, validated, version_of
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -30,10 +30,10 @@ def prod(retail, begin):
     return place_of(retail, now=begin)
 
 
-def figure(name, now, scope=None, **fields):
+def figure(name, now, scope=None):
     scope = scope or Scope()
     window = trailing(now, zone())
-    facts = collect(scope, since=window.start, until=now, names=NAMES, **fields)
+    facts = collect(scope, since=window.start, until=now, names=NAMES)
     return compute(name, facts, window, as_of=now)
 
 
@@ -105,6 +105,35 @@ def test_a_version_that_ran_before_the_period_does_not_count_again(credit, prod,
     ran(version, prod, now - 120 * DAY)
     ran(version, prod, now - 12 * DAY)
     assert figure("lead_time", now).n == 0
+
+
+def test_the_way_to_production_is_split_at_what_services_recorded(credit, prod, ada, vera, begin, now):
+    start = now - 30 * DAY
+    version = version_of(credit, started_at=start)
+    validated(version, vera, opened_at=start + 10 * HOUR)
+    change = decided(credit, prod, ada, submitted_at=start + 30 * HOUR, hours=60, version=version)
+    ran(version, prod, start + 100 * HOUR, started_at=start + 98 * HOUR, change=change)
+    unasked = version_of(credit, started_at=start)
+    ran(unasked, prod, start + 50 * HOUR, started_at=start + 49 * HOUR)
+    found = figure("lead_time", now)
+    assert found.notes["stages"] == [
+        ["build", 1, 10, 10], ["validate", 1, 20, 20], ["approve", 1, 60, 60], ["wait", 1, 8, 8], ["deploy", 2, 1.5, 3],
+    ]  # fmt: skip
+    assert found.notes["untold_hours"] == 49
+    assert found.numerator == 150
+
+
+def test_a_validation_after_the_request_was_filed_separates_nothing(credit, prod, ada, vera, now):
+    start = now - 30 * DAY
+    version = version_of(credit, started_at=start)
+    change = decided(credit, prod, ada, submitted_at=start + 10 * HOUR, hours=20, version=version)
+    validated(version, vera, opened_at=start + 15 * HOUR)
+    ran(version, prod, start + 40 * HOUR, started_at=start + 39 * HOUR, change=change)
+    found = figure("lead_time", now)
+    assert [(name, n) for name, n, _, _ in found.notes["stages"]][:3] == [
+        ("build", 0), ("validate", 0), ("approve", 1),
+    ]  # fmt: skip
+    assert found.notes["untold_hours"] == 10
 
 
 def test_versions_on_their_way_are_listed_with_their_age(credit, prod, ada, now):
@@ -179,7 +208,7 @@ def test_collecting_costs_the_same_for_any_number_of_rows(credit, prod, ada, beg
 
     more()
     assert_flat_queries(
-        act=lambda: collect(Scope(), since=begin, until=now, names=NAMES, detailed=True),
+        act=lambda: collect(Scope(), since=begin, until=now, names=NAMES),
         add_rows=more,
-        budget=8,
+        budget=10,
     )

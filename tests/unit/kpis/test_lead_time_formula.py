@@ -72,40 +72,56 @@ def test_tests_are_left_out_by_name():
     assert [note.reason for note in result.excluded] == ["test"]
 
 
-def test_the_stages_add_up_to_the_lead_time():
-    row = lead(
-        "x",
-        "2026-02-01T00:00",
-        "2026-02-11T00:00",
-        validation_started_at=at("2026-02-04T00:00"),
-        submitted_at=at("2026-02-06T00:00"),
-        approved_at=at("2026-02-09T00:00"),
-        deployment_started_at=at("2026-02-10T00:00"),
-    )
-    result = measured([row])
-    assert result.detail["stage_mean_hours"] == {
-        "build": 72,
-        "validate": 48,
-        "approve": 72,
-        "wait": 24,
-        "deploy": 24,
-    }
-    assert sum(result.detail["stage_mean_hours"].values()) == result.value
+MARKS = {
+    "validation_started_at": at("2026-02-04T00:00"),
+    "submitted_at": at("2026-02-06T00:00"),
+    "approved_at": at("2026-02-09T00:00"),
+    "deployment_started_at": at("2026-02-10T00:00"),
+}
+
+
+@pytest.mark.parametrize(
+    ("missing", "hours", "untold"),
+    [
+        pytest.param([], [72, 48, 72, 24, 24], 0, id="all marks are recorded"),
+        pytest.param(["validation_started_at"], [None, None, 72, 24, 24], 120, id="no validation"),
+        pytest.param(["submitted_at", "approved_at"], [72, None, None, None, 24], 144, id="no request"),
+        pytest.param(list(MARKS), [None] * 5, 240, id="nothing but start and end"),
+    ],
+)
+def test_a_stage_beside_a_missing_mark_has_no_time_rather_than_none_taken(missing, hours, untold):
+    marks = {name: mark for name, mark in MARKS.items() if name not in missing}
+    result = measured([lead("x", "2026-02-01T00:00", "2026-02-11T00:00", **marks)])
+    stages = result.detail["stages"]
+    assert [one.name for one in stages] == ["build", "validate", "approve", "wait", "deploy"]
+    assert [one.median for one in stages] == hours
+    assert [one.n for one in stages] == [int(part is not None) for part in hours]
+    assert result.detail["untold_hours"] == untold
+    assert sum(one.hours for one in stages) + untold == result.numerator == 240
+
+
+def test_the_median_of_a_stage_is_of_the_changes_that_recorded_it():
+    whole = lead("x", "2026-02-01T00:00", "2026-02-11T00:00", **MARKS)
+    result = measured([whole, lead("y", "2026-02-01T00:00", "2026-02-03T00:00")])
+    assert [(one.n, one.median) for one in result.detail["stages"]][:2] == [(1, 72), (1, 48)]
+    assert result.detail["untold_hours"] == 48
 
 
 hours = st.integers(-50, 200)
 
 
 @given(st.lists(st.one_of(st.none(), hours), min_size=4, max_size=4), st.integers(1, 150))
-def test_missing_and_disordered_marks_still_add_up(marks, total):
+def test_missing_and_disordered_marks_never_give_more_time_than_there_was(marks, total):
     start = at("2026-02-01T00:00")
     end = start + timedelta(hours=total)
     parts = stage_split(
         start, [mark if mark is None else start + timedelta(hours=mark) for mark in marks], end
     )
+    known = [part for part in parts if part is not None]
     assert len(parts) == 5
-    assert all(part >= timedelta(0) for part in parts)
-    assert sum(parts, timedelta(0)) == end - start
+    assert all(part >= timedelta(0) for part in known)
+    assert sum(known, timedelta(0)) <= end - start
+    assert None in marks or sum(known, timedelta(0)) == end - start
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,21 @@ def test_fewer_than_five_are_grey_and_nothing_is_hatched(world, as_person, cleo)
     page = as_person(cleo).get(reverse("kpis:dashboard") + f"?{PERIOD}").content.decode()
     assert '<td data-heat="0"><span>none</span></td>' in page
     assert "2 of 9 <small>off target</small>" in page
+    assert "0 of 6 <small>on target</small>" in page
+
+
+def test_what_to_ask_about_first_is_a_row_of_the_table(world, as_person, cleo):
+    client = as_person(cleo)
+    items = client.get(f"{reverse('kpis:dashboard')}?{PERIOD}").context["first"]["items"]
+    tables = [heat_of(client, PERIOD, name) for name in (FAILURES, DOCUMENTS)]
+    cells = {
+        f"{row.name}: {table.kpi.label.lower()}": row.cells[-1] for table in tables for row in table.rows[:-1]
+    }
+    assert items
+    for one in items:
+        cell = next(cell for text, cell in cells.items() if one["text"].startswith(text))
+        assert (one["url"], cell.verdict) == (cell.url, "Off target")
+        assert client.get(one["url"]).context["figure"].n == cell.part.n
 
 
 def test_a_target_of_the_unit_judges_its_row(world, as_person, cleo, make_person, present):

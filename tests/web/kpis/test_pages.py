@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from kpis.definitions import every
 from kpis.models import KpiTarget
+from kpis.reading import zone
 from kpis.services.snapshots import snapshot_take
+from kpis.windows import local_day
 from tests.unit.kpis.rows import decided, model_of, place_of, ran, version_of
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +96,23 @@ def test_approval_time_is_split_by_stage(busy, as_person, cleo):
     assert stages
     assert sum(one["part"].n for one in stages) == answer.context["figure"].n
     assert "By stage" in answer.content.decode()
+
+
+def test_the_way_to_production_says_what_was_not_recorded(busy, as_person, cleo):
+    answer = as_person(cleo).get(detail("lead_time", "?period=12m"))
+    way, n = answer.context["way"], answer.context["figure"].n
+    assert [(row.label, row.median, row.count) for row in way[:4]] == [
+        (label, "not recorded", f"0 of {n}")
+        for label in ("Build and train", "Validate", "Approve", "Wait for the deployment")
+    ]
+    assert (way[4].label, way[4].median, way[4].count) == ("Deploy", "0.2 h", f"{n} of {n}")
+    assert way[5].label == "Not told apart, a mark is missing"
+    assert "Where the time went" in answer.content.decode()
+
+
+def test_a_median_is_not_called_a_ratio(busy, as_person, cleo):
+    labels = [label for label, _, _ in as_person(cleo).get(detail("lead_time")).context["facts"]]
+    assert labels == ["Counted", "Median", "90th percentile", "Mean"]
 
 
 def test_strangers_see_nothing_and_visitors_sign_in(busy, as_person, make_person, client):
@@ -199,10 +218,9 @@ def test_kept_numbers_show_on_the_page(busy, as_person, cleo, present):
 
 def test_a_chart_and_its_table_say_the_same_and_the_open_month_is_marked(busy, as_person, cleo, present):
     specs = as_person(cleo).get(reverse("kpis:dashboard")).context["specs"]
-    spec = specs["change_failure_rate"]
-    assert spec.partial in ("", f"{timezone.localtime(present):%Y-%m}")
-    lead = specs["lead_time"]
-    assert all(f"{timezone.localtime(present):%Y-%m}" not in one.x for one in lead.series)
+    month = f"{local_day(present, zone()):%Y-%m}"
+    assert specs["change_failure_rate"].partial in ("", month)
+    assert all(month not in one.x for one in specs["lead_time"].series)
 
 
 def test_a_target_is_proposed_by_one_and_approved_by_another(as_person, mona, make_person, retail, present):

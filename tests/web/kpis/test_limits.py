@@ -1,0 +1,105 @@
+"""A judged number stands beside its limits, wherever it is shown, and says why it stands where it does."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from mlops_portal.foundation.people.services.units import unit_create
+from tests.unit.kpis.rows import model_of, place_of, ran, version_of
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+LEAD = "?period=90d"
+
+
+@pytest.fixture
+def deployed(retail):
+    """Return a function that brings versions of a tier into production, each after so many days."""
+    now = timezone.now()
+    place = place_of(retail, now=now - 300 * DAY)
+
+    def deploy(tier, days, count, unit=retail):
+        model = model_of(unit, f"{unit.code}-{tier}", now=now - 300 * DAY, tier=tier)
+        for number in range(count):
+            at = now - (40 - number) * DAY
+            version = version_of(model, started_at=at - days * DAY)
+            ran(version, place, at, document_score=1.0, document_threshold=0.9)
+
+    return deploy
+
+
+def tile_of(client):
+    answer = client.get(reverse("kpis:dashboard") + LEAD)
+    return next(one for one in answer.context["tiles"] if one.kpi.name == "lead_time"), answer
+
+
+def test_each_tier_stands_beside_its_own_limit(deployed, as_person, mona):
+    deployed(1, 40, 6)
+    deployed(2, 20, 5)
+    client = as_person(mona)
+    tile, answer = tile_of(client)
+    assert (tile.verdict.word, tile.verdict.text) == ("Watch", "Limits by tier: 1 of 2 on target")
+    assert tile.verdict.why == (
+        "Tier 1: 40 days is above 30 days, where on target ends, and not above 60 days, where off target begins."
+    )
+    page = answer.content.decode()
+    assert "Tier 1: 40 days (n 6), 30 days at most, watch to 60 days" in page
+    assert "Tier 2: 20 days (n 5), 21 days at most, watch to 45 days" in page
+    assert "1 to watch (lead time to production)" in page
+    detail = client.get(reverse("kpis:kpi-detail", args=["lead_time"]) + LEAD)
+    rows = [
+        (row.place, row.value, row.on_target, row.watch, row.source, row.word)
+        for row in detail.context["against"].rows
+    ]
+    assert rows[:3] == [
+        ("Tier 1", "40 days", "30 days at most", "60 days", "the house", "Watch"),
+        ("Tier 2", "20 days", "21 days at most", "45 days", "the house", "On target"),
+        ("Tier 3", "no data", "7 days at most", "21 days", "the house", "No data"),
+    ]
+    heads = [(head.label, head.limit) for head in detail.context["heat"].heads]
+    assert heads[:2] == [("Tier 1", "30 days at most"), ("Tier 2", "21 days at most")]
+    assert heads[-1] == ("All", "")
+    notes = [cell.note for cell in detail.context["heat"].rows[-1].cells]
+    assert notes[:2] == ["n 6, watch", "n 5, on target"]
+
+
+@pytest.mark.parametrize(
+    ("counts", "why"),
+    [
+        pytest.param([3, 4], "Not judged: fewer than 5 in each tier.", id="seven rows, fewer in each tier"),
+        pytest.param([3, 6], "Tier 2: 20 days is not above 21 days.", id="one tier has enough"),
+    ],
+)
+def test_too_few_in_each_tier_is_said_of_the_tiers(deployed, as_person, mona, counts, why):
+    deployed(1, 40, counts[0])
+    deployed(2, 20, counts[1])
+    tile, answer = tile_of(as_person(mona))
+    assert tile.figure.n == sum(counts)
+    assert tile.verdict.why == why
+    assert "fewer than 5, no band" not in answer.content.decode().partition("Unit and tier")[0]
+
+
+def test_the_targets_page_lists_the_limits_of_the_house(as_person, mona):
+    answer = as_person(mona).get(reverse("kpis:target-list"))
+    rows = [(row.kpi.name, row.place, row.on_target, row.watch) for row in answer.context["limits"]]
+    assert ("lead_time", "Tier 1", "30 days at most", "60 days") in rows
+    assert ("approval_cycle_time", "Tier 2", "72 h at most", "120 h") in rows
+    assert ("change_failure_rate", "Every tier", "10 % at most", "15 %") in rows
+    assert ("documentation_completeness", "Every tier", "95 % at least", "85 %") in rows
+    assert "Limits in force today" in answer.content.decode()
+
+
+def test_what_to_ask_about_first_leads_to_exactly_the_number_it_names(deployed, as_person, cleo, retail):
+    cards = unit_create(code="cards", name="Cards", parent=retail, by=None, now=timezone.now())
+    deployed(1, 80, 5)
+    deployed(1, 4, 6, unit=cards)
+    client = as_person(cleo)
+    items = client.get(reverse("kpis:dashboard") + LEAD).context["first"]["items"]
+    assert [(one["text"], one["note"]) for one in items] == [
+        ("Retail Lending itself, tier 1: lead time to production 80 days", "n 5, limit 30 days at most")
+    ]
+    page = client.get(items[0]["url"])
+    assert (page.context["figure"].value, page.context["figure"].n) == (80 * 24, 5)
+    assert page.context["count_text"] == "5 rows"
