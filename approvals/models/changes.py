@@ -69,6 +69,9 @@ class ChangeRequest(ScopedRecord):
     window_ends_at = models.DateTimeField(null=True, blank=True)
     traffic_plan = models.JSONField(default=list, blank=True)  # [{percent, hold_hours, stop_rule}]
     bake_hours = models.FloatField(default=0)
+    champion = models.ForeignKey(  # what served there when the dossier was frozen; empty where nothing did
+        ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     rollback_target = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -77,6 +80,9 @@ class ChangeRequest(ScopedRecord):
     rollback_owner = person_key(null=True)
     alternatives = models.JSONField(default=list, blank=True)  # [{title, metrics, gates, why_not}]
     what_changed = models.TextField(blank=True)  # against the rejected predecessor (RULES 4.4)
+    answers = models.JSONField(
+        default=list, blank=True
+    )  # to what was asked for: [{decision, place, item, answer}]
     predecessor = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="refilings"
     )

@@ -23,20 +23,20 @@ from approvals.models import (
     ValidationFinding,
     Waiver,
 )
+from approvals.queries.compared import Compared, compared
 from approvals.queries.record_log import log_of
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.charts import Spec
 from registry.models import (
     Consumer,
-    Deployment,
     Document,
     DocumentSection,
     ModelDependency,
     ModelVersion,
     ThresholdSet,
 )
-from registry.queries.comparison import Comparison, MetricPair, compare_versions
-from registry.states import DeploymentState, SectionStatus
+from registry.queries.comparison import Comparison, MetricPair
+from registry.states import SectionStatus
 
 RELEASES = 5
 FIGURES = 2
@@ -113,48 +113,17 @@ def gate_rows(results: Iterable[GateResult]) -> tuple[list[GateRow], list[GateRe
     return rows, apart
 
 
-def champion_of(change: ChangeRequest) -> ModelVersion | None:
-    """Return what serves there now, or what the change goes back to."""
-    if change.environment_id:
-        live = (
-            Deployment.objects.filter(
-                model_id=change.model_id, environment_id=change.environment_id, state=DeploymentState.LIVE
-            )
-            .select_related("version")
-            .first()
-        )
-        if live is not None and live.version_id != change.version_id:
-            return live.version
-    return change.rollback_target
-
-
-def metric_evidence(
-    change: ChangeRequest, comparison: Comparison | None, champion: ModelVersion | None
-) -> Evidence:
+def metric_evidence(change: ChangeRequest, found: Compared) -> Evidence:
     """Read metrics against the locked limits."""
-    limits = (
-        ThresholdSet.objects.filter(model_id=change.model_id, locked_at__isnull=False)
-        .order_by("-number")
-        .first()
-    )
-    pairs = comparison.metrics if comparison else _alone(change.version)
-    rows = [_metric_row(pair, change, limits) for pair in pairs]
+    rows = [_metric_row(pair, change, found.limits) for pair in found.pairs]
     moved = [row for row in rows if row.is_better is not None and row.direction != "flat"]
     return Evidence(
         rows,
         [row for row in moved if row.is_better],
         [row for row in moved if not row.is_better],
-        _figures(rows, limits, champion, change.version),
-        limits,
+        _figures(rows, found.limits, found.champion, change.version),
+        found.limits,
     )
-
-
-def _alone(version: ModelVersion | None) -> list[MetricPair]:
-    if version is None:
-        return []
-    found = version.metrics.order_by("suite", "name", "segment", "pk")
-    rows = [MetricPair(row.name, row.segment, row.suite, None, row) for row in found]
-    return sorted(rows, key=lambda row: row.segment != "")
 
 
 def _metric_row(pair: MetricPair, change: ChangeRequest, limits: ThresholdSet | None) -> MetricRow:
@@ -289,11 +258,9 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
     """Return the template's variables."""
     stages = stages_of(change)
     rows, apart = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
-    champion = champion_of(change)
-    comparison = None
-    if champion is not None and change.version is not None and champion.pk != change.version_id:
-        comparison = compare_versions(champion, change.version)
-    evidence = metric_evidence(change, comparison, champion)
+    against = compared(change)
+    champion, comparison = against.champion, against.comparison
+    evidence = metric_evidence(change, against)
     waivers = list(
         change.waivers.select_related("requested_by", "decided_by").order_by("-requested_at", "-pk")
     )

@@ -15,6 +15,7 @@ from approvals.events import tell
 from approvals.models import ChangeRequest, Decision, Dossier, Stage
 from approvals.policy.gates import stages_of
 from approvals.policy_in_force import PolicyInForce, policy_in_force
+from approvals.queries.compared import serving_version
 from approvals.services.changes import change_save, lock_change, require_filing
 from approvals.services.gates import gates_store
 from approvals.services.materiality import materiality_compute
@@ -28,8 +29,15 @@ from mlops_portal.foundation.rules import refuse_if
 from registry.services.governance import governance_evaluate
 
 REFRESHABLE = frozenset({ChangeState.IN_REVIEW, ChangeState.APPROVED, ChangeState.SCHEDULED})
-# What a refiling must differ in: everything but its own words about the refiling and the revision of the policy.
-NOT_CONTENT = {"request": ("what_changed", "title"), "policy": (), "gates": (), "waivers": ()}
+# What a refiling must differ in: everything but its own words about the refiling, what others put in place meanwhile
+# and the revision of the policy.
+NOT_CONTENT = {
+    "request": ("what_changed", "title", "answers"),
+    "metrics": ("champion",),
+    "policy": (),
+    "gates": (),
+    "waivers": (),
+}
 
 
 @operation
@@ -51,6 +59,7 @@ def change_submit(*, change: ChangeRequest, by: User, now: datetime) -> ChangeRe
     _complete(change, policy)
     change.policy_revision = policy.revision
     change.materiality, change.materiality_reasons = materiality_compute(change, policy)
+    change.champion = serving_version(change)
     evaluation = evaluate(change, at=now, policy=policy)
     refuse_if(policies.alternatives_blockers(change, evaluation) + _refiling_blockers(change, evaluation))
     if again:
@@ -194,6 +203,8 @@ def change_refresh(*, change: ChangeRequest, by: User | None = None, now: dateti
         return False
     changed = parts_changed(change, evaluation)
     voided = decisions_void(change, reason=f"The content changed: {', '.join(changed)}.", by=by, now=now)
+    if change.champion_id:  # else the content that was evaluated holds none
+        change.champion = serving_version(change)
     dossier_freeze(change, evaluation, by=by, now=now)
     change.state, change.decided_at, change.expires_at = ChangeState.IN_REVIEW, None, None
     change.change_class, change.governance = evaluation.change_class, evaluation.governance

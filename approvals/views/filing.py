@@ -11,7 +11,6 @@ from django.urls import reverse
 from approvals import filtersets, forms, policies, tables
 from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.models import ChangeRequest
-from approvals.queries.review_page import champion_of
 from approvals.services import changes as services
 from approvals.services.submission import change_submit
 from approvals.states import ChangeKind, ChangeState
@@ -237,7 +236,6 @@ class EditChange(AddsRows, ChangeMixin, ActionPage):
             "readings": shown,
             "failing_count": len(evaluation.blocking) if evaluation else 0,
             "missing": missing,
-            "champion": champion_of(change),
             "again": change.state == ChangeState.CHANGES_REQUESTED,
             "asked": list(
                 change.decisions.filter(verdict="request_changes").select_related("signer", "stage")
