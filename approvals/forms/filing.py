@@ -84,7 +84,8 @@ class ChangeContent(forms.Form):
     window_ends_at = MomentField(required=False, label="Window closes", help_text="YYYY-MM-DD HH:MM")
     traffic_plan = TrafficPlan(
         label="Traffic plan",
-        help_text="One step a row, the last at 100 %. Empty: the policy's plan for the tier.",
+        help_text="One step a row, the last at 100 %. Steps are for environments where an operator takes them; empty: the"
+        " policy's plan for the tier there, all traffic at once elsewhere.",
     )
     rollback_target = forms.ModelChoiceField(
         queryset=ModelVersion.objects.none(),

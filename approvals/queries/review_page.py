@@ -25,6 +25,7 @@ from approvals.models import (
 )
 from approvals.queries.compared import Compared, compared
 from approvals.queries.record_log import log_of
+from approvals.traffic import traffic_words
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.charts import Spec
 from registry.models import (
@@ -290,6 +291,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "groups_of_changes": groups_of_changes(comparison),
         "evidence": evidence,
         "documents": documents_for(change),
+        "traffic": traffic_words(change),
         "conditions": list(
             Condition.objects.filter(change=change)
             .select_related("owner", "verifier")

@@ -21,6 +21,7 @@ from approvals.services.gates import gates_store
 from approvals.services.materiality import materiality_compute
 from approvals.services.stages import clock_stop, stage_look_for_people, stage_open_next, stages_fix
 from approvals.states import ChangeState, Verdict
+from approvals.traffic import AT_ONCE, takes_steps
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
@@ -111,10 +112,11 @@ def _complete(change: ChangeRequest, policy: PolicyInForce) -> None:
     if change.kind not in policies.RELEASE_KINDS or not is_production:
         return
     if not change.traffic_plan:
-        change.traffic_plan = [
+        planned = [
             {"percent": step.percent, "hold_hours": step.hold_minutes / 60}
             for step in policy.document.traffic_plan[tier]
         ]
+        change.traffic_plan = planned if takes_steps(change.environment) else [dict(AT_ONCE)]
     change.bake_hours = change.bake_hours or float(policy.document.bake_hours[tier])
     change.rollback_triggers = change.rollback_triggers or "\n".join(
         trigger.title for trigger in policy.document.rollback_triggers

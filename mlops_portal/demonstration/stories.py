@@ -178,13 +178,16 @@ def sent_back(world: World, plan: Blueprint) -> Life[None]:
     assert last is not None  # noqa: S101  (a filed request has stages)
     yield from decide_until(world, plan, change, stage=last.key)
     yield world.after(hours=5)
-    items = ["Start the traffic at 5 %", "Name who watches during the first night"]
+    items = [
+        "Say how the first hour is watched, for all traffic moves at once",
+        "Name who watches during the first night",
+    ]
     decide(world, plan, change, verdict=Verdict.REQUEST_CHANGES, items=items)
     yield world.after(days=2)
     change = change_update(
         change=change,
         row_revision=change.row_revision,
-        traffic_plan=[{"percent": 5, "hold_hours": 24.0}, {"percent": 100, "hold_hours": 0.0}],
+        rollback_plan=f"{change.rollback_plan} An operator compares the error rate with the day before every ten minutes.",
         impact=f"{change.impact} Omar Celik's team watches the first night.",
         by=change.requester,
         now=world.now,
