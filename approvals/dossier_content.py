@@ -75,6 +75,7 @@ def _request(change: ChangeRequest, model: RegisteredModel) -> dict[str, Any]:
         "requester": str(change.requester_id),
         "filed_by_account": change.filed_by_account,
         "rolls_back": change.rolls_back_id,
+        **({"answers": change.answers} if change.answers else {}),  # requests without keep their digest
     }
 
 

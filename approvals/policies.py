@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from approvals.asked import Item
 from approvals.duties import DutyRecords, duty_of
 from approvals.evaluation import Evaluation
 from approvals.model_facts.inventory import alternatives_described
@@ -265,6 +266,15 @@ def refiling_blockers(
     if content_key == earlier_key:
         blockers.append(Blocker("unchanged", f"Nothing changed since {predecessor.code} was rejected."))
     return blockers
+
+
+def answer_blockers(items: Sequence[Item]) -> list[Blocker]:
+    """What was asked for is answered item by item before a request is filed again."""
+    return [
+        Blocker("not_answered", f"Answer what was asked for: “{item.text}”.", "the requester")
+        for item in items
+        if not item.answer.strip()
+    ]
 
 
 def decision_blockers(

@@ -365,6 +365,16 @@ class Decision(ApprovalRecord):
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.signer}"
 
+    @property
+    def is_answered(self) -> bool:
+        """Tell whether what was asked for was answered by filing again; the asker decides anew."""
+        return self.verdict == Verdict.REQUEST_CHANGES and self.voided_at is not None
+
+    @property
+    def is_void(self) -> bool:
+        """Tell whether it no longer counts because the content moved away under it."""
+        return self.voided_at is not None and not self.is_answered
+
 
 class DossierReading(models.Model):
     """Which parts of a dossier a person read last; the signature dialog shows what changed since."""

@@ -1,12 +1,12 @@
 """Everything the review page shows of one change, in a fixed number of statements."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Count, Prefetch, Q
 
-from approvals import tones
+from approvals.asked import asked_of
 from approvals.charts import GroupPoint, groups_figure
 from approvals.models import (
     ChangeRequest,
@@ -16,7 +16,6 @@ from approvals.models import (
     DossierReading,
     Execution,
     ExecutionStep,
-    GateResult,
     Lapse,
     Stage,
     Validation,
@@ -24,7 +23,9 @@ from approvals.models import (
     Waiver,
 )
 from approvals.queries.compared import Compared, compared
+from approvals.queries.gate_rows import gate_rows
 from approvals.queries.record_log import log_of
+from approvals.queries.verdict import approvals_of, mark_of, obstacles
 from approvals.traffic import traffic_words
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.charts import Spec
@@ -41,30 +42,6 @@ from registry.states import SectionStatus
 
 RELEASES = 5
 FIGURES = 2
-Outcome = GateResult.Outcome
-ORDER: dict[str, int] = {
-    Outcome.FAIL: 0,
-    Outcome.NO_DATA: 0,
-    Outcome.WAIVED: 1,
-    Outcome.PASS: 3,
-    Outcome.NOT_APPLICABLE: 4,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class GateRow:
-    """One gate with the bullet that draws it."""
-
-    result: GateResult
-    tone: str
-    word: str
-    low: float = 0
-    high: float = 0
-
-    @property
-    def has_bullet(self) -> bool:
-        """Tell whether value and limit are numbers."""
-        return self.result.observed_value is not None and self.result.limit_value is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +70,6 @@ class Evidence:
     worse: list[MetricRow] = field(default_factory=list)
     figures: list[tuple[str, Spec]] = field(default_factory=list)
     limits: ThresholdSet | None = None
-
-
-def gate_rows(results: Iterable[GateResult]) -> tuple[list[GateRow], list[GateResult]]:
-    """Return gates in the order fails, waived, advisory, passes; and apart those that do not apply."""
-    rows, apart = [], []
-    ordered = sorted(results, key=lambda one: (ORDER[one.outcome], not one.is_blocking, one.position))
-    for one in ordered:
-        if one.outcome == Outcome.NOT_APPLICABLE:
-            apart.append(one)
-            continue
-        failing = one.outcome in (Outcome.FAIL, Outcome.NO_DATA)
-        tone = "warn" if failing and not one.is_blocking else tones.GATE[one.outcome]
-        value, limit = one.observed_value, one.limit_value
-        low = high = 0.0
-        if value is not None and limit is not None:
-            pad = abs(value - limit) * 0.6 or abs(limit) * 0.25 or 1.0
-            low, high = min(value, limit) - pad, max(value, limit) + pad
-        rows.append(GateRow(one, tone, one.get_outcome_display(), low, high))
-    return rows, apart
 
 
 def metric_evidence(change: ChangeRequest, found: Compared) -> Evidence:
@@ -198,17 +156,20 @@ def _half(pair: MetricPair) -> float | None:
 
 
 def stages_of(change: ChangeRequest) -> list[Stage]:
-    """Return the stages with every decision that was given at them, void ones too."""
+    """Return the stages with every decision that was given at them, void ones too, and how each is marked."""
     decisions = Decision.objects.select_related("signer", "on_behalf_of", "signature").order_by(
         "decided_at", "pk"
     )
-    return list(
+    stages: Sequence[Any] = list(
         change.stages.exclude(state=Stage.State.CLOSED, decisions__isnull=True)
         .distinct()
         .select_related("unit", "returns_to")
         .prefetch_related(Prefetch("decisions", queryset=decisions, to_attr="given"))
         .order_by("position", "pk")
     )
+    for stage in stages:
+        stage.tone, stage.sign = mark_of(stage, stage.given)
+    return list(stages)
 
 
 def releases_before(change: ChangeRequest) -> list[ChangeRequest]:
@@ -259,7 +220,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
     """Return the template's variables."""
     stages = stages_of(change)
     rows, apart = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
-    against = compared(change)
+    against, asked = compared(change), asked_of(change)
     champion, comparison = against.champion, against.comparison
     evidence = metric_evidence(change, against)
     waivers = list(
@@ -292,6 +253,16 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "evidence": evidence,
         "documents": documents_for(change),
         "traffic": traffic_words(change),
+        "asked": asked,
+        "obstacles": obstacles(
+            change,
+            stages=stages,
+            gates=rows,
+            asked=asked,
+            blocked_reason=next(
+                (one.blocked_reason for one in stages if one.state == Stage.State.CURRENT), ""
+            ),
+        ),
         "conditions": list(
             Condition.objects.filter(change=change)
             .select_related("owner", "verifier")
@@ -325,8 +296,8 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "releases": releases_before(change),
         "log": log_of(change, stages=stages, comments=comments, dossiers=dossiers, waivers=waivers),
         "comments_count": len(comments),
-        "void": [one for stage in stages for one in stage.given if one.voided_at],  # type: ignore[attr-defined]  # prefetched
-        "standing_decisions": [one for stage in stages for one in stage.given if not one.voided_at],  # type: ignore[attr-defined]
+        "void": [one for stage in stages for one in stage.given if one.is_void],  # type: ignore[attr-defined]  # prefetched
+        "approvals": approvals_of(stages),
         "reading": DossierReading.objects.filter(change=change, reader=user).first(),
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Max, Q
 
 from approvals import policies
+from approvals.asked import open_items
 from approvals.dossier_format import Dossier as DossierContent
 from approvals.dossier_format import compare, read_dossier
 from approvals.duties import duty_records
@@ -55,7 +56,10 @@ def change_submit(*, change: ChangeRequest, by: User, now: datetime) -> ChangeRe
     change.model = governance_evaluate(model=change.model, by=None, now=now)
     policy = policy_in_force(now)
     change.predecessor = change.predecessor or _rejected_before(change)
-    refuse_if(policies.filing_blockers(change, has_policy=policy is not None))
+    refuse_if(
+        policies.filing_blockers(change, has_policy=policy is not None)
+        + policies.answer_blockers(open_items(change) if again else [])
+    )
     assert policy is not None  # noqa: S101  (filing_blockers refused otherwise)
     _complete(change, policy)
     change.policy_revision = policy.revision
@@ -65,6 +69,7 @@ def change_submit(*, change: ChangeRequest, by: User, now: datetime) -> ChangeRe
     refuse_if(policies.alternatives_blockers(change, evaluation) + _refiling_blockers(change, evaluation))
     if again:
         change.resubmitted_at = [*change.resubmitted_at, now.isoformat()]
+        _settle_what_was_asked(change, by=by, now=now)
         decisions_void(change, reason="The request was filed again.", by=by, now=now)
     change.submitted_at = change.submitted_at or now
     change.change_class, change.governance = evaluation.change_class, evaluation.governance
@@ -86,6 +91,15 @@ def change_submit(*, change: ChangeRequest, by: User, now: datetime) -> ChangeRe
         policy=policy.name,
     )
     return change
+
+
+def _settle_what_was_asked(change: ChangeRequest, *, by: User, now: datetime) -> None:
+    """A request for changes ends by being answered; it is not void, and whoever asked decides anew."""
+    asked = Decision.objects.filter(change=change, voided_at__isnull=True, verdict=Verdict.REQUEST_CHANGES)
+    reason = f"Every item is answered; filed again as revision {change.dossier_number + 1}."
+    for decision in asked.order_by("pk"):
+        decision.voided_at, decision.void_reason = now, reason
+        save_as(decision, by=by, now=now, reason=reason, fields=["voided_at", "void_reason"])
 
 
 def change_resubmit(*, change: ChangeRequest, by: User, now: datetime) -> ChangeRequest:
@@ -199,6 +213,8 @@ def change_refresh(*, change: ChangeRequest, by: User | None = None, now: dateti
     if evaluation.dossier.digest == change.dossier_digest:
         before = (change.headline, change.gates_failed, change.gates_waived, change.gates_warned)
         gates_store(change, evaluation, by=by, now=now)
+        if change.state != ChangeState.IN_REVIEW and not evaluation.blocking:
+            change.headline = before[0]  # approved or scheduled: that the evidence is complete is no news
         _look_again(change, by=by, now=now)
         if before != (change.headline, change.gates_failed, change.gates_waived, change.gates_warned):
             change_save(change, by=by, now=now, reason="Gates evaluated again")

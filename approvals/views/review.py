@@ -10,6 +10,7 @@ from approvals import forms, tones
 from approvals.queries import inbox_page, review_page
 from approvals.queries.clocks import clock_of
 from approvals.queries.compared import compared
+from approvals.queries.gate_rows import gate_rows
 from approvals.queries.inbox_page import evidence_of
 from approvals.services import conversation
 from approvals.services.materiality import is_second_line, materiality_confirm
@@ -107,9 +108,7 @@ class ChangePreview(ChangeMixin, DetailPage):
 
 def preview_of(change: Any, *, user: Any, now: datetime) -> dict[str, Any]:
     """Return what a preview needs: gates that do not pass, better and worse, way back, stages."""
-    rows, _ = review_page.gate_rows(
-        change.gate_results.filter(is_current=True).select_related("waiver__decided_by")
-    )
+    rows, _ = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
     stage = change.stages.filter(state="current").first()
     failing = [row for row in rows if row.tone == "fail"]
     return {

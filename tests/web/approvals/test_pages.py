@@ -141,7 +141,11 @@ def test_a_request_is_drafted_edited_and_filed(
     )
     assert saved.status_code == 303
     change.refresh_from_db()
-    assert change.traffic_plan[0] == {"percent": 100, "hold_hours": 0.0, "stop_rule": "error rate above 0.5 %"}
+    assert change.traffic_plan[0] == {
+        "percent": 100,
+        "hold_hours": 0.0,
+        "stop_rule": "error rate above 0.5 %",
+    }
     assert change.alternatives[0]["why_not"] == "Losses go on."
     assert client.post(f"/changes/{change.pk}/file/").status_code == 303
     change.refresh_from_db()
