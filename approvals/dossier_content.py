@@ -44,7 +44,7 @@ def dossier_of(
             "request": _request(change, model),
             "artifact": _artifact(version),
             "version": _version(version),
-            "metrics": _metrics(version, records),
+            "metrics": _metrics(version, records) | _champion(change, records),
             "documents": {"documents": _documents(records, subject)},
             "validation": _validation(version, records),
             "risk": _risk(model, records, subject),
@@ -75,6 +75,7 @@ def _request(change: ChangeRequest, model: RegisteredModel) -> dict[str, Any]:
         "requester": str(change.requester_id),
         "filed_by_account": change.filed_by_account,
         "rolls_back": change.rolls_back_id,
+        **({"answers": change.answers} if change.answers else {}),  # requests without keep their digest
     }
 
 
@@ -124,6 +125,21 @@ def _metrics(version: ModelVersion | None, records: Records) -> dict[str, Any]:
             for row in records.data.get(version.pk, [])
         ],
     }
+
+
+def _champion(change: ChangeRequest, records: Records) -> dict[str, Any]:
+    """Return what the change is compared with: the version that serves there, with its metrics.
+
+    Where none was frozen the key is left out: nothing served, or the request was filed before champions were kept and
+    its digest stays as it was signed.
+    """
+    live = records.live.get((change.model_id, change.environment_id or 0))
+    champion = records.versions.get(live.version_id) if live and change.champion_id else None
+    if champion is None or champion.pk == change.version_id:
+        return {}
+    measured = {name: rows for name, rows in _metrics(champion, records).items() if name == "metrics"}
+    identity = {"id": champion.pk, "name": champion.name, "sha256": champion.artifact_sha256}
+    return {"champion": identity | measured}
 
 
 def _documents(records: Records, subject: Subject) -> list[dict[str, Any]]:

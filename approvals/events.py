@@ -53,6 +53,7 @@ register_verbs(
         Verb("approvals.stage_assigned", "assigned a stage"),
         Verb("approvals.execution_started", "started an execution"),
         Verb("approvals.execution_refused", "refused to execute"),
+        Verb("approvals.execution_step_taken", "took a step of a traffic plan"),
         Verb("approvals.execution_finished", "finished an execution"),
         Verb("approvals.execution_aborted", "aborted an execution"),
         Verb("approvals.execution_unknown", "does not know what an execution did"),

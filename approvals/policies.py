@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from approvals.asked import Item
 from approvals.duties import DutyRecords, duty_of
 from approvals.evaluation import Evaluation
 from approvals.model_facts.inventory import alternatives_described
@@ -21,9 +22,11 @@ from approvals.states import (
     Verdict,
     can_move,
 )
+from approvals.traffic import plan_words, steps_of, takes_steps
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.words import time_text
 from registry.models import Deployment, ModelVersion
 from registry.states import DeploymentState, LifecycleState, RegistryStatus
 
@@ -88,7 +91,7 @@ def filing_blockers(change: ChangeRequest, *, has_policy: bool) -> list[Blocker]
         blockers.append(Blocker("model_deleted", "The model was deleted."))
     if not change.purpose.strip():
         blockers.append(Blocker("no_purpose", "Say what the change is for."))
-    return blockers + kind_blockers(change)
+    return blockers + kind_blockers(change) + traffic_blockers(change)
 
 
 def kind_blockers(change: ChangeRequest) -> list[Blocker]:
@@ -146,6 +149,48 @@ def _environment_blockers(change: ChangeRequest) -> list[Blocker]:
     if change.environment.closed_at is not None:
         return [Blocker("environment_closed", f"{change.environment} is closed.")]
     return []
+
+
+def traffic_blockers(change: ChangeRequest) -> list[Blocker]:
+    """Refuse a plan of steps that nobody would take: what is signed is what happens (RULES 5.5)."""
+    place, count = change.environment, len(change.traffic_plan)
+    if place is None or count < 2 or takes_steps(place):
+        return []
+    return [
+        Blocker(
+            "traffic_steps",
+            f"The traffic plan has {count} steps ({plan_words(change)}), but the"
+            f" {place.get_connector_display().lower()} of {place} moves all traffic at once."
+            " Plan one step of 100 %, or an environment where an operator takes the steps.",
+            "the requester",
+        )
+    ]
+
+
+def step_blockers(
+    change: ChangeRequest, *, taken: int, last_at: datetime | None, now: datetime
+) -> list[Blocker]:
+    """Why the next step of the traffic plan may not be confirmed yet: the one before is held (RULES 5.5)."""
+    steps = steps_of(change)
+    if not taken or last_at is None or taken >= len(steps):
+        return []
+    held = steps[taken - 1]
+    until = last_at + timedelta(hours=float(held.get("hold_hours") or 0))
+    if now >= until:
+        return []
+    return [Blocker("held", f"{held['percent']} % of the traffic is held until {time_text(until)}.")]
+
+
+def abort_blockers(change: ChangeRequest, *, is_open: bool, is_manual: bool, taken: int) -> list[Blocker]:
+    """Why an execution can no longer be aborted: an abort is at or before the first step of the plan (RULES 5.5)."""
+    if not is_open:
+        return [Blocker("settled", "This execution is settled already.")]
+    at_first_step = is_manual and taken == 1 and len(steps_of(change)) > 1
+    if not taken or at_first_step:
+        return []
+    if is_manual:
+        return [Blocker("begun", "The plan is past its first step: report what happened.")]
+    return [Blocker("begun", "The first step has begun; roll back instead.")]
 
 
 def _deployment(change: ChangeRequest, state: DeploymentState) -> Deployment | None:
@@ -221,6 +266,15 @@ def refiling_blockers(
     if content_key == earlier_key:
         blockers.append(Blocker("unchanged", f"Nothing changed since {predecessor.code} was rejected."))
     return blockers
+
+
+def answer_blockers(items: Sequence[Item]) -> list[Blocker]:
+    """What was asked for is answered item by item before a request is filed again."""
+    return [
+        Blocker("not_answered", f"Answer what was asked for: “{item.text}”.", "the requester")
+        for item in items
+        if not item.answer.strip()
+    ]
 
 
 def decision_blockers(
@@ -523,7 +577,7 @@ def start_blockers(
         blockers.append(Blocker("too_late", f"The window closed on {change.window_ends_at:%d %b %Y %H:%M}."))
     if is_manual and by is not None and by.pk in signers and not contains:
         blockers.append(Blocker("is_approver", "Who starts a manual step is none of its approvers."))
-    return blockers
+    return blockers + traffic_blockers(change)
 
 
 def business_deadline(start: datetime, days: int) -> datetime:

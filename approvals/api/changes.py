@@ -68,7 +68,7 @@ class ChangeOut(RecordSerializer):
             "environment", "purpose", "scope", "impact", "risk", "configuration", "materiality", "materiality_reasons",
             "is_substantial_modification", "incident", "window_starts_at", "window_ends_at", "traffic_plan",
             "bake_hours", "rollback_target", "rollback_plan", "rollback_triggers", "rollback_owner", "alternatives",
-            "what_changed", "predecessor", "requester", "requested_for", "filed_by_account", "created_at",
+            "what_changed", "answers", "predecessor", "requester", "requested_for", "filed_by_account", "created_at",
             "submitted_at", "decided_at", "decided_tier", "governance", "policy_revision", "dossier_number",
             "dossier_digest", "gates_passed", "gates_failed", "gates_waived", "gates_warned", "gates_at", "headline",
             "expires_at", "scheduled_at", "bake_ends_at", "revoked_at", "closed_at", "updated_at", "row_revision", "url",
@@ -195,6 +195,11 @@ class ChangeIn(ChangeFields):
 class ChangeEdit(ChangeFields):
     """An edit of a draft, or of a request that was sent back."""
 
+    answers = JsonRows(
+        required=False,
+        max_length=100,
+        help_text="To what was asked for: objects with decision, place (from 1) and answer.",
+    )
     row_revision = Whole(help_text="The one the edit was made from.")
 
 

@@ -38,6 +38,7 @@ class Connector(Protocol):
     name: str
     is_automatic: bool  # False: an operator does it and says so
     is_idempotent: bool
+    takes_steps: bool  # whether a share of the traffic can be moved; otherwise all of it moves at once
 
     def call(self, step: ExecutionStep, *, now: datetime) -> Result:
         """Do what ``step.arguments`` say under ``step.idempotency_key``, or raise `ConnectorFailed`."""

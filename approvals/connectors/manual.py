@@ -12,6 +12,7 @@ class Manual:
     name = "manual"
     is_automatic = False
     is_idempotent = False
+    takes_steps = True
 
     def call(self, step: ExecutionStep, *, now: datetime) -> Result:
         """Nothing is called: the operator's word is the result."""

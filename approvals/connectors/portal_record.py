@@ -12,6 +12,7 @@ class PortalRecord:
     name = "portal_record"
     is_automatic = True
     is_idempotent = True
+    takes_steps = False
 
     def call(self, step: ExecutionStep, *, now: datetime) -> Result:
         """Nothing else is to be done."""

@@ -15,6 +15,7 @@ class RegistryAlias:
     name = "registry_alias"
     is_automatic = True
     is_idempotent = True
+    takes_steps = False
 
     def call(self, step: ExecutionStep, *, now: datetime) -> Result:
         """Move the alias; the registry asks whether an approved change stands behind it."""

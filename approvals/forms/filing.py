@@ -1,9 +1,11 @@
 """What a request is about and what its requester writes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 
+from approvals.asked import Asked
 from approvals.forms.fields import Lines, MomentField, PersonChoice, TrafficPlan, area
 from approvals.models import ChangeRequest
 from approvals.states import ChangeKind
@@ -84,7 +86,8 @@ class ChangeContent(forms.Form):
     window_ends_at = MomentField(required=False, label="Window closes", help_text="YYYY-MM-DD HH:MM")
     traffic_plan = TrafficPlan(
         label="Traffic plan",
-        help_text="One step a row, the last at 100 %. Empty: the policy's plan for the tier.",
+        help_text="One step a row, the last at 100 %. Steps are for environments where an operator takes them; empty: the"
+        " policy's plan for the tier there, all traffic at once elsewhere.",
     )
     rollback_target = forms.ModelChoiceField(
         queryset=ModelVersion.objects.none(),
@@ -108,8 +111,15 @@ class ChangeContent(forms.Form):
         ),
     }  # fmt: skip
 
-    def __init__(self, *, model: RegisteredModel, **kwargs: Any) -> None:
+    def __init__(self, *, model: RegisteredModel, asked: Sequence[Asked] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.items = [item for one in asked for item in one.items]
+        for one in asked:
+            who = f"Asked by {one.decision.signer.name} at {one.decision.stage.title}."
+            for item in one.items:
+                self.fields[item.name] = forms.CharField(
+                    widget=area(2), required=False, label=item.text, initial=item.answer, help_text=who
+                )
         self.fields["rollback_target"].queryset = (
             ModelVersion.objects.alive().filter(model=model).order_by("-number")
         )
@@ -117,6 +127,10 @@ class ChangeContent(forms.Form):
     def part(self, name: str) -> list[forms.BoundField]:
         """Return the fields of one step."""
         return [self[one] for one in self.steps[name]]
+
+    def answers(self) -> list[forms.BoundField]:
+        """Return a field for each item that an approver asked for."""
+        return [self[item.name] for item in self.items]
 
     def content(self) -> dict[str, Any]:
         """Return what the services take."""
@@ -126,6 +140,11 @@ class ChangeContent(forms.Form):
             for key, _, value in (line.partition(":") for line in data["configuration"])
         }
         data["rollback_triggers"] = "\n".join(data["rollback_triggers"])
+        if self.items:
+            data["answers"] = [
+                {"decision": item.decision_id, "place": item.place, "answer": self.cleaned_data[item.name]}
+                for item in self.items
+            ]
         return data
 
 

@@ -70,6 +70,9 @@ class ChangeRequest(ScopedRecord):
     window_ends_at = models.DateTimeField(null=True, blank=True)
     traffic_plan = models.JSONField(default=list, blank=True)  # [{percent, hold_hours, stop_rule}]
     bake_hours = models.FloatField(default=0)
+    champion = models.ForeignKey(  # what served there when the dossier was frozen; empty where nothing did
+        ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     rollback_target = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -78,6 +81,9 @@ class ChangeRequest(ScopedRecord):
     rollback_owner = person_key(null=True)
     alternatives = models.JSONField(default=list, blank=True)  # [{title, metrics, gates, why_not}]
     what_changed = models.TextField(blank=True)  # against the rejected predecessor (RULES 4.4)
+    answers = models.JSONField(
+        default=list, blank=True
+    )  # to what was asked for: [{decision, place, item, answer}]
     predecessor = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="refilings"
     )
@@ -375,6 +381,16 @@ class Decision(ApprovalRecord):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.signer}"
+
+    @property
+    def is_answered(self) -> bool:
+        """Tell whether what was asked for was answered by filing again; the asker decides anew."""
+        return self.verdict == Verdict.REQUEST_CHANGES and self.voided_at is not None
+
+    @property
+    def is_void(self) -> bool:
+        """Tell whether it no longer counts because the content moved away under it."""
+        return self.voided_at is not None and not self.is_answered
 
 
 class DossierReading(models.Model):

@@ -103,7 +103,7 @@ def by_tier(document: PolicyDocument) -> list[tuple[str, list[Any]]]:
         ("Validation valid, days", [document.validation_validity_days[tier] for tier in tiers]),
         ("Risk rating valid, days", [document.risk_validity_days[tier] for tier in tiers]),
         (
-            "Traffic plan",
+            "Traffic plan where an operator takes the steps",
             [" → ".join(f"{step.percent} %" for step in plans[tier]) or "none" for tier in tiers],
         ),
         ("Watched after release, hours", [document.bake_hours[tier] for tier in tiers]),

@@ -113,7 +113,10 @@ def _decided(stage: Stage, decision: Any) -> list[LogItem]:
             subject=_key(decision),
         )
     ]
-    if decision.voided_at:
+    if decision.is_answered and decision.voided_at:
+        what = f"What {decision.signer} asked for at {stage.title} was answered"
+        lines.append(LogItem(decision.voided_at, "record", None, what, quote=decision.void_reason))
+    elif decision.voided_at:
         lines.append(
             LogItem(
                 decision.voided_at,

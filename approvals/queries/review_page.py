@@ -1,12 +1,12 @@
 """Everything the review page shows of one change, in a fixed number of statements."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import Count, Prefetch, Q
 
-from approvals import tones
+from approvals.asked import asked_of
 from approvals.charts import GroupPoint, groups_figure
 from approvals.models import (
     ChangeRequest,
@@ -14,55 +14,33 @@ from approvals.models import (
     Decision,
     Dossier,
     DossierReading,
-    GateResult,
     Lapse,
     Stage,
     Validation,
     ValidationFinding,
     Waiver,
 )
+from approvals.queries.compared import Compared, compared
+from approvals.queries.gate_rows import gate_rows
 from approvals.queries.record_log import log_of
+from approvals.queries.verdict import approvals_of, mark_of, obstacles
+from approvals.traffic import traffic_words
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.charts import Spec
 from registry.models import (
     Consumer,
-    Deployment,
     Document,
     DocumentSection,
     ModelDependency,
     ModelVersion,
     ThresholdSet,
 )
-from registry.queries.comparison import Comparison, MetricPair, compare_versions
+from registry.queries.comparison import Comparison, MetricPair
 from registry.queries.lineage import around
-from registry.states import DeploymentState, SectionStatus
+from registry.states import SectionStatus
 
 RELEASES = 5
 FIGURES = 2
-Outcome = GateResult.Outcome
-ORDER: dict[str, int] = {
-    Outcome.FAIL: 0,
-    Outcome.NO_DATA: 0,
-    Outcome.WAIVED: 1,
-    Outcome.PASS: 3,
-    Outcome.NOT_APPLICABLE: 4,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class GateRow:
-    """One gate with the bullet that draws it."""
-
-    result: GateResult
-    tone: str
-    word: str
-    low: float = 0
-    high: float = 0
-
-    @property
-    def has_bullet(self) -> bool:
-        """Tell whether value and limit are numbers."""
-        return self.result.observed_value is not None and self.result.limit_value is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,67 +71,17 @@ class Evidence:
     limits: ThresholdSet | None = None
 
 
-def gate_rows(results: Iterable[GateResult]) -> tuple[list[GateRow], list[GateResult]]:
-    """Return gates in the order fails, waived, advisory, passes; and apart those that do not apply."""
-    rows, apart = [], []
-    ordered = sorted(results, key=lambda one: (ORDER[one.outcome], not one.is_blocking, one.position))
-    for one in ordered:
-        if one.outcome == Outcome.NOT_APPLICABLE:
-            apart.append(one)
-            continue
-        failing = one.outcome in (Outcome.FAIL, Outcome.NO_DATA)
-        tone = "warn" if failing and not one.is_blocking else tones.GATE[one.outcome]
-        value, limit = one.observed_value, one.limit_value
-        low = high = 0.0
-        if value is not None and limit is not None:
-            pad = abs(value - limit) * 0.6 or abs(limit) * 0.25 or 1.0
-            low, high = min(value, limit) - pad, max(value, limit) + pad
-        rows.append(GateRow(one, tone, one.get_outcome_display(), low, high))
-    return rows, apart
-
-
-def champion_of(change: ChangeRequest) -> ModelVersion | None:
-    """Return what serves there now, or what the change goes back to."""
-    if change.environment_id:
-        live = (
-            Deployment.objects.filter(
-                model_id=change.model_id, environment_id=change.environment_id, state=DeploymentState.LIVE
-            )
-            .select_related("version")
-            .first()
-        )
-        if live is not None and live.version_id != change.version_id:
-            return live.version
-    return change.rollback_target
-
-
-def metric_evidence(
-    change: ChangeRequest, comparison: Comparison | None, champion: ModelVersion | None
-) -> Evidence:
+def metric_evidence(change: ChangeRequest, found: Compared) -> Evidence:
     """Read metrics against the locked limits."""
-    limits = (
-        ThresholdSet.objects.filter(model_id=change.model_id, locked_at__isnull=False)
-        .order_by("-number")
-        .first()
-    )
-    pairs = comparison.metrics if comparison else _alone(change.version)
-    rows = [_metric_row(pair, change, limits) for pair in pairs]
+    rows = [_metric_row(pair, change, found.limits) for pair in found.pairs]
     moved = [row for row in rows if row.is_better is not None and row.direction != "flat"]
     return Evidence(
         rows,
         [row for row in moved if row.is_better],
         [row for row in moved if not row.is_better],
-        _figures(rows, limits, champion, change.version),
-        limits,
+        _figures(rows, found.limits, found.champion, change.version),
+        found.limits,
     )
-
-
-def _alone(version: ModelVersion | None) -> list[MetricPair]:
-    if version is None:
-        return []
-    found = version.metrics.order_by("suite", "name", "segment", "pk")
-    rows = [MetricPair(row.name, row.segment, row.suite, None, row) for row in found]
-    return sorted(rows, key=lambda row: row.segment != "")
 
 
 def _metric_row(pair: MetricPair, change: ChangeRequest, limits: ThresholdSet | None) -> MetricRow:
@@ -227,17 +155,20 @@ def _half(pair: MetricPair) -> float | None:
 
 
 def stages_of(change: ChangeRequest) -> list[Stage]:
-    """Return the stages with every decision that was given at them, void ones too."""
+    """Return the stages with every decision that was given at them, void ones too, and how each is marked."""
     decisions = Decision.objects.select_related("signer", "on_behalf_of", "signature").order_by(
         "decided_at", "pk"
     )
-    return list(
+    stages: Sequence[Any] = list(
         change.stages.exclude(state=Stage.State.CLOSED, decisions__isnull=True)
         .distinct()
         .select_related("unit", "returns_to")
         .prefetch_related(Prefetch("decisions", queryset=decisions, to_attr="given"))
         .order_by("position", "pk")
     )
+    for stage in stages:
+        stage.tone, stage.sign = mark_of(stage, stage.given)
+    return list(stages)
 
 
 def releases_before(change: ChangeRequest) -> list[ChangeRequest]:
@@ -288,11 +219,9 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
     """Return the template's variables."""
     stages = stages_of(change)
     rows, apart = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
-    champion = champion_of(change)
-    comparison = None
-    if champion is not None and change.version is not None and champion.pk != change.version_id:
-        comparison = compare_versions(champion, change.version)
-    evidence = metric_evidence(change, comparison, champion)
+    against, asked = compared(change), asked_of(change)
+    champion, comparison = against.champion, against.comparison
+    evidence = metric_evidence(change, against)
     waivers = list(
         change.waivers.select_related("requested_by", "decided_by").order_by("-requested_at", "-pk")
     )
@@ -322,6 +251,17 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "groups_of_changes": groups_of_changes(comparison),
         "evidence": evidence,
         "documents": documents_for(change),
+        "traffic": traffic_words(change),
+        "asked": asked,
+        "obstacles": obstacles(
+            change,
+            stages=stages,
+            gates=rows,
+            asked=asked,
+            blocked_reason=next(
+                (one.blocked_reason for one in stages if one.state == Stage.State.CURRENT), ""
+            ),
+        ),
         "conditions": list(
             Condition.objects.filter(change=change)
             .select_related("owner", "verifier")
@@ -341,8 +281,8 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "releases": releases_before(change),
         "log": log_of(change, stages=stages, comments=comments, dossiers=dossiers, waivers=waivers),
         "comments_count": len(comments),
-        "void": [one for stage in stages for one in stage.given if one.voided_at],  # type: ignore[attr-defined]  # prefetched
-        "standing_decisions": [one for stage in stages for one in stage.given if not one.voided_at],  # type: ignore[attr-defined]
+        "void": [one for stage in stages for one in stage.given if one.is_void],  # type: ignore[attr-defined]  # prefetched
+        "approvals": approvals_of(stages),
         "reading": DossierReading.objects.filter(change=change, reader=user).first(),
     }
 

@@ -1,12 +1,13 @@
 """Change requests before filing and after: drafted, edited, withdrawn, locked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 
 from approvals import policies
+from approvals.asked import open_items, with_answers
 from approvals.events import tell
 from approvals.models import ChangeRequest
 from approvals.services.stages import stages_pause
@@ -243,9 +244,17 @@ def _title(change: ChangeRequest) -> str:
 
 @operation
 def change_update(
-    *, change: ChangeRequest, row_revision: int, by: User, now: datetime, **fields: Unpack[ChangeFields]
+    *,
+    change: ChangeRequest,
+    row_revision: int,
+    answers: Sequence[Mapping[str, Any]] = (),
+    by: User,
+    now: datetime,
+    **fields: Unpack[ChangeFields],
 ) -> ChangeRequest:
     """Edit a draft, or a request that was sent back. ``row_revision`` is the one the form was built from.
+
+    ``answers`` are to what approvers asked for: rows with ``decision``, ``place`` (from 1) and ``answer``.
 
     Raises:
         Conflict: somebody else saved in between.
@@ -259,7 +268,20 @@ def change_update(
     refuse_if(blockers)
     _check(change.model, change.version, fields)
     _write(change, fields)
+    if answers:
+        _answer(change, answers)
     return change_save(change, by=by, now=now, reason="Edited")
+
+
+def _answer(change: ChangeRequest, answers: Sequence[Mapping[str, Any]]) -> None:
+    for row in answers:
+        text = row.get("answer")
+        if isinstance(text, str) and (len(text) > MAX_TEXT or "\x00" in text):
+            raise invalid("answers", f"Give a text of at most {MAX_TEXT:,} characters.")
+    try:
+        change.answers = with_answers(change, open_items(change), answers)
+    except ValueError as error:
+        raise invalid("answers", str(error)) from error
 
 
 @operation

@@ -26,6 +26,7 @@ from approvals.services.rollouts import (
 )
 from approvals.services.submission import change_refresh, parts_changed
 from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeKind, ChangeState
+from approvals.traffic import steps_of
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.errors import DomainError, invalid
 from mlops_portal.foundation.history import save_as
@@ -34,8 +35,10 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.words import time_text
 from mlops_portal.foundation.work import jobs
 from registry.models import Deployment
+from registry.services.operations import deployment_traffic
 
 EXECUTE_JOB = "approvals.execute"
 STEP = "put in place"
@@ -365,10 +368,16 @@ def execution_refuse(*, change: ChangeRequest, refusal: DomainError, now: dateti
 def execution_confirm(
     *, execution: Execution, succeeded: bool, note: str, by: User, now: datetime
 ) -> Execution:
-    """Say, as an operator, what became of a step that the portal cannot see."""
+    """Say, as an operator, what became of a step that the portal cannot see.
+
+    By hand the steps of the approved traffic plan are taken one after the other, each confirmed and held as long as it
+    says; the last one makes the deployment live.
+    """
     change = lock_change(execution.change_id)
     execution = lock(Execution.objects.select_related("deployment"), execution.pk)
     _may_operate(by, change)
+    by_hand = execution.state == Execution.State.WAITING
+    done = list(execution.steps.order_by("intended_at", "pk")) if by_hand else []
     blockers = []
     if execution.state not in (Execution.State.WAITING, Execution.State.UNKNOWN):
         blockers.append(Blocker("settled", "This execution is settled already."))
@@ -376,26 +385,68 @@ def execution_confirm(
         blockers.append(Blocker("is_approver", "Who carries a change out is none of its approvers."))
     if len(note.strip()) < 10:
         blockers.append(Blocker("note", "Say in at least 10 characters what you saw."))
+    if succeeded and by_hand:
+        last_at = done[-1].finished_at if done else None
+        blockers += policies.step_blockers(change, taken=len(done), last_at=last_at, now=now)
     refuse_if(blockers)
-    if succeeded:
+    if succeeded and by_hand:
+        _step_by_hand(change, execution, place=len(done), note=note.strip(), by=by, now=now)
+    if succeeded and len(done) + 1 < len(steps_of(change)) and by_hand:
+        _hold(change, execution, place=len(done), by=by, now=now)
+    elif succeeded:
         _succeed(change, execution, by=by, note=note.strip(), now=now)
     else:
         _fail(change, execution, reason=note.strip(), by=by, now=now)
     return execution
 
 
+def _step_by_hand(
+    change: ChangeRequest, execution: Execution, *, place: int, note: str, by: User, now: datetime
+) -> None:
+    """Record one step of the traffic plan as an operator took it."""
+    step = steps_of(change)[place]
+    identity = {"change": change.pk, "execution": execution.number, "traffic": place + 1}
+    row = ExecutionStep(
+        execution=execution,
+        model_id=change.model_id,
+        unit_id=change.unit_id,
+        step=f"{step['percent']} % of the traffic",
+        attempt=1,
+        idempotency_key=canonical.digest(identity),
+        arguments=step_arguments(change) | {"percent": step["percent"]},
+        state=ExecutionStep.State.SUCCEEDED,
+        intended_at=now,
+        finished_at=now,
+        result={"note": note},
+    )
+    save_as(row, by=by, now=now, reason=note)
+
+
+def _hold(change: ChangeRequest, execution: Execution, *, place: int, by: User, now: datetime) -> None:
+    """Keep the execution waiting for the next step of the plan."""
+    step = steps_of(change)[place]
+    if execution.deployment is not None:
+        deployment_traffic(deployment=execution.deployment, percent=step["percent"], by=by, now=now)
+    until = now + timedelta(hours=float(step.get("hold_hours") or 0))
+    change.headline = f"{step['percent']} % of the traffic, held until {time_text(until)}"
+    change_save(change, by=by, now=now, reason=f"Step {place + 1} of {len(steps_of(change))} taken")
+    tell("execution_step_taken", change, by=by, now=now, number=execution.number, percent=step["percent"])
+
+
 @operation
 def execution_abort(*, execution: Execution, reason: str, by: User, now: datetime) -> Execution:
-    """Stop an execution before its first step took effect: neither a rollback nor a failure (RULES 5.5)."""
+    """Stop an execution at or before the first step of its plan: neither a rollback nor a failure (RULES 5.5)."""
     change = lock_change(execution.change_id)
     execution = lock(Execution.objects.select_related("deployment"), execution.pk)
     _may_operate(by, change)
-    blockers = []
-    if execution.state not in OPEN:
-        blockers.append(Blocker("settled", "This execution is settled already."))
-    if execution.steps.exists():
-        blockers.append(Blocker("begun", "The first step has begun; roll back instead."))
-    refuse_if(blockers)
+    refuse_if(
+        policies.abort_blockers(
+            change,
+            is_open=execution.state in OPEN,
+            is_manual=execution.state == Execution.State.WAITING,
+            taken=execution.steps.count(),
+        )
+    )
     rollout_fail(execution.deployment, aborted=True, reason=reason, by=by, now=now)
     execution.state, execution.finished_at, execution.note = Execution.State.ABORTED, now, reason
     save_as(execution, by=by, now=now, reason=reason or "Aborted")

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Max, Q
 
 from approvals import policies
+from approvals.asked import open_items
 from approvals.dossier_format import Dossier as DossierContent
 from approvals.dossier_format import compare, read_dossier
 from approvals.duties import duty_records
@@ -15,11 +16,13 @@ from approvals.events import tell
 from approvals.models import ChangeRequest, Decision, Dossier, Stage
 from approvals.policy.gates import stages_of
 from approvals.policy_in_force import PolicyInForce, policy_in_force
+from approvals.queries.compared import serving_version
 from approvals.services.changes import change_save, lock_change, require_filing
 from approvals.services.gates import gates_store
 from approvals.services.materiality import materiality_compute
 from approvals.services.stages import clock_stop, stage_look_for_people, stage_open_next, stages_fix
 from approvals.states import ChangeState, Verdict
+from approvals.traffic import AT_ONCE, takes_steps
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
@@ -28,8 +31,15 @@ from mlops_portal.foundation.rules import refuse_if
 from registry.services.governance import governance_evaluate
 
 REFRESHABLE = frozenset({ChangeState.IN_REVIEW, ChangeState.APPROVED, ChangeState.SCHEDULED})
-# What a refiling must differ in: everything but its own words about the refiling and the revision of the policy.
-NOT_CONTENT = {"request": ("what_changed", "title"), "policy": (), "gates": (), "waivers": ()}
+# What a refiling must differ in: everything but its own words about the refiling, what others put in place meanwhile
+# and the revision of the policy.
+NOT_CONTENT = {
+    "request": ("what_changed", "title", "answers"),
+    "metrics": ("champion",),
+    "policy": (),
+    "gates": (),
+    "waivers": (),
+}
 
 
 @operation
@@ -46,15 +56,20 @@ def change_submit(*, change: ChangeRequest, by: User, now: datetime) -> ChangeRe
     change.model = governance_evaluate(model=change.model, by=None, now=now)
     policy = policy_in_force(now)
     change.predecessor = change.predecessor or _rejected_before(change)
-    refuse_if(policies.filing_blockers(change, has_policy=policy is not None))
+    refuse_if(
+        policies.filing_blockers(change, has_policy=policy is not None)
+        + policies.answer_blockers(open_items(change) if again else [])
+    )
     assert policy is not None  # noqa: S101  (filing_blockers refused otherwise)
     _complete(change, policy)
     change.policy_revision = policy.revision
     change.materiality, change.materiality_reasons = materiality_compute(change, policy)
+    change.champion = serving_version(change)
     evaluation = evaluate(change, at=now, policy=policy)
     refuse_if(policies.alternatives_blockers(change, evaluation) + _refiling_blockers(change, evaluation))
     if again:
         change.resubmitted_at = [*change.resubmitted_at, now.isoformat()]
+        _settle_what_was_asked(change, by=by, now=now)
         decisions_void(change, reason="The request was filed again.", by=by, now=now)
     change.submitted_at = change.submitted_at or now
     change.change_class, change.governance = evaluation.change_class, evaluation.governance
@@ -76,6 +91,15 @@ def change_submit(*, change: ChangeRequest, by: User, now: datetime) -> ChangeRe
         policy=policy.name,
     )
     return change
+
+
+def _settle_what_was_asked(change: ChangeRequest, *, by: User, now: datetime) -> None:
+    """A request for changes ends by being answered; it is not void, and whoever asked decides anew."""
+    asked = Decision.objects.filter(change=change, voided_at__isnull=True, verdict=Verdict.REQUEST_CHANGES)
+    reason = f"Every item is answered; filed again as revision {change.dossier_number + 1}."
+    for decision in asked.order_by("pk"):
+        decision.voided_at, decision.void_reason = now, reason
+        save_as(decision, by=by, now=now, reason=reason, fields=["voided_at", "void_reason"])
 
 
 def change_resubmit(*, change: ChangeRequest, by: User, now: datetime) -> ChangeRequest:
@@ -102,10 +126,11 @@ def _complete(change: ChangeRequest, policy: PolicyInForce) -> None:
     if change.kind not in policies.RELEASE_KINDS or not is_production:
         return
     if not change.traffic_plan:
-        change.traffic_plan = [
+        planned = [
             {"percent": step.percent, "hold_hours": step.hold_minutes / 60}
             for step in policy.document.traffic_plan[tier]
         ]
+        change.traffic_plan = planned if takes_steps(change.environment) else [dict(AT_ONCE)]
     change.bake_hours = change.bake_hours or float(policy.document.bake_hours[tier])
     change.rollback_triggers = change.rollback_triggers or "\n".join(
         trigger.title for trigger in policy.document.rollback_triggers
@@ -188,12 +213,16 @@ def change_refresh(*, change: ChangeRequest, by: User | None = None, now: dateti
     if evaluation.dossier.digest == change.dossier_digest:
         before = (change.headline, change.gates_failed, change.gates_waived, change.gates_warned)
         gates_store(change, evaluation, by=by, now=now)
+        if change.state != ChangeState.IN_REVIEW and not evaluation.blocking:
+            change.headline = before[0]  # approved or scheduled: that the evidence is complete is no news
         _look_again(change, by=by, now=now)
         if before != (change.headline, change.gates_failed, change.gates_waived, change.gates_warned):
             change_save(change, by=by, now=now, reason="Gates evaluated again")
         return False
     changed = parts_changed(change, evaluation)
     voided = decisions_void(change, reason=f"The content changed: {', '.join(changed)}.", by=by, now=now)
+    if change.champion_id:  # else the content that was evaluated holds none
+        change.champion = serving_version(change)
     dossier_freeze(change, evaluation, by=by, now=now)
     change.state, change.decided_at, change.expires_at = ChangeState.IN_REVIEW, None, None
     change.change_class, change.governance = evaluation.change_class, evaluation.governance

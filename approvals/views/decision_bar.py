@@ -15,6 +15,7 @@ from approvals.models import ChangeRequest, Execution, Stage
 from approvals.services.executions import signers_of
 from approvals.services.materiality import is_second_line
 from approvals.states import ChangeClass, ChangeState, Verdict
+from approvals.traffic import next_step_words
 from approvals.views.scope import gates_words
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
@@ -270,10 +271,10 @@ def _execution_bar(change: ChangeRequest, user: User) -> Bar | None:
         settle.append(
             Choice("Report what happened", reverse("approvals:execution-confirm", args=[execution.pk]))
         )
-    if not execution.steps.exists():
+    taken, waits = execution.steps.count(), execution.state == Execution.State.WAITING
+    if not policies.abort_blockers(change, is_open=True, is_manual=waits, taken=taken):
         settle.append(Choice("Abort", reverse("approvals:execution-abort", args=[execution.pk])))
     if not settle:
         return None
-    return Bar(
-        "warn", execution.get_state_display(), "Carry the change out, then report what you saw.", settle
-    )
+    text = next_step_words(change, taken) if waits else "Look at the target, then report what you saw."
+    return Bar("warn", execution.get_state_display(), text, settle)

@@ -11,6 +11,7 @@ from approvals.models import ChangeRequest, Execution
 from approvals.queries import execution_panel
 from approvals.queries.way_back import criteria_of
 from approvals.services import containment, executions
+from approvals.traffic import next_step_words, traffic_words
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.signing import SignedMixin
 from mlops_portal.foundation.rules import Blocker
@@ -83,6 +84,10 @@ class Start(ChangeMixin, ActionPage):
         """Return to the request."""
         return self.object.get_absolute_url()
 
+    def more(self) -> Mapping[str, Any]:
+        """Say what happens to the traffic."""
+        return {"traffic": traffic_words(self.object)}
+
     def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
         """Start it."""
         return executions.change_execute_now(change=self.object, by=by, now=now)
@@ -116,6 +121,12 @@ class ExecutionConfirm(ExecutionMixin, ActionPage):
     """Report what became of a step that the portal cannot see."""
 
     form_class, title, submit = forms.ExecutionReport, "Report on {object}", "Report"
+
+    def more(self) -> Mapping[str, Any]:
+        """Name the step of the traffic plan that is reported."""
+        waits = self.object.state == Execution.State.WAITING
+        step = next_step_words(self.object.change, self.object.steps.count()) if waits else ""
+        return {"lede": step}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Execution:
         """Report it."""

@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from approvals import filtersets, forms, policies, tables
+from approvals.asked import asked_of, open_items
 from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.models import ChangeRequest
-from approvals.queries.review_page import champion_of
 from approvals.services import changes as services
 from approvals.services.submission import change_submit
 from approvals.states import ChangeKind, ChangeState
@@ -195,7 +195,13 @@ class EditChange(AddsRows, ChangeMixin, ActionPage):
 
     def make_form(self, data: Any = None, files: Any = None) -> forms.ChangeContent:
         """Build the form from the draft."""
-        return forms.ChangeContent(data=data, initial=forms.content_of(self.object), model=self.object.model)
+        self.asked = asked_of(self.object)
+        return forms.ChangeContent(
+            data=data,
+            initial=forms.content_of(self.object),
+            model=self.object.model,
+            asked=[one for one in self.asked if one.is_open],
+        )
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
         """Save under the revision the form was built from."""
@@ -237,11 +243,9 @@ class EditChange(AddsRows, ChangeMixin, ActionPage):
             "readings": shown,
             "failing_count": len(evaluation.blocking) if evaluation else 0,
             "missing": missing,
-            "champion": champion_of(change),
             "again": change.state == ChangeState.CHANGES_REQUESTED,
-            "asked": list(
-                change.decisions.filter(verdict="request_changes").select_related("signer", "stage")
-            ),
+            "asked": self.asked,
+            "answer_fields": self.form.answers(),
         }
 
 
@@ -249,6 +253,8 @@ def filing_state(change: ChangeRequest, *, now: datetime) -> tuple[Evaluation | 
     """Return what the gates say about a draft now, and what it lacks before it can be filed."""
     policy = policy_for(change, now)
     missing = policies.filing_blockers(change, has_policy=policy is not None)
+    if change.state == ChangeState.CHANGES_REQUESTED:
+        missing = policies.answer_blockers(open_items(change)) + missing
     if policy is None:
         return None, missing
     evaluation = evaluate(change, at=now, policy=policy)

@@ -9,6 +9,8 @@ from django.http import HttpResponseBase
 from approvals import forms, tones
 from approvals.queries import execution_panel, inbox_page, review_page
 from approvals.queries.clocks import clock_of
+from approvals.queries.compared import compared
+from approvals.queries.gate_rows import gate_rows
 from approvals.queries.inbox_page import evidence_of
 from approvals.services import conversation
 from approvals.services.materiality import is_second_line, materiality_confirm
@@ -106,12 +108,7 @@ class ChangePreview(ChangeMixin, DetailPage):
 
 def preview_of(change: Any, *, user: Any, now: datetime) -> dict[str, Any]:
     """Return what a preview needs: gates that do not pass, better and worse, way back, stages."""
-    rows, _ = review_page.gate_rows(
-        change.gate_results.filter(is_current=True).select_related("waiver__decided_by")
-    )
-    champion = review_page.champion_of(change)
-    different = champion is not None and change.version is not None and champion.pk != change.version_id
-    comparison = review_page.compare_versions(champion, change.version) if different else None
+    rows, _ = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
     stage = change.stages.filter(state="current").first()
     failing = [row for row in rows if row.tone == "fail"]
     return {
@@ -119,7 +116,7 @@ def preview_of(change: Any, *, user: Any, now: datetime) -> dict[str, Any]:
         "failing": failing,
         "waived": [row for row in rows if row.tone == "waived"],
         "gates_title": gates_words([row.result.gate for row in failing]),
-        "evidence": review_page.metric_evidence(change, comparison, champion),
+        "evidence": review_page.metric_evidence(change, compared(change)),
         "stages": review_page.stages_of(change),
         "clock": clock_of(stage, now) if stage else None,
         "tones": tones,

@@ -142,10 +142,12 @@ def carry_out(world: World, change: ChangeRequest, *, bakes: bool = True) -> Lif
     yield world.after(hours=world.chance.uniform(2, 20))
     change = change_execute_now(change=change, by=operator, now=world.now)
     if change.environment is not None and change.environment.connector == Connector.MANUAL:
-        yield world.after(hours=world.chance.uniform(0.5, 2))
         execution = Execution.objects.get(change=change, state=Execution.State.WAITING)
         seen = "Installed on the line, checksum compared, 200 test pieces judged right."
-        execution_confirm(execution=execution, succeeded=True, note=seen, by=operator, now=world.now)
+        for step in change.traffic_plan or [{}]:
+            yield world.after(hours=world.chance.uniform(0.5, 2))
+            execution_confirm(execution=execution, succeeded=True, note=seen, by=operator, now=world.now)
+            yield world.after(hours=step.get("hold_hours") or 0)
     world.work()
     change.refresh_from_db()
     if bakes and change.bake_ends_at is not None and change.state == ChangeState.VERIFYING:

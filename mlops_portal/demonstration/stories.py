@@ -178,14 +178,25 @@ def sent_back(world: World, plan: Blueprint) -> Life[None]:
     assert last is not None  # noqa: S101  (a filed request has stages)
     yield from decide_until(world, plan, change, stage=last.key)
     yield world.after(hours=5)
-    items = ["Start the traffic at 5 %", "Name who watches during the first night"]
-    decide(world, plan, change, verdict=Verdict.REQUEST_CHANGES, items=items)
+    items = [
+        "Say how the first hour is watched, for all traffic moves at once",
+        "Name who watches during the first night",
+    ]
+    asked = decide(world, plan, change, verdict=Verdict.REQUEST_CHANGES, items=items)
+    answers = (
+        "Every ten minutes an operator compares the error rate with the day before; it is in how to go back.",
+        "Omar Celik's team does, until eight in the morning.",
+    )
     yield world.after(days=2)
     change = change_update(
         change=change,
         row_revision=change.row_revision,
-        traffic_plan=[{"percent": 5, "hold_hours": 24.0}, {"percent": 100, "hold_hours": 0.0}],
+        rollback_plan=f"{change.rollback_plan} An operator compares the error rate with the day before every ten minutes.",
         impact=f"{change.impact} Omar Celik's team watches the first night.",
+        answers=[
+            {"decision": asked.pk, "place": place, "answer": answer}
+            for place, answer in enumerate(answers, start=1)
+        ],
         by=change.requester,
         now=world.now,
     )

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.cache import cache
 
 from approvals import services
+from approvals.asked import open_items
 from approvals.models import ChangeRequest, Decision, Validation
 from approvals.policy.document import PolicyDocument
 from approvals.policy_in_force import policy_in_force
@@ -308,6 +309,17 @@ def decide(
         **fields,
     }
     return services.decision_sign(stage=stage, verdict=verdict, by=person, now=now, **values)
+
+
+def answered(change: ChangeRequest, *, by: User, now: datetime, text: str = "It is done.") -> ChangeRequest:
+    """Answer every item that an approver asked for."""
+    change.refresh_from_db()
+    rows = [
+        {"decision": item.decision_id, "place": item.place, "answer": text} for item in open_items(change)
+    ]
+    return services.change_update(
+        change=change, row_revision=change.row_revision, answers=rows, by=by, now=now
+    )
 
 
 def approve_by(change: ChangeRequest, people: Sequence[User], *, now: datetime) -> ChangeRequest:

@@ -130,11 +130,9 @@ def test_a_request_is_drafted_edited_and_filed(
             "title": "First release",
             "purpose": "Better ranking of thin files.",
             "rollback_plan": "Manual underwriting.",
-            "traffic_plan-count": 3,
-            "traffic_plan-0-percent": "5",
-            "traffic_plan-0-hold_hours": "24",
+            "traffic_plan-count": 2,
+            "traffic_plan-0-percent": "100",
             "traffic_plan-0-stop_rule": "error rate above 0.5 %",
-            "traffic_plan-1-percent": "100",
             "alternatives-count": 2,
             "alternatives-0-title": "Wait",
             "alternatives-0-metrics": "auc 0.8",
@@ -143,7 +141,11 @@ def test_a_request_is_drafted_edited_and_filed(
     )
     assert saved.status_code == 303
     change.refresh_from_db()
-    assert change.traffic_plan[0] == {"percent": 5, "hold_hours": 24.0, "stop_rule": "error rate above 0.5 %"}
+    assert change.traffic_plan[0] == {
+        "percent": 100,
+        "hold_hours": 0.0,
+        "stop_rule": "error rate above 0.5 %",
+    }
     assert change.alternatives[0]["why_not"] == "Losses go on."
     assert client.post(f"/changes/{change.pk}/file/").status_code == 303
     change.refresh_from_db()

@@ -246,6 +246,7 @@ def test_asking_for_changes_stops_the_approvers_clock(
     assert (filed.state, stage.clock_started_at, stage.used_seconds) == ("changes_requested", None, 6 * 3600)
     services.change_update(change=filed, row_revision=filed.row_revision, by=ada, now=now, scope="Explained.")
     later = now + timedelta(days=2)
+    filed = make.answered(filed, by=ada, now=later)
     services.change_resubmit(change=filed, by=ada, now=later)
     filed.refresh_from_db()
     assert filed.state == "in_review"

@@ -1,0 +1,66 @@
+"""The verdict of a request states the fact first, and a refusal never looks like silence or like an approval."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from approvals import services
+from approvals.models import ChangeRequest
+from mlops_portal.foundation.people.models import User
+from tests.factories import approvals as make
+
+SignIn = Callable[[User], Client]
+WHY = "The young group is judged by four cases only; a stranger could not follow how the limit for it was chosen here."
+
+
+def page_of(client: Client, change: ChangeRequest) -> str:
+    return client.get(change.get_absolute_url()).content.decode()
+
+
+@pytest.fixture
+def rejected(at_risk: ChangeRequest, ines: User, now: datetime) -> ChangeRequest:
+    """Return a request that the risk officer rejected after acceptance and validation."""
+    make.decide(
+        at_risk, ines, now=now + timedelta(minutes=20), verdict="reject", rationale=f"{WHY} {make.RATIONALE}"
+    )
+    at_risk.refresh_from_db()
+    return at_risk
+
+
+def test_a_rejection_and_its_reason_come_first(rejected: ChangeRequest, ada: User, as_person: SignIn) -> None:
+    page = page_of(as_person(ada), rejected)
+    assert "Rejected at Model risk by Ines Halvorsen" in page
+    assert WHY in page[page.index("What stands in the way") : page.index("What gets better")]
+    assert "Every blocking gate passes" not in page
+
+
+def test_a_rejecting_stage_is_marked_as_one(rejected: ChangeRequest, ada: User, as_person: SignIn) -> None:
+    page = page_of(as_person(ada), rejected)
+    step = page[: page.index("<b>Model risk</b>")].rpartition("<li class=")[2]
+    assert step.startswith('"is-fail"')
+    assert "i-fail" in step
+
+
+def test_only_approvals_of_deciding_stages_are_counted(
+    at_risk: ChangeRequest, rejected: ChangeRequest, ada: User, as_person: SignIn
+) -> None:
+    rail = page_of(as_person(ada), rejected).partition("<h2>Approvals</h2>")[2][:120]
+    assert "1 valid approval<" in rail  # the validation; neither the owner's acceptance nor the rejection
+
+
+def test_what_waits_for_others_says_that_nothing_stands_in_the_way(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    page = page_of(as_person(ines), at_risk)
+    assert "Every blocking gate passes." in page
+
+
+def test_an_approved_request_says_so_also_after_its_gates_were_asked_again(
+    at_risk: ChangeRequest, ines: User, carl: User, now: datetime
+) -> None:
+    change = make.approve_by(at_risk, [ines, carl], now=now + timedelta(minutes=30))
+    services.change_refresh(change=change, now=now + timedelta(hours=1))
+    change.refresh_from_db()
+    assert (change.state, change.headline) == ("approved", "Approved")
