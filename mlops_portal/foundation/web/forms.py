@@ -1,8 +1,10 @@
-"""How forms look: every widget gets its class, its error and its hint are tied to it."""
+"""How forms look, and days and moments: every widget gets its class, its error and its hint are tied to it."""
 
-from typing import Any
+from datetime import date
+from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms import BoundField
 
 KINDS = (
@@ -52,6 +54,31 @@ def described(bound: BoundField) -> dict[str, Any]:
         "control": bound.as_widget(attrs=attrs) if kind != "choices" else "",
         "wide": kind in ("textarea", "choices") or bool(widget.attrs.get("data-wide")),
     }
+
+
+FIRST_YEAR, LAST_YEAR = 1900, 2999  # beyond, zones and sums of days leave the calendar
+
+
+def _refuse_far_years(value: date) -> None:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValidationError(f"Write a year between {FIRST_YEAR} and {LAST_YEAR}.")
+
+
+class Day(forms.DateField):
+    """A day as ISO text."""
+
+    default_validators: ClassVar[list[Any]] = [_refuse_far_years]
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("input_formats", ["%Y-%m-%d"])
+        kwargs.setdefault("error_messages", {"invalid": "Write the day as 2026-11-17."})
+        super().__init__(**kwargs)
+
+
+class Moment(forms.DateTimeField):
+    """A moment as ISO text, in the reader's zone."""
+
+    default_validators: ClassVar[list[Any]] = [_refuse_far_years]
 
 
 class DateText(forms.DateInput):
