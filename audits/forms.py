@@ -13,7 +13,7 @@ from approvals.states import ChangeState
 from audits.exports.scopes import FORMATS, RIGHT, Scope, What
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.forms import DateText
+from mlops_portal.foundation.web.forms import DateText, Day, Moment
 from registry.models import RegisteredModel
 
 OFFERED = 12
@@ -119,10 +119,8 @@ class ChangeLogForm(ExportForm):
     model = forms.CharField(
         max_length=256, required=False, help_text="Its registered name, such as retail-credit-pd."
     )
-    since = forms.DateField(label="From", required=False, widget=DateText)
-    until = forms.DateField(
-        label="To", required=False, widget=DateText, help_text="The day counts as a whole."
-    )
+    since = Day(label="From", required=False, widget=DateText)
+    until = Day(label="To", required=False, widget=DateText, help_text="The day counts as a whole.")
     with_content = forms.BooleanField(
         label="Add the whole content of each entry, as recorded", required=False
     )
@@ -159,7 +157,7 @@ class InventoryForm(ExportForm):
     unit = forms.ModelChoiceField(
         queryset=BusinessUnit.objects.none(), required=False, empty_label="Every unit you may export"
     )
-    at = forms.DateTimeField(
+    at = Moment(
         label="State as of",
         help_text="A day, or a day and a time. Rights are those of today, on the unit each model had then.",
         input_formats=["%Y-%m-%d %H:%M", "%Y-%m-%d"],

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from kpis import definitions
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.web.forms import Day
 
 SET = "kpis.set_target"
 TARGETED = [kpi for kpi in definitions.every() if kpi.has_target]
@@ -36,7 +37,7 @@ class TargetEntry(forms.Form):
     value = forms.FloatField(label="Target", help_text="What is aimed at, in % or hours.")
     green_limit = forms.FloatField(label="On target up to", help_text="The last value that is on target.")
     amber_limit = forms.FloatField(label="Watch up to", help_text="Beyond it the number is off target.")
-    valid_from = forms.DateField(
+    valid_from = Day(
         label="Holds from", help_text="A day such as 2026-11-17, not in the past. Charts keep the older line."
     )
     reason = forms.CharField(label="Reason", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)

@@ -9,7 +9,7 @@ from django.utils.text import slugify
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.forms import Section
+from mlops_portal.foundation.web.forms import Day, Section
 from registry.gates import WantedSection
 from registry.models import CustomField, Document, ModelVersion, RegisteredModel
 from registry.queries.custom import declared_for
@@ -193,7 +193,7 @@ class ModelFacts(forms.Form):
     primary_metric = forms.CharField(
         max_length=120, required=False, help_text="The metric its versions are compared by."
     )
-    next_review_on = forms.DateField(required=False, input_formats=["%Y-%m-%d"])
+    next_review_on = Day(required=False)
 
 
 class UnitsOwnFields(ModelFacts):
@@ -362,8 +362,11 @@ class SectionTexts(forms.Form):
             if given.get(f"section-{key}") and f"section-{key}" in self.changed_data
         ]
         if given.get("title"):
+            key = slugify(given["title"])[:60]
+            if not key:
+                raise forms.ValidationError({"title": "Write a title with letters or digits."})
             own = {
-                "key": slugify(given["title"])[:60],
+                "key": key,
                 "title": given["title"],
                 "text": given.get("text", ""),
             }
@@ -419,8 +422,8 @@ class DatasetEntry(forms.Form):
     role = forms.ChoiceField(choices=DatasetRole.choices)
     digest = forms.RegexField(r"^[0-9a-f]{64}$", required=False, label="SHA-256")
     rows = forms.IntegerField(min_value=0, required=False)
-    from_on = forms.DateField(required=False, input_formats=["%Y-%m-%d"], label="From")
-    to_on = forms.DateField(required=False, input_formats=["%Y-%m-%d"], label="To")
+    from_on = Day(required=False, label="From")
+    to_on = Day(required=False, label="To")
     source = forms.CharField(max_length=500, required=False)
     purpose = forms.CharField(max_length=500, required=False)
     legal_basis = forms.CharField(max_length=200, required=False, label="Legal basis or licence")

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.forms import Day, Moment
 from mlops_portal.foundation.web.rows import Cell, RowsField
 
 MOMENTS = ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
@@ -30,19 +31,15 @@ class PersonChoice(forms.ModelChoiceField):
         super().__init__(queryset=found, empty_label="Choose a person", **kwargs)
 
 
-class DayField(forms.DateField):
-    """A day as ISO text."""
+class DayField(Day):
+    """A day, with the hint how to write it."""
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("help_text", "YYYY-MM-DD")
-        super().__init__(
-            input_formats=["%Y-%m-%d"],
-            error_messages={"invalid": "Write the day as 2026-11-17."},
-            **kwargs,
-        )
+        super().__init__(**kwargs)
 
 
-class MomentField(forms.DateTimeField):
+class MomentField(Moment):
     """A moment as ISO text, in the reader's zone."""
 
     def __init__(self, **kwargs: Any) -> None:

@@ -8,6 +8,7 @@ from mlops_portal.foundation.administration.queries import units_of
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import declared
 from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.web.forms import Moment
 
 
 def _area(rows: int = 2) -> forms.Textarea:
@@ -45,7 +46,7 @@ class Grant(forms.Form):
         choices=[(role.name, f"{role.label}: {role.description}") for role in ROLES.values()]
     )
     unit = Unit(label="On the unit and all below", empty_label=None)
-    valid_until = forms.DateTimeField(required=False, help_text="Empty: until it is revoked.")
+    valid_until = Moment(required=False, help_text="Empty: until it is revoked.")
     reason = forms.CharField(widget=_area(), max_length=2000)
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""How forms look: every widget gets its class, its error and its hint are tied to it.
+"""How forms look, and days and moments: every widget gets its class, its error and its hint are tied to it.
 
 A long form declares `sections`: the fields that no section names come first and stand open, the others fold away until
 they hold an error or a value. One with `marks_optional = False` has no field that must be filled in, and says so nowhere.
@@ -6,9 +6,11 @@ they hold an error or a value. One with `marks_optional = False` has no field th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms import BoundField
 
 KINDS = (
@@ -102,6 +104,31 @@ def _wants_a_look(bound: BoundField) -> bool:
         or bound.field.required
         or not (value is None or value is False or value in ("", []))
     )
+
+
+FIRST_YEAR, LAST_YEAR = 1900, 2999  # beyond, zones and sums of days leave the calendar
+
+
+def _refuse_far_years(value: date) -> None:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValidationError(f"Write a year between {FIRST_YEAR} and {LAST_YEAR}.")
+
+
+class Day(forms.DateField):
+    """A day as ISO text."""
+
+    default_validators: ClassVar[list[Any]] = [_refuse_far_years]
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("input_formats", ["%Y-%m-%d"])
+        kwargs.setdefault("error_messages", {"invalid": "Write the day as 2026-11-17."})
+        super().__init__(**kwargs)
+
+
+class Moment(forms.DateTimeField):
+    """A moment as ISO text, in the reader's zone."""
+
+    default_validators: ClassVar[list[Any]] = [_refuse_far_years]
 
 
 class DateText(forms.DateInput):

@@ -65,6 +65,7 @@ from mlops_portal.foundation.web.access import PermittedMixin, is_fragment, reco
 from mlops_portal.foundation.web.error_views import record_evidence
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.filters import Filters, clean_query
+from mlops_portal.foundation.web.forms import FIRST_YEAR
 from mlops_portal.foundation.web.saved_views import Preset, tabs_for, units_to_share_with
 from mlops_portal.foundation.web.selection import BulkAct, acts_for, as_fields, selected
 from mlops_portal.foundation.web.tables import Table
@@ -73,7 +74,6 @@ from mlops_portal.foundation.web.words import number
 Crumbs = Sequence[tuple[str, str]]
 FACETS_SHOWN = 6  # the others stand behind one panel
 COUNTED_AT_ONCE = 1000  # beyond that many rows a facet is counted when it is opened
-EARLIEST_YEAR = 1900  # before it, conversions between zones leave the calendar
 
 
 class SeeOther(HttpResponseRedirect):
@@ -387,7 +387,7 @@ def parse_as_of(request: HttpRequest) -> datetime | None:
             moment = datetime(day.year, day.month, day.day, 23, 59, 59) if day else None  # noqa: DTZ001
     except ValueError:
         moment = None
-    if moment is None or moment.year < EARLIEST_YEAR:
+    if moment is None or moment.year < FIRST_YEAR:
         raise invalid("as_of", f"{text} is no date. Write it as 2026-11-17 or 2026-11-17 10:40.")
     if timezone.is_naive(moment):
         moment = timezone.make_aware(moment)
@@ -500,11 +500,15 @@ class CreatePage(Page):
         return SeeOther(url)
 
     def place_errors(self, error: Invalid) -> None:
-        """Put each error on its field, or above the form when there is no such field."""
+        """Put each error on its field, or above the form when there is no such field.
+
+        Services that take several rows name a row before the field; a form about one of them has just the field.
+        """
         for one in error.errors:
-            known = one.where in self.form.fields
+            field = one.where.rpartition(", ")[2]
+            known = field in self.form.fields
             self.form.add_error(
-                one.where if known else None, one.message if known else f"{one.where}: {one.message}"
+                field if known else None, one.message if known else f"{one.where}: {one.message}"
             )
 
     def refused(self, status: int) -> HttpResponseBase:
