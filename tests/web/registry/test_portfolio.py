@@ -93,7 +93,7 @@ def test_filters_are_counted_in_one_statement(portfolio, as_person, mona, django
     names = filters.countable
     with django_assert_num_queries(1):
         found = filters.counts(names)
-    assert len(found) == len(names) == 9
+    assert len(found) == len(names) == 10
 
 
 def test_the_head_counts_tiers_and_leads_to_them(portfolio, as_person, mona):
