@@ -78,6 +78,15 @@ def regimes_of(request: Any) -> list[tuple[str, str]]:
     return [*((one, one) for one in sorted(named, key=str.casefold)[:200]), (NO_REGIME, "None named")]
 
 
+def sources_of(request: Any) -> list[tuple[str, str]]:
+    """Inventories from which models that the reader may see were imported (at most 100)."""
+    if request is None:
+        return []
+    imported = RegisteredModel.objects.inventory().visible_to(request.user).exclude(source_name="")
+    found = imported.order_by("source_name").values_list("source_name", flat=True).distinct()
+    return [(name, name) for name in found[:100]]
+
+
 class ModelFilters(Filters):
     """Facets of the portfolio."""
 
@@ -95,6 +104,7 @@ class ModelFilters(Filters):
     adoption = ChoiceFacet("Adoption", choices=AdoptionStage.choices, field_name="adoption_stage")
     eu_ai_class = ChoiceFacet("EU AI Act", choices=[c for c in EuAiClass.choices if c[0]])
     regime = ListFacet("Regime", choices=regimes_of, method="by_regime", column="regimes", none=NO_REGIME)
+    source = ChoiceFacet("Imported from", choices=sources_of, field_name="source_name")
     review = OneOfFacet("Review", choices=[("overdue", "Overdue"), ("none", "Not set")], method="by_review")
 
     class Meta:

@@ -35,23 +35,34 @@ def suggest(headers: Sequence[str], *, name: str = "suggested", source: str = ""
         if field not in fields and header not in used:
             fields[field] = rule_for(FIELDS[field], header)
             used.add(header)
-    if "name" not in fields and headers:
-        fields["name"] = next(
-            (header for header in headers if header not in used and "name" in words[header].split()),
-            headers[0],
-        )
+    if "name" not in fields:
+        fields["name"] = rule_for(FIELDS["name"], _name_among(headers, words, fields))
     unit = next((header for header, text in words.items() if text in UNIT_WORDS and header not in used), "")
     return with_unit(
         {"name": name, "source": source or name, "key": [], "fields": fields}, headers, unit=unit
     )
 
 
+def _name_among(headers: Sequence[str], words: dict[str, str], fields: dict[str, Any]) -> str:
+    """Choose a column for the name: one that says so, else the title's, else the first that holds nothing else."""
+    used = {_column_of(rule) for rule in fields.values()}
+    free = [header for header in headers if header not in used]
+    if named := [header for header in free if "name" in words[header].split()]:
+        return named[0]
+    if (title := fields.pop("title", None)) is not None:
+        return _column_of(title)
+    return next(iter([*free, *headers]), "")
+
+
+def _column_of(rule: Any) -> str:
+    return rule if isinstance(rule, str) else rule["column"]
+
+
 def with_unit(document: dict[str, Any], headers: Sequence[str], *, unit: str) -> dict[str, Any]:
     """Return the guess with its unit's column, and with the columns by which a second import finds records again."""
     key = [header for header in headers if normal(header) in KEY_WORDS][:1]
-    name = document["fields"]["name"]
     rest = {part: value for part, value in document.items() if part != "unit"}
-    found = key or [name if isinstance(name, str) else name["column"], *([unit] if unit else [])]
+    found = key or [_column_of(document["fields"]["name"]), *([unit] if unit else [])]
     return {**rest, "key": found, **({"unit": unit} if unit else {})}
 
 

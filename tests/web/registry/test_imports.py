@@ -133,6 +133,8 @@ class TestRun:
         assert 'id="import-outcome"' in told
         assert "job-ended" not in told
         assert "Finished, 1 failed" in client.get(reverse("registry:import-list")).content.decode()
+        assert 'href="/models/?source=fleet">Models of this source</a>' in told
+        assert "5 models" in client.get("/models/?source=fleet").content.decode()
 
     def test_a_filter_of_the_list_answers_with_the_list_alone(self, upload, adam):
         client, url, _ = self.started(upload, adam, adds_units="on")

@@ -94,7 +94,7 @@ def test_filters_are_counted_in_one_statement(portfolio, as_person, mona, django
     names = filters.countable
     with django_assert_num_queries(1):
         found = filters.counts(names)
-    assert len(found) == len(names) == 10
+    assert len(found) == len(names) == 11
 
 
 @pytest.fixture

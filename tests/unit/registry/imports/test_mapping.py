@@ -140,6 +140,37 @@ def test_a_suggestion_is_a_valid_mapping_that_fits_its_headings():
     assert built.unit_column == "Agency"
 
 
+@pytest.mark.parametrize(
+    ("headers", "name", "others"),
+    [
+        pytest.param(
+            ["doel", "id", "title"], "title", {"objective": "doel"}, id="a title names what has no name"
+        ),
+        pytest.param(
+            ["doel", "short name", "title"],
+            "short name",
+            {"objective": "doel", "title": "title"},
+            id="a name is a name",
+        ),
+        pytest.param(["purpose", "colour"], "colour", {"objective": "purpose"}, id="what holds nothing else"),
+        pytest.param(["Model ID", "Model name"], "Model name", {}, id="a key is no kind of model"),
+    ],
+)
+def test_a_guess_gives_each_column_one_use(headers, name, others):
+    built = mapping.build(suggest(headers))
+    found = {field: rule.columns[0] for field, rule in built.fields.items()}
+    assert found == {"name": name, **others}
+
+
+def test_a_guess_never_fails_a_row():
+    document = suggest(["Model name", "Decisions per day", "Critical", "Status", "Review date"])
+    built = mapping.build(document)
+    assert set(built.fields) == {
+        "name", "decisions_per_day", "is_production_critical", "lifecycle_state", "next_review_on",
+    }  # fmt: skip
+    assert {rule.otherwise for name, rule in built.fields.items() if name != "name"} == {"note"}
+
+
 def test_a_file_that_nothing_fits_still_gets_a_name_and_a_key():
     built = mapping.build(suggest(["alpha", "beta"]))
     assert built.fields["name"].columns == ("alpha",)
