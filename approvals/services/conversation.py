@@ -14,6 +14,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
 from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.words import number
 
 MAX_COMMENT = 10_000
 MAX_NAMED = timedelta(days=14)  # a stand-in named by somebody else (RULES 1.5)
@@ -71,7 +72,8 @@ def _refuse_text(text: str) -> None:
         raise invalid("text", "Write something.")
     if len(text) > MAX_COMMENT:
         raise invalid(
-            "text", f"A comment has at most {MAX_COMMENT:,} characters. This one has {len(text):,}."
+            "text",
+            f"A comment has at most {number(MAX_COMMENT)} characters. This one has {number(len(text))}.",
         )
 
 
