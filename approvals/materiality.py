@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlops_portal.foundation.web.words import share as in_percent
+
 # Parts of a generative component or an agent whose change alters behaviour, whatever the metrics say.
 BEHAVIOUR_FIELDS: Mapping[str, str] = {
     "kind": "kind",
@@ -160,11 +162,11 @@ def _single(
         )
     elif moved > limits.metric_change:
         reasons.append(
-            f"“{after.primary_metric}” moved by {moved:.1%}; more than {limits.metric_change:.0%} is material."
+            f"“{after.primary_metric}” moved by {in_percent(moved, 1)}; more than {in_percent(limits.metric_change)} is material."
         )
     if share > limits.feature_share:
         reasons.append(
-            f"{share:.0%} of the features changed; more than {limits.feature_share:.0%} is material."
+            f"{in_percent(share)} of the features changed; more than {in_percent(limits.feature_share)} is material."
         )
     return reasons
 
@@ -196,12 +198,12 @@ def _cumulative(
     moved = relative_change(validated.primary_value, after.primary_value)
     if moved is not None and moved >= limits.cumulative_change:
         reasons.append(
-            f"Since version {validated.number} was fully validated the primary metric moved by {moved:.1%}."
+            f"Since version {validated.number} was fully validated the primary metric moved by {in_percent(moved, 1)}."
         )
     share = feature_share(validated.features, after.features)
     if share >= limits.cumulative_change:
         reasons.append(
-            f"Since version {validated.number} was fully validated {share:.0%} of the features changed."
+            f"Since version {validated.number} was fully validated {in_percent(share)} of the features changed."
         )
     return reasons
 

@@ -7,6 +7,7 @@ is reported. Nothing known at all means mandatory. Pure: callers gather the fact
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mlops_portal.foundation.web.words import number
 from registry.states import AdoptionStage, EuAiClass, Governance
 
 # From here on a model is of the size of the enterprise.
@@ -100,7 +101,7 @@ def _scale(facts: GovernanceFacts) -> list[str]:
     if len(facts.consumers) >= ENTERPRISE_CONSUMERS:
         reasons.append(f"{len(facts.consumers)} applications consume it.")
     if facts.decisions_per_day is not None and facts.decisions_per_day >= ENTERPRISE_DECISIONS_PER_DAY:
-        reasons.append(f"It makes {facts.decisions_per_day:,} decisions a day.")
+        reasons.append(f"It makes {number(facts.decisions_per_day)} decisions a day.")
     return reasons
 
 

@@ -9,7 +9,7 @@ from django.utils.html import format_html, format_html_join
 
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
-from mlops_portal.foundation.web.words import share, when
+from mlops_portal.foundation.web.words import percent, share, when
 from registry import tones
 from registry.queries import custom, portfolio
 
@@ -146,7 +146,7 @@ class DeploymentTable(Table):
     environment = Column("Environment", accessor="environment.name", note="environment.get_provider_display")
     state = Column("State", cell=_state(tones.DEPLOYMENT, "state"), export=_label("state"))
     kind = Column("Reason", cell=lambda value, row: row.get_kind_display(), export=_label("kind"))
-    traffic_percent = Column("Traffic", numeric=True, cell=cells.number(0, "%"))
+    traffic_percent = Column("Traffic", numeric=True, cell=lambda value, row: percent(value))
     tier = Column("Tier then", cell=cells.tier)
     started = Column("Started", accessor="started_at", sort="started_at", cell=cells.when, link=True)
     finished = Column("Finished", accessor="finished_at", cell=cells.when)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 
 from approvals.facts import FactValue
+from mlops_portal.foundation.web.words import THIN, number, plural
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::(percent|days|count))?\}")
 UNITS = ("percent", "days", "count")
@@ -15,7 +16,7 @@ def placeholders(message: str) -> tuple[str, ...]:
 
 
 def fact_text(value: FactValue | None, unit: str = "") -> str:
-    """Write a fact as people read it: ``97.5 %``, ``12 days``, ``yes``, ``none``."""
+    """Write a fact as people read it: ``97.5 %``, ``1 095 days``, ``yes``, ``none``."""
     match value:
         case None:
             return "no data"
@@ -24,11 +25,11 @@ def fact_text(value: FactValue | None, unit: str = "") -> str:
         case tuple() | list():
             return _list_text(value, unit)
         case int() | float() if unit == "percent":
-            return f"{value * 100:.4g} %"
+            return f"{value * 100:.4g}{THIN}%"
         case int() if unit == "days":
-            return f"{value:,} day{'' if value == 1 else 's'}"
+            return plural(value, "day")
         case int():
-            return f"{value:,}"
+            return number(value)
         case float():
             return f"{value:.4g}"
         case _:
@@ -37,7 +38,7 @@ def fact_text(value: FactValue | None, unit: str = "") -> str:
 
 def _list_text(items: tuple[str, ...] | tuple[int, ...] | list[str], unit: str) -> str:
     if unit == "count":
-        return f"{len(items):,}"
+        return number(len(items))
     shown = ", ".join(str(item).replace("_", " ") for item in items[:6])
     return (shown + (f" and {len(items) - 6} more" if len(items) > 6 else "")) or "none"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from approvals.policy.document import Gate, PolicyDocument, StageRule
 from approvals.states import ChangeKind, Severity
+from mlops_portal.foundation.web.words import percent, share
 from registry.queries.comparison import DiffLine, text_difference
 
 KINDS = dict(ChangeKind.choices)
@@ -99,12 +100,12 @@ def by_tier(document: PolicyDocument) -> list[tuple[str, list[Any]]]:
         ("Rationale, characters at least", [document.rationale_min_length[tier] for tier in tiers]),
         ("Approval may be used within, days", [document.approval_validity_days[tier] for tier in tiers]),
         ("Evidence of blocking gates, at least", [document.minimum_grade[tier] for tier in tiers]),
-        ("Documents complete, at least", [f"{document.document_threshold[tier]:.0%}" for tier in tiers]),
+        ("Documents complete, at least", [share(document.document_threshold[tier]) for tier in tiers]),
         ("Validation valid, days", [document.validation_validity_days[tier] for tier in tiers]),
         ("Risk rating valid, days", [document.risk_validity_days[tier] for tier in tiers]),
         (
             "Traffic plan where an operator takes the steps",
-            [" → ".join(f"{step.percent} %" for step in plans[tier]) or "none" for tier in tiers],
+            [" → ".join(percent(step.percent) for step in plans[tier]) or "none" for tier in tiers],
         ),
         ("Watched after release, hours", [document.bake_hours[tier] for tier in tiers]),
         (

@@ -19,6 +19,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import ServiceAccount, User
 from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.rules import refuse_if
+from mlops_portal.foundation.web.words import number
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
 from registry.states import DeploymentState
 
@@ -221,7 +222,7 @@ def _check_shapes(fields: ChangeFields) -> None:
     for name in TEXTS:
         text = fields.get(name, "")
         if not isinstance(text, str) or len(text) > MAX_TEXT or "\x00" in text:
-            raise invalid(name, f"Give a text of at most {MAX_TEXT:,} characters.")
+            raise invalid(name, f"Give a text of at most {number(MAX_TEXT)} characters.")
     if len(fields.get("title", "")) > 200:
         raise invalid("title", "A title has at most 200 characters.")
     if len(fields.get("incident", "")) > 80:

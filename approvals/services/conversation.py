@@ -14,6 +14,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
 from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.words import number
 
 MAX_COMMENT = 10_000
 SENT_TWICE = timedelta(seconds=30)  # the same words again within this time are the same form
@@ -103,7 +104,8 @@ def _refuse_text(text: str) -> None:
         raise invalid("text", "Write something.")
     if len(text) > MAX_COMMENT:
         raise invalid(
-            "text", f"A comment has at most {MAX_COMMENT:,} characters. This one has {len(text):,}."
+            "text",
+            f"A comment has at most {number(MAX_COMMENT)} characters. This one has {number(len(text))}.",
         )
 
 

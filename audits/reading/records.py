@@ -1,7 +1,7 @@
 """The history of one record in words: field by field before and after, with the number of each ledger entry."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,12 +11,11 @@ from django.db import models
 from audits.models import LedgerEntry
 from audits.queries import FieldChange, HistoryStep, history_of, numbers_of
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.web.words import day_text, name_of, number, spaced, time_text
+from mlops_portal.foundation.web.words import content, day_text, name_of, time_text
 
 SIZE = 50
 LONGEST = 400
 NOTHING = "none"
-EXACT_BELOW = 100_000
 MARKS_OF_WRITING = frozenset({"id", "updated_at", "row_revision"})
 PEOPLE_LISTS = frozenset({"developer_ids"})  # columns of JSON that hold the keys of people
 Moment = Callable[[datetime], str]
@@ -127,32 +126,8 @@ def text_of(
         return moment(value)
     if isinstance(value, date):
         return day_text(value)
-    text = content_text(value)
+    text = content(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
-
-
-def content_text(value: Any) -> str:
-    """Write a value that may hold lists and named values, without the marks of JSON: ``depth 4, algorithm gbm``."""
-    if value is None or value in ("", [], {}):
-        return NOTHING
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return number(_rounded(value))
-    if isinstance(value, int):
-        return number(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{spaced(key)} {content_text(one)}" for key, one in value.items())
-    if isinstance(value, list | tuple):
-        told = [content_text(one) for one in value]
-        return (" " if all(one.endswith(".") for one in told) else "; ").join(told)
-    return str(value)
-
-
-def _rounded(value: float) -> float:
-    """Keep six significant digits of a measured number; whole ones lose their point."""
-    kept = float(f"{value:.6g}") if abs(value) < EXACT_BELOW else round(value, 2)
-    return int(kept) if kept.is_integer() else kept
 
 
 def _told(

@@ -3,7 +3,7 @@
 Marks: icon pill tier sla hash avatar person delta count sparkline segments stacked bullet when
 Blocks: callout … endcallout, empty … endempty
 Parts: stat kv figure field form_fields facet sort_header panels job refreshed_by_job
-Filters: number percent share plural words sentence when day duration size short_hash name initials
+Filters: content number percent share plural words sentence when day duration size short_hash name initials
 """
 
 from datetime import date, datetime
@@ -37,6 +37,7 @@ register.simple_tag(svg.segments, name="segments")
 register.simple_tag(svg.stacked, name="stacked")
 register.simple_tag(svg.bullet, name="bullet")
 register.filter("plural", words.plural)
+register.filter("content", words.content)
 register.filter("percent", words.percent)
 register.filter("share", words.share)
 register.filter("duration", words.duration)

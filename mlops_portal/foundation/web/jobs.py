@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from mlops_portal.foundation.web.words import duration, number
+from mlops_portal.foundation.web.words import duration, number, percent
 
 TONES = {"queued": "mute", "running": "info", "succeeded": "ok", "failed": "fail", "stopped": "warn"}
 WORDS = {"queued": "Waiting", "succeeded": "Done", "failed": "Failed", "stopped": "Stopped"}
@@ -56,7 +56,7 @@ class JobRow:
         """Percent, and the time left once the pace is known."""
         if not self.job.total:
             return ""
-        text = f"{self.job.percent} %"
+        text = percent(self.job.percent)
         started, done = self.job.started_at, self.job.done
         if not started or not done:
             return text

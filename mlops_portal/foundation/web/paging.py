@@ -16,7 +16,7 @@ from django.core.signing import BadSignature, Signer
 from django.db.models import F, Q, QuerySet
 
 from mlops_portal.foundation.errors import invalid
-from mlops_portal.foundation.web.words import THIN
+from mlops_portal.foundation.web.words import number
 
 COUNT_LIMIT = 10_000
 KEY = "sort_key"
@@ -174,5 +174,5 @@ def bounded_count(queryset: QuerySet) -> int:
 def count_text(count: int, one: str, many: str) -> str:
     """Say how many: "7 models", "more than 10 000 models"."""
     if count > COUNT_LIMIT:
-        return f"more than {COUNT_LIMIT:,} {many}".replace(",", THIN)
-    return f"{count:,} {one if count == 1 else many}".replace(",", THIN)
+        return f"more than {number(COUNT_LIMIT)} {many}"
+    return f"{number(count)} {one if count == 1 else many}"

@@ -1,5 +1,6 @@
 """How numbers, times, durations and names are written on pages. Files use ISO 8601 instead."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,8 @@ from django.utils.safestring import SafeString
 
 THIN = "\u202f"
 MINUS = "\u2212"
+WRITTEN_DIGITS = 9  # more digits come from a computation
+EXACT_BELOW = 100_000  # larger amounts are never rounded
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -102,6 +105,35 @@ def size(value: int | None) -> str:
 def spaced(name: Any) -> str:
     """Write a name of the code as words: `risk_officer` becomes `risk officer`."""
     return str(name).replace("_", " ")
+
+
+def content(value: Any) -> str:
+    """Write a value that may hold lists and named values, without the marks of code: ``depth 4, algorithm gbm``."""
+    if value is None or value in ("", [], {}):
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return time_text(value)
+    if isinstance(value, date):
+        return day_text(value)
+    if isinstance(value, float):
+        return number(_rounded(value))
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{spaced(key)} {content(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        told = [content(one) for one in value]
+        return (" " if all(one.endswith(".") for one in told) else "; ").join(told)
+    return str(value)
+
+
+def _rounded(value: float) -> float:
+    """Keep what a person wrote; of what a machine computed six significant digits. Whole numbers lose their point."""
+    as_written = len(repr(value).lstrip("-0.").replace(".", "")) <= WRITTEN_DIGITS
+    kept = value if as_written or abs(value) >= EXACT_BELOW else float(f"{value:.6g}")
+    return int(kept) if kept.is_integer() else kept
 
 
 def name_of(person: Any) -> str:

@@ -29,7 +29,9 @@ def test_a_complete_version_passes_every_gate(read, tier):
         pytest.param(
             "ART-01", {"artifact_digest": "AB" * 32}, FAIL, "no SHA-256", id="a digest in another spelling"
         ),
-        pytest.param("DOC-01", {"sections_approved": ()}, FAIL, "0 % complete", id="no document is approved"),
+        pytest.param(
+            "DOC-01", {"sections_approved": ()}, FAIL, "0\u202f% complete", id="no document is approved"
+        ),
         pytest.param(
             "DOC-01", {"sections_approved": "all"}, NO_DATA, "document_score", id="documents mistyped"
         ),
@@ -190,8 +192,8 @@ def test_evidence_below_the_grade_of_the_tier_fails(read, tier, grade, failing):
 
 def test_a_reading_shows_what_was_seen_beside_the_limit(read):
     reading = read(sections_approved=("general_description",))["DOC-01"]
-    assert (reading.limit, reading.limit_number) == ("minimum 100 %", 1.0)
-    assert reading.observed == "5.085 %"
+    assert (reading.limit, reading.limit_number) == ("minimum 100\u202f%", 1.0)
+    assert reading.observed == "5.085\u202f%"
     assert reading.observed_number == pytest.approx(3 / 59)
 
 
@@ -346,9 +348,9 @@ def test_a_policy_does_not_compile_against_facts_that_nobody_registered():
     [
         (None, "", "no data"),
         (True, "", "yes"),
-        (0.975, "percent", "97.5 %"),
+        (0.975, "percent", "97.5\u202f%"),
         (1, "days", "1 day"),
-        (1200, "days", "1,200 days"),
+        (1200, "days", "1\u202f200 days"),
         ((), "", "none"),
         (("a_b", "c"), "", "a b, c"),
         (tuple("abcdefgh"), "", "a, b, c, d, e, f and 2 more"),

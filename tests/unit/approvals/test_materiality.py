@@ -34,10 +34,13 @@ TUNED = replace(BASE, number=5, parameters={"depth": 7}, artifact_digest="bb")
         ),
         pytest.param(replace(TUNED, primary_value=0.856), False, "", id="a metric within its limit"),
         pytest.param(
-            replace(TUNED, primary_value=0.85), True, "moved by 5.6%", id="a metric beyond its limit"
+            replace(TUNED, primary_value=0.85), True, "moved by 5.6\u202f%", id="a metric beyond its limit"
         ),
         pytest.param(
-            replace(TUNED, primary_value=0.95), True, "moved by 5.6%", id="a better metric is a change too"
+            replace(TUNED, primary_value=0.95),
+            True,
+            "moved by 5.6\u202f%",
+            id="a better metric is a change too",
         ),
         pytest.param(replace(TUNED, primary_value=None), True, "not known", id="a metric nobody measured"),
         pytest.param(
@@ -47,7 +50,7 @@ TUNED = replace(BASE, number=5, parameters={"depth": 7}, artifact_digest="bb")
         pytest.param(
             replace(TUNED, features=FEATURES | {"g", "h", "i"}),
             True,
-            "15% of the features",
+            "15\u202f% of the features",
             id="three of them",
         ),
         pytest.param(replace(TUNED, method="network"), True, "method changed", id="another method"),
@@ -88,7 +91,7 @@ def test_one_change(after, material, words):
             replace(BASE, primary_value=0.98),
             0,
             True,
-            "moved by 10.2%",
+            "moved by 10.2\u202f%",
             id="slowly",
         ),
         pytest.param(
@@ -96,7 +99,7 @@ def test_one_change(after, material, words):
             replace(BASE, primary_value=1.0),
             0,
             True,
-            "moved by 10.0%",
+            "moved by 10.0\u202f%",
             id="10 %",
         ),
         pytest.param(
@@ -104,7 +107,7 @@ def test_one_change(after, material, words):
             replace(BASE, features=FEATURES - {"f0"}),
             0,
             True,
-            "11% of the features",
+            "11\u202f% of the features",
             id="features one by one",
         ),
     ],

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from audits.reading.records import content_text, steps_of
+from audits.reading.records import steps_of
 from mlops_portal.foundation.events import verb_label, verbs
 from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.web.words import content
 from registry.services.models import model_register
 from registry.services.versions import version_register
 
@@ -45,7 +46,7 @@ def test_no_two_verbs_read_the_same():
     ],
 )  # fmt: skip
 def test_values_carry_no_marks_of_json(value, text):
-    assert content_text(value) == text
+    assert content(value) == text
 
 
 @pytest.mark.django_db

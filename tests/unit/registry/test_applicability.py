@@ -25,7 +25,9 @@ MANDATORY, OPTIONAL = Governance.MANDATORY, Governance.OPTIONAL
         pytest.param(
             {"consumers": tuple("abcde")}, MANDATORY, True, "5 applications", id="five applications"
         ),
-        pytest.param({"decisions_per_day": 10_000}, MANDATORY, True, "10,000 decisions", id="many decisions"),
+        pytest.param(
+            {"decisions_per_day": 10_000}, MANDATORY, True, "10\u202f000 decisions", id="many decisions"
+        ),
         pytest.param(
             {"is_production_critical": True}, MANDATORY, False, "production-critical", id="declared critical"
         ),
@@ -85,7 +87,7 @@ def test_applicability(facts, governance, on_evidence, words):
         ),
         pytest.param(
             {"is_enterprise_scale": False, "decisions_per_day": 20_000},
-            "20,000 decisions",
+            "20\u202f000 decisions",
             id="not that large",
         ),
         pytest.param(

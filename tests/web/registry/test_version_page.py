@@ -1,6 +1,6 @@
 """The page of one version: metrics overall and by segment, documents against the tier, validations."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
@@ -10,6 +10,7 @@ from approvals import services
 from mlops_portal.foundation.history import save_as
 from registry.models import DocumentSection
 from registry.services.metrics import metrics_record
+from registry.services.versions import version_register
 from tests.factories import approvals as make
 
 pytestmark = pytest.mark.django_db
@@ -37,14 +38,14 @@ def panel(client, name, version):
 def test_documents_are_measured_against_the_tier(released, as_person, mona):
     client = as_person(mona)
     full = panel(client, "version-documents", released)
-    assert "100 %" in full
+    assert "100\u202f%" in full
     assert "Tier 1 asks for" in full
     assert "Every section that counts" in full
     section = DocumentSection.objects.filter(document__version=released).order_by("pk").first()
     section.status = "draft"
     save_as(section, by=None, now=timezone.now(), reason="Under revision")
     part = panel(client, "version-documents", released)
-    assert "100 %" not in part.split("</div>")[0]
+    assert "100\u202f%" not in part.split("</div>")[0]
     assert "Not approved and current" in part
 
 
@@ -83,3 +84,21 @@ def test_a_document_is_added_for_the_version_of_the_page(released, as_person, ad
     assert url in page
     assert as_person(ada).get(url).context["form"].initial["version"] == released
     assert url not in as_person(mona).get(released.get_absolute_url()).content.decode()
+
+
+def test_a_comparison_writes_dates_and_numbers_as_every_page_does(released, as_person, mona, ada):
+    late = datetime(2026, 2, 16, 0, 38, tzinfo=UTC)
+    other = version_register(
+        model=released.model,
+        label="2.0.0",
+        parameters={"algorithm": "gbm", "depth": 4, "rows": 48213, "rate": 0.8123456789012345},
+        training_started_at=late,
+        by=ada,
+        now=timezone.now(),
+    )
+    url = reverse("registry:compare", args=[released.model_id])
+    text = as_person(mona).get(f"{url}?v={released.number}&v={other.number}").content.decode()
+    assert "48\u202f213" in text
+    assert "0.812346" in text
+    assert "<b>16 Feb 2026 01:38</b>" in text
+    assert "a.m." not in text

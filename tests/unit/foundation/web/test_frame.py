@@ -124,7 +124,7 @@ class TestJobs:
         html = as_adam.get(f"/jobs/{job.pk}/", headers={"HX-Request": "true"}).content.decode()
         assert 'hx-trigger="every 2s"' in html
         assert "Hashing, 50 of 200" in html
-        assert "25 %, about " in html
+        assert "25\u202f%, about " in html
 
     def test_an_ended_job_offers_its_result_and_stops_asking(self, as_adam, job, now):
         job.state, job.finished_at, job.result = "succeeded", now, {"url": "/files/1/", "label": "2.1 MB"}

@@ -75,6 +75,15 @@ def test_numbers_have_thin_groups(value, text):
 
 
 @pytest.mark.parametrize(
+    ("part", "places", "text"),
+    [(0.25, 0, "25\u202f%"), (0.055, 1, "5.5\u202f%"), (12.0, 0, "1\u202f200\u202f%"), (None, 0, "none")],
+)
+def test_percent_has_a_thin_space_before_its_sign(part, places, text):
+    assert words.share(part, places) == text
+    assert words.percent(None if part is None else 100 * part, places) == text
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (41, "41 s"), (7800, "2 h 10 min"), (259_200, "3 d"), (3605, "1 h")]
 )
 def test_durations_name_their_two_largest_units(seconds, text):
