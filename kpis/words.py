@@ -88,6 +88,12 @@ def period_text(window: Window) -> str:
     return f"{day_text(first)} to {day_text(last)}"
 
 
+def period_month(window: Window) -> str:
+    """Name the month in which a window begins."""
+    first = local_day(window.start, window.zone)
+    return f"{MONTHS[first.month - 1]} {first.year}"
+
+
 def month_label(window: Window) -> str:
     """Return the place of a month on an axis: ``2026-10``."""
     first = local_day(window.start, window.zone)
