@@ -20,7 +20,7 @@ from approvals.states import OPEN_STATES, ChangeClass, ChangeKind, ChangeState, 
 from kpis import definitions
 from kpis.formulas import Change, Deployment, DocumentedDeployment, Intervention, Lead, Step
 from kpis.formulas.approval_time import APPROVED, REJECTED, WITHDRAWN
-from kpis.formulas.deployments import FAILED, QUALITY_ATTRIBUTION_DAYS, SUCCEEDED
+from kpis.formulas.deployments import ABORTED, FAILED, QUALITY_ATTRIBUTION_DAYS, SUCCEEDED
 from kpis.scopes import Scope, production
 from kpis.windows import Window
 from registry.models import Deployment as DeploymentRow
@@ -28,6 +28,7 @@ from registry.models import ModelVersion
 from registry.states import DeploymentKind, DeploymentState, Origin
 
 UNFINISHED = (DeploymentState.IN_PROGRESS, DeploymentState.FAILED, DeploymentState.ABORTED)
+RESULTS = {DeploymentState.FAILED: FAILED, DeploymentState.ABORTED: ABORTED}
 DECIDED_BY_RULE = frozenset({ChangeClass.FAST, ChangeClass.CONTAINMENT})
 ROLLOUTS = (ChangeKind.DEPLOY, ChangeKind.PROMOTE, ChangeKind.RETRAIN)
 TIER = Coalesce("tier", "model__tier")  # as it was decided; rows from before that was kept have the model's
@@ -202,6 +203,17 @@ def rollout_rows(scope: Scope, since: datetime, until: datetime) -> Any:
     )
 
 
+def finished_rows(scope: Scope, since: datetime, until: datetime) -> list[str]:
+    """Return the kind of each deployment that was finished between two instants, batches once, as the formulas count."""
+    rows = (
+        rollout_rows(scope, since, until).annotate(decided_tier=TIER).exclude(state=DeploymentState.ABORTED)
+    )
+    if scope.tiers:
+        rows = rows.filter(decided_tier__in=scope.tiers)
+    found = rows.order_by("finished_at", "pk").values_list("pk", "batch", "kind")
+    return list({batch or str(pk): kind for pk, batch, kind in found}.values())
+
+
 def _deployments(scope: Scope, since: datetime, until: datetime, has_leads: bool) -> list[Fact]:
     earlier = (
         DeploymentRow.objects.filter(production(), version_id=OuterRef("version_id"), finished_at__lt=since)
@@ -225,7 +237,7 @@ def _deployments(scope: Scope, since: datetime, until: datetime, has_leads: bool
         "document_threshold", "version__first_commit_at", "version__training_started_at", "version__registered_at",
         "ran_before",
     ):  # fmt: skip
-        succeeded = state != DeploymentState.FAILED
+        succeeded = state not in RESULTS
         is_first = succeeded and not ran_before and version_id not in seen
         if is_first:
             seen.add(version_id)
@@ -236,7 +248,7 @@ def _deployments(scope: Scope, since: datetime, until: datetime, has_leads: bool
                     id=str(pk),
                     target=_target(model_id, environment_id),
                     finished_at=finished_at,
-                    result=SUCCEEDED if succeeded else FAILED,
+                    result=RESULTS.get(state, SUCCEEDED),
                     kind=kind,
                     batch=batch,
                     repairs=str(replaces_id) if repairs else "",

@@ -16,7 +16,7 @@ from kpis.formulas import (
     documentation_gate,
     lead_time,
 )
-from kpis.formulas.deployments import FAILED, ROLLBACK
+from kpis.formulas.deployments import ROLLBACK, SUCCEEDED
 from kpis.results import HOUR, Note, Result, ratio
 from kpis.windows import Window
 
@@ -237,7 +237,7 @@ def reasons(name: str, result: Result, facts: Facts) -> dict[int, tuple[str, str
     for one in facts.deployments:
         row = str(one.version_id) if by_lead else one.logical_id
         if by_lead and not one.is_first:
-            words = "rolled out before" if one.row.result != FAILED else "failed"
+            words = "rolled out before" if one.row.result == SUCCEEDED else one.row.result
             found[one.pk] = ("out", words)
         else:
             found[one.pk] = said.get(row, said.get(one.row.id, ("out", "not in this period")))

@@ -1,16 +1,18 @@
 """Forms of targets."""
 
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
 
-from kpis import definitions
+from kpis import definitions, words
+from kpis.definitions import LOWER, Kpi
+from kpis.rights import SET
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.forms import Day
 
-SET = "kpis.set_target"
 TARGETED = [kpi for kpi in definitions.every() if kpi.has_target]
 LIMITS = ("value", "green_limit", "amber_limit")
 
@@ -20,11 +22,10 @@ def _units(user: Any) -> QuerySet:
 
 
 class TargetEntry(forms.Form):
-    """A target: shares are typed in percent, times in hours."""
+    """A target of one KPI, typed in what its numbers are read in; the words follow its direction."""
 
     kpi = forms.ChoiceField(
-        label="KPI",
-        choices=[(kpi.name, f"{kpi.label} ({'%' if kpi.unit == 'ratio' else 'hours'})") for kpi in TARGETED],
+        label="KPI", choices=[(kpi.name, kpi.label) for kpi in TARGETED], widget=forms.HiddenInput
     )
     unit = forms.ModelChoiceField(queryset=BusinessUnit.objects.none(), required=False, label="Unit")
     tier = forms.TypedChoiceField(
@@ -34,26 +35,36 @@ class TargetEntry(forms.Form):
         empty_value=None,
         required=False,
     )
-    value = forms.FloatField(label="Target", help_text="What is aimed at, in % or hours.")
-    green_limit = forms.FloatField(label="On target up to", help_text="The last value that is on target.")
-    amber_limit = forms.FloatField(label="Watch up to", help_text="Beyond it the number is off target.")
-    valid_from = Day(
-        label="Holds from", help_text="A day such as 2026-11-17, not in the past. Charts keep the older line."
-    )
+    value = forms.FloatField()
+    green_limit = forms.FloatField()
+    amber_limit = forms.FloatField()
+    valid_from = Day(label="Holds from")
     reason = forms.CharField(label="Reason", widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
 
-    def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: Any, kpi: Kpi, today: date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.kpi = kpi
+        unit, lower = words.entry_unit(kpi), kpi.direction == LOWER
+        self.fields["value"].label = f"Target, in {unit}"
+        self.fields["value"].help_text = "What is aimed at."
+        self.fields["green_limit"].label = f"On target {'up to' if lower else 'from'}, in {unit}"
+        end, beyond = ("highest", "Above") if lower else ("lowest", "Below")
+        self.fields["green_limit"].help_text = f"The {end} value that is on target."
+        self.fields["amber_limit"].label = f"Watch {'up to' if lower else 'from'}, in {unit}"
+        self.fields["amber_limit"].help_text = f"{beyond} it the number is off target."
+        example = today + timedelta(days=1)
+        self.fields[
+            "valid_from"
+        ].help_text = f"A day such as {example}, not in the past. Charts keep the older line."
         self.fields["unit"].queryset = _units(user)
         self.fields["unit"].empty_label = "All units"
         self.fields["unit"].required = not rights_of(user).everywhere(SET)
 
     def clean(self) -> dict[str, Any]:
-        """Turn percent into shares."""
+        """Turn what was typed into what is kept: percent into shares, days into hours."""
         data = super().clean() or {}
-        if data.get("kpi") and definitions.get(data["kpi"]).unit == "ratio":
-            data |= {name: data[name] / 100 for name in LIMITS if data.get(name) is not None}
-        return data
+        typed = {name: data[name] for name in LIMITS if data.get(name) is not None}
+        return data | {name: words.entered(self.kpi, value) for name, value in typed.items()}
 
 
 class DecisionNote(forms.Form):

@@ -104,11 +104,15 @@ class Targets:
             for level in (tier, None) if tier else (None,):
                 for row in self._rows:
                     if (row.kpi, row.unit_id, row.tier) == (kpi.name, place, level) and row.valid_from <= on:
-                        lower = kpi.direction == LOWER
-                        scale = green_amber(row.green_limit, row.amber_limit, lower_is_better=lower)
-                        return Limits(scale, row.value, is_target=True)
+                        return target_limits(kpi, row.value, row.green_limit, row.amber_limit)
         usual = kpi.scale(tier)
         return Limits(usual, goal_of(usual), is_target=False) if usual is not None else None
+
+
+def target_limits(kpi: Kpi, value: float, green_limit: float, amber_limit: float) -> Limits:
+    """Return the limits that a target sets."""
+    scale = green_amber(green_limit, amber_limit, lower_is_better=kpi.direction == LOWER)
+    return Limits(scale, value, is_target=True)
 
 
 def goal_of(scale: Scale) -> float:
@@ -209,8 +213,9 @@ def limit_text(kpi: Kpi, limit: float) -> str:
 
 
 def limits_text(kpi: Kpi, limits: Limits) -> str:
-    """Write both limits: ``30 days at most, watch to 60 days``."""
-    return f"{limit_text(kpi, limits.on_target)}, watch to {value_text(kpi, limits.watch)}"
+    """Write both limits: ``30 days at most, watch up to 60 days``."""
+    side = "up" if kpi.direction == LOWER else "down"
+    return f"{limit_text(kpi, limits.on_target)}, watch {side} to {value_text(kpi, limits.watch)}"
 
 
 def excess_of(kpi: Kpi, value: float, goal: float) -> float:

@@ -1,11 +1,46 @@
 """Who may decide on a target, and which targets make sense."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from kpis.definitions import LOWER, Kpi
 from kpis.models import KpiTarget
-from mlops_portal.foundation.people.models import User
+from kpis.rights import GRANT, SET
+from kpis.words import value_text
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.rights import holders
 from mlops_portal.foundation.rules import Blocker
+
+NAMED = 4
+
+
+def approvers(unit: BusinessUnit | None, *, but: User) -> list[User]:
+    """Return who may approve a target of a unit, or of the whole enterprise, that ``but`` proposed."""
+    return [person for person in _holders(SET, unit) if person.pk != but.pk]
+
+
+def _holders(right: str, unit: BusinessUnit | None) -> list[User]:
+    """Return who holds a right on a unit; of the whole enterprise those who hold it on every unit at the top."""
+    tops = [unit] if unit else BusinessUnit.objects.filter(parent__isnull=True).order_by("pk")
+    found = [holders(right, unit_id=top.pk) for top in tops]
+    return [person for person in found[0] if all(person in others for others in found)] if found else []
+
+
+def approver_text(unit: BusinessUnit | None, *, but: User) -> str:
+    """Name who can approve a target; when nobody can, who can repair that (RULES 1.4)."""
+    if found := approvers(unit, but=but):
+        return f"{_named(found)} can approve it."
+    where = unit.name if unit else "the whole enterprise"
+    repair = _holders(GRANT, unit)
+    named = _named(repair) if repair else "An administrator"
+    return f"Nobody else may approve targets of {where}. {named} can grant the right to do so."
+
+
+def _named(people: Sequence[User]) -> str:
+    names = [person.name for person in people[:NAMED]]
+    if len(people) > NAMED:
+        names.append(f"{len(people) - NAMED} more")
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def target_decision_blockers(target: KpiTarget, *, by: User, today: date) -> list[Blocker]:
@@ -15,7 +50,10 @@ def target_decision_blockers(target: KpiTarget, *, by: User, today: date) -> lis
         found.append(Blocker("decided", f"This target is {target.state} already."))
     if target.proposed_by_id == by.pk:
         found.append(
-            Blocker("proposer", "Who proposed a target does not decide on it.", "another manager of the unit")
+            Blocker(
+                "proposer",
+                f"Who proposed a target does not decide on it. {approver_text(target.unit, but=by)}",
+            )
         )
     if target.state == "proposed" and target.valid_from < today:
         found.append(
@@ -28,10 +66,12 @@ def limit_errors(kpi: Kpi, *, value: float, green_limit: float, amber_limit: flo
     """Return which limits contradict each other or the measure."""
     found = []
     lower = kpi.direction == LOWER
+    inside, outside = ("less", "more") if lower else ("more", "less")
+    edge = value_text(kpi, green_limit)
     if (amber_limit < green_limit) if lower else (amber_limit > green_limit):
-        found.append(("amber_limit", f"“Watch” ends {'above' if lower else 'below'} “on target”."))
+        found.append(("amber_limit", f"“Watch” lies beyond “on target”: {edge} or {outside}."))
     if (value > green_limit) if lower else (value < green_limit):
-        found.append(("value", "The target itself must be on target."))
+        found.append(("value", f"The target itself must be on target: {edge} or {inside}."))
     for name, limit in (("value", value), ("green_limit", green_limit), ("amber_limit", amber_limit)):
         if limit < 0 or (kpi.unit == "ratio" and limit > 1):
             found.append(

@@ -2,7 +2,10 @@
 
 from mlops_portal.foundation.people.rights import Right
 
+SET = "kpis.set_target"
+GRANT = "people.grant"  # who may give somebody the right
+
 RIGHTS = (
     Right("kpis.view", "See KPIs"),
-    Right("kpis.set_target", "Propose and approve targets"),
+    Right(SET, "Propose and approve targets"),
 )

@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import reverse
 
 from kpis import definitions
-from kpis.words import value_text
+from kpis.judging import limit_text
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
 
@@ -129,20 +129,20 @@ class TargetTable(Table):
     scope = Column("Where", accessor="scope_text")
     value = Column(
         "Target",
-        cell=lambda value, row: value_text(definitions.get(row.kpi), value),
+        cell=lambda value, row: limit_text(definitions.get(row.kpi), value),
         accessor="value",
         numeric=True,
     )
     green = Column(
-        "On target to",
+        "On target",
         accessor="green_limit",
-        cell=lambda value, row: value_text(definitions.get(row.kpi), value),
+        cell=lambda value, row: limit_text(definitions.get(row.kpi), value),
         numeric=True,
     )
     amber = Column(
-        "Watch to",
+        "Watch",
         accessor="amber_limit",
-        cell=lambda value, row: value_text(definitions.get(row.kpi), value),
+        cell=lambda value, row: limit_text(definitions.get(row.kpi), value),
         numeric=True,
     )
     valid_from = Column("From", accessor="valid_from", sort="valid_from", cell=cells.when)

@@ -35,6 +35,17 @@ def value_text(kpi: Kpi, value: float | None) -> str:
     return "no data" if value is None else " ".join(measure(kpi, value))
 
 
+def entry_unit(kpi: Kpi) -> str:
+    """Return in what a limit of this KPI is typed: what its numbers are read in."""
+    return "%" if kpi.unit == "ratio" else kpi.shown_in or kpi.unit
+
+
+def entered(kpi: Kpi, typed: float) -> float:
+    """Turn a limit as it was typed into what is kept: percent into shares, days into hours."""
+    unit = entry_unit(kpi)
+    return typed / 100 if unit == "%" else typed * HOURS_IN_DAY if unit == DAYS else typed
+
+
 def share_text(share: float) -> str:
     """Write a share of a whole: ``42 %``."""
     return f"{number(100 * share, 0)} %"
@@ -75,6 +86,12 @@ def period_text(window: Window) -> str:
             return begin
         return f"{begin if first.year != last.year else MONTHS[first.month - 1]} to {end}"
     return f"{day_text(first)} to {day_text(last)}"
+
+
+def period_month(window: Window) -> str:
+    """Name the month in which a window begins."""
+    first = local_day(window.start, window.zone)
+    return f"{MONTHS[first.month - 1]} {first.year}"
 
 
 def month_label(window: Window) -> str:

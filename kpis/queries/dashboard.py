@@ -10,15 +10,16 @@ from django.utils.safestring import SafeString
 
 from kpis import definitions
 from kpis.asking import Ask
-from kpis.collectors import NO_INCIDENT_INTAKE, rollout_rows, running_models
+from kpis.collectors import NO_INCIDENT_INTAKE, finished_rows, running_models
 from kpis.definitions import Kpi
 from kpis.figures import Figure
 from kpis.judging import Targets, Verdict, judge, limit_text
 from kpis.queries.heat import Standout, worst
 from kpis.reading import NAMES, Numbers, months, read
-from kpis.windows import local_day, month_to_date
-from kpis.words import change_of, interval_text, measure, value_text
+from kpis.windows import day_start, local_day, month_to_date
+from kpis.words import change_of, interval_text, measure, period_month, value_text
 from mlops_portal.foundation.web import marks, svg, words
+from registry.states import DeploymentKind
 
 SUMMED = (
     ("ok", "on target"),
@@ -152,16 +153,35 @@ def _counted(labels: Sequence[str], said: str, *, is_named: bool) -> str:
     return f"{len(labels)} {said}{named}"
 
 
-def facts_line(ask: Ask, now: datetime) -> dict[str, Any]:
-    """Read how many models run, and what happened since the period's last complete day."""
-    since, today = ask.window.end, local_day(now, ask.window.zone)
-    is_recent = not ask.window.is_to_date and since >= month_to_date(now, ask.window.zone).start
-    late = rollout_rows(ask.scope, since, now).count() if is_recent else 0
+def facts_line(ask: Ask, numbers: Numbers, now: datetime) -> dict[str, Any]:
+    """Read how many models run, and what is not in the numbers of the period yet."""
     return {
         "running": running_models(ask.scope),
-        "late": late,
-        "since": "midnight"
-        if local_day(since, ask.window.zone) == today
-        else words.day_text(local_day(since, ask.window.zone)),
+        "not_yet": not_yet_counted(ask, numbers, now),
+        "shorter": [
+            (label, ask.address(period=period))
+            for label, period in (("the month to date", "mtd"), ("today", "today"))
+        ],
         "incidents": NO_INCIDENT_INTAKE,
     }
+
+
+def not_yet_counted(ask: Ask, numbers: Numbers, now: datetime) -> list[str]:
+    """Say what finished after the period: the open month as the charts show it, and today as it is counted now."""
+    zone = ask.window.zone
+    month, today = month_to_date(now, zone), day_start(local_day(now, zone), zone)
+    said = []
+    if ask.window.end == month.start < month.end:
+        count = words.plural(numbers.of(FAILURES, month).n, "deployment")
+        said.append(
+            f"{period_month(month)} to date: {count} to yesterday, in the charts and in none of the measures above;"
+            " a month counts when it has ended."
+        )
+    if month.start <= ask.window.end <= today:
+        rows = finished_rows(ask.scope, today, now)
+        back = sum(kind == DeploymentKind.ROLLBACK for kind in rows)
+        parts = [(len(rows) - back, "deployment"), (back, "rollback")]
+        counts = " and ".join(words.plural(count, noun) for count, noun in parts if count)
+        if counts:
+            said.append(f"Since midnight, counted now: {counts}; a day counts when it has ended.")
+    return said

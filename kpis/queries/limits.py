@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
 from kpis import definitions
 from kpis.definitions import Kpi
 from kpis.figures import Figure, Part
-from kpis.judging import Limits, Targets, Verdict, judge, judge_part, limit_text
-from kpis.words import value_text
+from kpis.judging import Limits, Targets, Verdict, judge, judge_part, limit_text, targets_in_force
+from kpis.reading import quarter, read
+from kpis.scopes import scope_for
+from kpis.windows import local_day
+from kpis.words import period_text, value_text
 from registry.states import Tier
 
 HOUSE = "the house"
@@ -81,7 +85,7 @@ def _row(
         kpi=kpi,
         place=place.capitalize(),
         on_target=limit_text(kpi, limits.on_target),
-        watch=value_text(kpi, limits.watch),
+        watch=limit_text(kpi, limits.watch),
         source=f"target of {value_text(kpi, limits.goal)}" if limits.is_target else HOUSE,
     )
     if part is None or verdict is None:
@@ -93,4 +97,36 @@ def _row(
         tone=verdict.tone,
         word=verdict.word,
         is_small=part.is_small,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a target would change: the number of its place today, by the limits in force and by the target."""
+
+    period: str
+    value: str
+    n: int
+    limit: str
+    now: Verdict
+    then: Verdict
+
+
+def effect_of(
+    user: Any, kpi: Kpi, *, unit: int | None, tier: int | None, limits: Limits, now: datetime
+) -> Effect:
+    """Judge the last three complete months of what a person sees, by what holds today and by other limits."""
+    window, tiers = quarter(now), [tier] if tier else []
+    scope = scope_for(user, units=[unit] if unit else [], tiers=tiers)
+    found = read(scope, [window], now=now, names=[kpi.name], cells_of=[window])
+    figure = found.of(kpi.name, window)
+    targets = targets_in_force([unit] if unit else [])
+    held = judge(figure, targets, on=local_day(now, window.zone), unit=unit, tiers=tiers)
+    return Effect(
+        period=period_text(window),
+        value=value_text(kpi, figure.judged.value),
+        n=figure.judged.n,
+        limit="; ".join([held.text, *(f"tier {one.tier} {one.limit}" for one in held.tiers)]),
+        now=held,
+        then=judge_part(figure.judged, kpi, limits),
     )

@@ -6,6 +6,7 @@ from typing import Any
 from kpis import definitions, policies
 from kpis.models import KpiTarget
 from kpis.reading import zone
+from kpis.rights import SET
 from kpis.windows import local_day
 from mlops_portal.foundation.errors import FieldError, Invalid, NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
@@ -15,8 +16,6 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.rules import refuse_if
-
-SET = "kpis.set_target"
 
 
 def _require(by: User, unit_id: int | None) -> None:

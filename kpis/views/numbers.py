@@ -89,7 +89,7 @@ class Dashboard(Page):
             "tiles": tiles,
             "summary": dashboard.summary(tiles),
             "too_few": all(one.verdict.word == TOO_FEW for one in tiles if one.kpi.has_target),
-            "facts": dashboard.facts_line(asked, now),
+            "facts": dashboard.facts_line(asked, numbers, now),
             "first": dashboard.ask_first(asked, figures, targets),
             "specs": self._specs(numbers, targets),
             "heat": shown,

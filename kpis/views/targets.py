@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from kpis import definitions, filtersets, forms, policies, tables
-from kpis.judging import targets_in_force
+from kpis.judging import limit_text, target_limits, targets_in_force
 from kpis.models import KpiTarget
-from kpis.queries.limits import limits_in_force
-from kpis.reading import zone
+from kpis.queries.limits import Effect, against, effect_of, limits_in_force
+from kpis.reading import quarter, read, zone
+from kpis.scopes import scope_for
 from kpis.services import targets as services
 from kpis.windows import local_day
-from kpis.words import value_text
+from kpis.words import period_text
+from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
 
@@ -58,17 +62,24 @@ class TargetDetail(DetailPage):
 
     def more(self) -> Mapping[str, Any]:
         """Write the limits in the KPI's unit; show what is between this person and a decision."""
-        kpi = definitions.get(self.object.kpi)
+        target, kpi = self.object, definitions.get(self.object.kpi)
         today = local_day(self.now, zone())
+        own = target_limits(kpi, target.value, target.green_limit, target.amber_limit)
         return {
             "kpi": kpi,
             "limits": [
-                ("Target", value_text(kpi, self.object.value)),
-                ("On target to", value_text(kpi, self.object.green_limit)),
-                ("Watch to", value_text(kpi, self.object.amber_limit)),
-                ("Holds from", self.object.valid_from),
+                ("Target", limit_text(kpi, own.goal)),
+                ("On target", limit_text(kpi, own.on_target)),
+                ("Watch", limit_text(kpi, own.watch)),
+                ("Holds from", target.valid_from),
             ],
-            "blockers": policies.target_decision_blockers(self.object, by=self.request.user, today=today),
+            "effect": effect_of(
+                self.request.user, kpi, unit=target.unit_id, tier=target.tier, limits=own, now=self.now
+            ),
+            "approvers": policies.approver_text(target.unit, but=target.proposed_by)
+            if target.state == "proposed"
+            else "",
+            "blockers": policies.target_decision_blockers(target, by=self.request.user, today=today),
             "history": self._history(),
         }
 
@@ -83,23 +94,84 @@ class TargetDetail(DetailPage):
 
 
 class TargetPropose(CreatePage):
-    """Propose a target."""
+    """Propose a target of one KPI, chosen by the address, beside what holds and what was measured."""
 
-    form_class, right = forms.TargetEntry, "kpis.set_target"
+    form_class, right, template_name = forms.TargetEntry, "kpis.set_target", "kpis/propose.html"
     title, submit, back_url = "Propose a target", "Propose target", "kpis:target-list"
     crumbs = (*CRUMBS, ("Targets", "/kpis/targets/"))
+    second_submit = ("show", "Show the effect")
+    effect: Effect | None = None
+
+    def prepare(self) -> None:
+        """Find the KPI.
+
+        Raises:
+            Invalid: there is no KPI with targets of that name.
+        """
+        known = {kpi.name: kpi for kpi in forms.TARGETED}
+        name = self.request.POST.get("kpi") or self.request.GET.get("kpi") or forms.TARGETED[0].name
+        if name not in known:
+            raise invalid("kpi", f"There is no KPI with targets named {name[:60]}.")
+        self.kpi = known[name]
+
+    def initial(self) -> dict[str, Any]:
+        """Start with the KPI."""
+        return {"kpi": self.kpi.name}
 
     def form_kwargs(self) -> dict[str, Any]:
-        """Offer only units on which the person may set targets."""
-        return {"user": self.request.user}
+        """Offer only units on which the person may set targets, in the words of the KPI."""
+        return {"user": self.request.user, "kpi": self.kpi, "today": local_day(self.now, zone())}
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Propose it, or only show what it would change."""
+        if self.second_submit[0] not in request.POST:
+            return super().post(request, *args, **kwargs)
+        self.prepare()
+        self.form, self.problem = self.make_form(request.POST), None
+        if self.form.is_valid():
+            self._look(**self.form.cleaned_data)
+        return self.answer(fragment=self.fragment, status=400 if self.form.errors else 200)
+
+    def _look(self, **data: Any) -> None:
+        limits = {name: data[name] for name in forms.LIMITS}
+        for where, message in policies.limit_errors(self.kpi, **limits):
+            self.form.add_error(where, message)
+        if self.form.is_valid():
+            unit = data["unit"]
+            self.effect = effect_of(
+                self.request.user,
+                self.kpi,
+                unit=unit.pk if unit else None,
+                tier=data["tier"],
+                limits=target_limits(self.kpi, **limits),
+                now=self.now,
+            )
+            self.approvers = policies.approver_text(unit, but=self.request.user)
+
+    def more(self) -> Mapping[str, Any]:
+        """Show what holds today beside what was measured; after a look, what would change."""
+        window, kpi = quarter(self.now), self.kpi
+        numbers = read(
+            scope_for(self.request.user), [window], now=self.now, names=[kpi.name], cells_of=[window]
+        )
+        figure = numbers.of(kpi.name, window)
+        return {
+            "kpi": kpi,
+            "choices": [(one.label, f"?kpi={one.name}", one is kpi) for one in forms.TARGETED],
+            "period": period_text(window),
+            "against": against(figure, targets_in_force(), on=local_day(self.now, zone())),
+            "effect": self.effect,
+            "approvers": getattr(self, "approvers", ""),
+        }
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> KpiTarget:
         """Propose it."""
         return services.target_propose(by=by, now=now, **data)
 
     def done(self, result: KpiTarget) -> tuple[str, str]:
-        """Show it."""
-        return "Proposed. Another person approves it.", result.get_absolute_url()
+        """Show it, and say who is next."""
+        who = policies.approver_text(result.unit, but=result.proposed_by)
+        return f"Proposed. {who}", result.get_absolute_url()
 
 
 class TargetApprove(ActionPage):

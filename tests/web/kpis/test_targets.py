@@ -1,0 +1,145 @@
+"""A target is proposed in the words and units its number is read in, beside what it would change and who approves it."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from kpis import policies
+from kpis.definitions import get
+from kpis.models import KpiTarget
+from kpis.reading import quarter, zone
+from kpis.windows import local_day
+from tests.unit.kpis.rows import model_of, place_of, ran, version_of
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+PROPOSE = reverse("kpis:target-propose")
+
+
+@pytest.fixture
+def today():
+    return local_day(timezone.now(), zone())
+
+
+@pytest.fixture
+def slow(retail):
+    """Six versions of tier 1 that took forty days each."""
+    end = quarter(timezone.now()).end
+    place, model = (
+        place_of(retail, now=end - 300 * DAY),
+        model_of(retail, "credit", now=end - 300 * DAY, tier=1),
+    )
+    for number in range(6):
+        at = end - (30 - number) * DAY
+        ran(version_of(model, started_at=at - 40 * DAY), place, at)
+
+
+def entry(retail, today, **fields):
+    return {
+        "kpi": "lead_time", "unit": retail.pk, "tier": "1", "value": "20", "green_limit": "25", "amber_limit": "35",
+        "valid_from": f"{today + DAY}", "reason": "Quicker.",
+    } | fields  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "hints"),
+    [
+        ("lead_time", ["Target, in days", "On target up to, in days", "Watch up to, in days"],
+         ["The highest value that is on target.", "Above it the number is off target."]),
+        ("approval_cycle_time", ["Target, in hours", "On target up to, in hours", "Watch up to, in hours"],
+         ["The highest value that is on target.", "Above it the number is off target."]),
+        ("change_failure_rate", ["Target, in %", "On target up to, in %", "Watch up to, in %"],
+         ["The highest value that is on target.", "Above it the number is off target."]),
+        ("documentation_completeness", ["Target, in %", "On target from, in %", "Watch from, in %"],
+         ["The lowest value that is on target.", "Below it the number is off target."]),
+    ],
+)  # fmt: skip
+def test_the_words_follow_the_direction_of_the_measure(as_person, mona, name, labels, hints):
+    form = as_person(mona).get(f"{PROPOSE}?kpi={name}").context["form"]
+    limits = [form.fields[field] for field in ("value", "green_limit", "amber_limit")]
+    assert [field.label for field in limits] == labels
+    assert [field.help_text for field in limits[1:]] == hints
+
+
+@pytest.mark.parametrize(
+    ("name", "limits", "said"),
+    [
+        ("documentation_completeness", (0.9, 0.9, 0.99), {"amber_limit": "“Watch” lies beyond “on target”: 90 % or less."}),
+        ("documentation_completeness", (0.8, 0.9, 0.85), {"value": "The target itself must be on target: 90 % or more."}),
+        ("lead_time", (240, 240, 120), {"amber_limit": "“Watch” lies beyond “on target”: 10 days or more."}),
+        ("lead_time", (480, 240, 720), {"value": "The target itself must be on target: 10 days or less."}),
+        ("lead_time", (240, 240, 720), {}),
+    ],
+)  # fmt: skip
+def test_limits_that_contradict_each_other_are_told_apart_by_direction(name, limits, said):
+    value, green, amber = limits
+    found = policies.limit_errors(get(name), value=value, green_limit=green, amber_limit=amber)
+    assert dict(found) == said
+
+
+def test_the_example_of_a_day_is_a_day_that_can_be_chosen(as_person, mona, today):
+    form = as_person(mona).get(PROPOSE).context["form"]
+    assert f"A day such as {today + DAY}" in form.fields["valid_from"].help_text
+
+
+def test_days_are_typed_and_shown_and_hours_are_kept(as_person, mona, retail, today):
+    client = as_person(mona)
+    client.post(PROPOSE, entry(retail, today))
+    target = KpiTarget.objects.get()
+    assert (target.value, target.green_limit, target.amber_limit) == (480, 600, 840)
+    page = client.get(target.get_absolute_url())
+    assert page.context["limits"][:3] == [
+        ("Target", "20 days at most"), ("On target", "25 days at most"), ("Watch", "35 days at most"),
+    ]  # fmt: skip
+
+
+def test_what_holds_and_what_was_measured_stand_beside_the_form(slow, as_person, mona):
+    rows = as_person(mona).get(f"{PROPOSE}?kpi=lead_time").context["against"].rows
+    assert (rows[0].place, rows[0].value, rows[0].n, rows[0].on_target) == (
+        "Tier 1",
+        "40 days",
+        6,
+        "30 days at most",
+    )
+
+
+def test_the_effect_can_be_seen_before_and_after_proposing(slow, as_person, mona, make_person, retail, today):
+    make_person("Max Weber", "manager", unit=retail)
+    client = as_person(mona)
+    look = client.post(PROPOSE, entry(retail, today) | {"show": "1"})
+    assert look.status_code == 200
+    assert not KpiTarget.objects.exists()
+    client.post(PROPOSE, entry(retail, today))
+    page = client.get(KpiTarget.objects.get().get_absolute_url())
+    for answer in (look, page):
+        effect = answer.context["effect"]
+        assert (effect.value, effect.n, effect.now.word, effect.then.word) == (
+            "40 days",
+            6,
+            "Watch",
+            "Off target",
+        )
+        assert "Max Weber can approve it." in answer.content.decode()
+    wrong = client.post(PROPOSE, entry(retail, today, amber_limit="10") | {"show": "1"})
+    assert (wrong.status_code, wrong.context["effect"]) == (400, None)
+
+
+def test_when_nobody_else_can_approve_the_page_names_who_can_repair_it(
+    as_person, mona, make_person, retail, today
+):
+    make_person("Gwen Grant", "administrator", unit=retail)
+    client = as_person(mona)
+    said = "Nobody else may approve targets of Retail Lending. Gwen Grant can grant the right to do so."
+    answer = client.post(PROPOSE, entry(retail, today), follow=True)
+    assert said in answer.content.decode()
+    blockers = answer.context["blockers"]
+    assert [one.message for one in blockers] == [f"Who proposed a target does not decide on it. {said}"]
+
+
+def test_a_measure_without_targets_cannot_be_chosen(as_person, mona):
+    client = as_person(mona)
+    for name in ("deployment_frequency", "weather"):
+        assert client.get(f"{PROPOSE}?kpi={name}").status_code == 400
+        assert client.post(PROPOSE, {"kpi": name}).status_code == 400
