@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+NAMED = 4  # features that a reason names
 # Parts of a generative component or an agent whose change alters behaviour, whatever the metrics say.
 BEHAVIOUR_FIELDS: Mapping[str, str] = {
     "kind": "kind",
@@ -200,8 +201,11 @@ def _cumulative(
         )
     share = feature_share(validated.features, after.features)
     if share >= limits.cumulative_change:
+        names = sorted(validated.features ^ after.features)
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         reasons.append(
-            f"Since version {validated.number} was fully validated {share:.0%} of the features changed."
+            f"Since version {validated.number} was fully validated {share:.0%} of the features changed: "
+            f"{', '.join(names[:NAMED])}{more}."
         )
     return reasons
 

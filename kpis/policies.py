@@ -4,8 +4,11 @@ from datetime import date
 
 from kpis.definitions import LOWER, Kpi
 from kpis.models import KpiTarget
-from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.rights import holders
 from mlops_portal.foundation.rules import Blocker
+
+SET = "kpis.set_target"
 
 
 def target_decision_blockers(target: KpiTarget, *, by: User, today: date) -> list[Blocker]:
@@ -14,14 +17,30 @@ def target_decision_blockers(target: KpiTarget, *, by: User, today: date) -> lis
     if target.state != "proposed":
         found.append(Blocker("decided", f"This target is {target.state} already."))
     if target.proposed_by_id == by.pk:
-        found.append(
-            Blocker("proposer", "Who proposed a target does not decide on it.", "another manager of the unit")
+        others = second_people(target)
+        who = (
+            f"{' or '.join(others)} decides."
+            if others
+            else "Nobody else may yet: an administrator can give somebody the role of manager."
         )
+        found.append(Blocker("proposer", f"Who proposed a target does not decide on it. {who}"))
     if target.state == "proposed" and target.valid_from < today:
         found.append(
             Blocker("past", "Its first day has passed: charts keep the line they had. Propose a later day.")
         )
     return found
+
+
+def second_people(target: KpiTarget) -> list[str]:
+    """Name who may decide on a target beside the one who proposed it: in its unit, or in all of them."""
+    units = (
+        [target.unit_id]
+        if target.unit_id
+        else BusinessUnit.objects.filter(parent=None).values_list("pk", flat=True)
+    )
+    able = [{person.name: person.pk for person in holders(SET, unit_id=unit_id)} for unit_id in units]
+    names = set(able[0]).intersection(*able[1:]) if able else set()
+    return sorted(name for name in names if able[0][name] != target.proposed_by_id)
 
 
 def limit_errors(kpi: Kpi, *, value: float, green_limit: float, amber_limit: float) -> list[tuple[str, str]]:
