@@ -152,7 +152,9 @@ def _reproduced(version: ModelVersion, again: Sequence[MetricValue]) -> str:
     apart = []
     for row in again:
         told = first.get((row.name, row.segment))
-        if told is not None and not (told.lower <= row.value <= told.upper):
+        if told is None or told.lower is None or told.upper is None:
+            continue
+        if not told.lower <= row.value <= told.upper:
             about = f"{row.name}, {row.segment}" if row.segment else row.name
             apart.append(f"{about} {row.value:g} instead of {told.value:g}")
     if apart:
