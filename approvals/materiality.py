@@ -10,6 +10,7 @@ from typing import Any
 
 from mlops_portal.foundation.web.words import share as in_percent
 
+NAMED = 4  # features that a reason names
 # Parts of a generative component or an agent whose change alters behaviour, whatever the metrics say.
 BEHAVIOUR_FIELDS: Mapping[str, str] = {
     "kind": "kind",
@@ -202,8 +203,11 @@ def _cumulative(
         )
     share = feature_share(validated.features, after.features)
     if share >= limits.cumulative_change:
+        names = sorted(validated.features ^ after.features)
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         reasons.append(
-            f"Since version {validated.number} was fully validated {in_percent(share)} of the features changed."
+            f"Since version {validated.number} was fully validated {in_percent(share)} of the features changed: "
+            f"{', '.join(names[:NAMED])}{more}."
         )
     return reasons
 

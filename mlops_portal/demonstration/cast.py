@@ -218,7 +218,9 @@ PEOPLE: tuple[Person, ...] = (
         key="sofia",
         name="Sofia Almeida",
         title="Chief operating officer, industry",
-        roles={"viewer": EVERYWHERE},
+        roles={"manager": EVERYWHERE},
+        persona="Manager",
+        comes_to="confirm targets that another manager proposed",
         signs=False,
     ),
 )

@@ -8,6 +8,7 @@ from approvals.services import validation_conclude, validation_open
 from approvals.services.validations import challenge_accept, challenge_answer, challenge_ask, finding_raise
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint, Measure
+from mlops_portal.demonstration.derived import validation_summary, weakness
 from mlops_portal.demonstration.texts import SECTIONS, challenge_about, finding_about
 from mlops_portal.demonstration.timeline import Life
 from mlops_portal.demonstration.world import World, repository_of
@@ -201,12 +202,17 @@ def write_documents(
         licence = f"The licence of {plan.vendor} covers this use in all countries of the group."
         kinds["vendor_assessment"] = [{"key": "licence", "title": "Licence", "text": licence}]
     written = [
-        {"kind": kind, "title": f"{DocumentKind(kind).label} {version.label}", "sections": sections}
+        {"kind": kind, "title": f"{_title_of(kind, sections)} {version.label}", "sections": sections}
         for kind, sections in kinds.items()
     ]
     return documents_save(
         version=version, documents=written, by=world.accounts[plan.unit].user, now=world.now
     )
+
+
+def _title_of(kind: str, sections: list[dict[str, str]]) -> str:
+    """Name a document by its kind; one of no kind by what it holds."""
+    return sections[0]["title"] if kind == DocumentKind.OTHER else DocumentKind(kind).label
 
 
 def validate(
@@ -247,7 +253,8 @@ def validate(
         metrics_record(version=version, metrics=rows, grade=Grade.REPRODUCED, by=validator, now=world.now)
         documents_attest(version=version, by=validator, now=world.now)
     if finding:
-        title, detail = finding_about(plan, finding)
+        before = model.versions.filter(number__lt=version.number).order_by("-number").first()
+        title, detail = finding_about(plan, finding, weakness(plan, version, before) if worse else "")
         finding_raise(
             validation=validation,
             title=title,
@@ -264,7 +271,7 @@ def validate(
         if tier in FIRST_LINE_TIERS
         else ["outcomes_analysis", "implementation_check"],
         outcome=outcome,
-        summary=f"{plan.title} {version.label} was examined on held-out data; results were reproduced within their intervals.",
+        summary=validation_summary(plan, version),
         has_no_conflict=True,
         by=validator,
         now=world.now,

@@ -9,6 +9,7 @@ from approvals.services import change_submit
 from approvals.states import Verdict
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint
+from mlops_portal.demonstration.derived import alternatives, weakness
 from mlops_portal.demonstration.evidence import (
     developer_of,
     register_version,
@@ -351,7 +352,7 @@ def rehearse_if_due(world: World, plan: Blueprint, model: RegisteredModel, place
 
 
 def release_everywhere(
-    world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion, step: int, **fields: Any
+    world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion, **fields: Any
 ) -> Life[None]:
     """Release a version to the first place of the plan, then promote it to the others."""
     for number, name in enumerate(plan.places):
@@ -359,17 +360,17 @@ def release_everywhere(
         if number == 0:
             rehearse_if_due(world, plan, model, place)
         kind = "promote" if number else "deploy"
-        yield from release(world, plan, model, version, place, kind=kind, step=step, **fields)
+        yield from release(world, plan, model, version, place, kind=kind, **fields)
         yield world.after(days=world.chance.uniform(2, 6))
 
 
 def release_and_take_back(
-    world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion, step: int
+    world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion
 ) -> Life[None]:
     """Release a version that fails in production while it is watched; the operator goes back within hours."""
     place = world.places[plan.places[0]]
     rehearse_if_due(world, plan, model, place)
-    change = file_change(world, plan, model, version, place, step=step)
+    change = file_change(world, plan, model, version, place)
     yield from decide_until(world, plan, change)
     yield from carry_out(world, change, bakes=False)
     yield world.after(hours=world.chance.uniform(2, 20))
@@ -409,9 +410,9 @@ def versions_from(
         finding = ("", "medium", "", "low")[(step + len(plan.name)) % 4]
         version = yield from make_version(world, plan, model, step, finding=finding)
         if plan.fails and step == 1:
-            yield from release_and_take_back(world, plan, model, version, step)
+            yield from release_and_take_back(world, plan, model, version)
         else:
-            yield from release_everywhere(world, plan, model, version, step)
+            yield from release_everywhere(world, plan, model, version)
     return last
 
 
@@ -429,9 +430,13 @@ def wait_today(
     )
     yield world.timeline.ago(hours=plan.hours + 3 * STAGE_HOURS + 20)
     target = world.places[place or plan.places[0]]
+    rehearse_if_due(world, plan, model, target)
+    serving = live(model, target)
     if plan.worse:
-        fields["alternatives"] = alternatives(plan, step)
-    change = draft_change(world, plan, model, version, target, step=step, **fields)
+        before = serving.version if serving else None
+        fields["alternatives"] = alternatives(plan, version, before)
+        fields["risk"] = f"{weakness(plan, version, before)} Its declined applications are read by a person."
+    change = draft_change(world, plan, model, version, target, **fields)
     if plan.waits == "draft":
         return change
     change = change_submit(change=change, by=change.requester, now=world.now)
@@ -459,25 +464,6 @@ def advance(world: World, plan: Blueprint, change: ChangeRequest) -> Life[None]:
         confirm_materiality(world, change)
 
 
-def alternatives(plan: Blueprint, step: int) -> list[dict[str, Any]]:
-    """Return the alternatives that a request with a failing gate describes."""
-    first = plan.primary
-    return [
-        {
-            "title": "Refit without the newest feature",
-            "metrics": {first.name: first.at(step - 1), "worst segment": first.limit},
-            "gates": "no gate fails",
-            "why_not": "Costs most of the gain and is not validated yet; planned for the next release.",
-        },
-        {
-            "title": "Stay on the version in production",
-            "metrics": {first.name: first.at(max(step - 2, 0))},
-            "gates": "close to its limits",
-            "why_not": "Its calibration drifts towards the act limit.",
-        },
-    ]
-
-
 def experiment(world: World, plan: Blueprint) -> Life[None]:
     """Explore: registered versions, optional governance, staging at most."""
     model = yield from intake(world, plan)
@@ -488,4 +474,4 @@ def experiment(world: World, plan: Blueprint) -> Life[None]:
         if step:
             yield world.after(days=1)
             governance_evaluate(model=model, now=world.now)
-            yield from release(world, plan, model, version, staging, step=step)
+            yield from release(world, plan, model, version, staging)

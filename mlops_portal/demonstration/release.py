@@ -19,8 +19,8 @@ from approvals.services import (
 from approvals.states import ChangeState, Meaning, Verdict
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint
+from mlops_portal.demonstration.derived import purpose, rationale
 from mlops_portal.demonstration.evidence import developer_of
-from mlops_portal.demonstration.texts import purpose, rationale
 from mlops_portal.demonstration.timeline import Life
 from mlops_portal.demonstration.world import World
 from mlops_portal.foundation.people.models import User
@@ -28,28 +28,27 @@ from registry.models import Deployment, Environment, ModelVersion, RegisteredMod
 from registry.states import Connector, DeploymentState
 
 HOURS_TO_DECIDE = {"acceptance": 5, "validation": 16, "risk": 12, "change": 9, "independent": 6, "light": 4}
-FALLBACK = (
-    "Switch the calling application to the earlier rules, as the runbook describes; rehearsed with the users."
-)
+FALLBACK = "Switch the calling application to the earlier rules, as the runbook describes."
 
 
 def file_change(
     world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion | None, place: Environment | None,
-    *, kind: str = "deploy", step: int = 0, by: User | None = None, **fields: Any,
+    *, kind: str = "deploy", by: User | None = None, **fields: Any,
 ) -> ChangeRequest:  # fmt: skip
     """Draft and file a request as the model's developer."""
-    change = draft_change(world, plan, model, version, place, kind=kind, step=step, by=by, **fields)
+    change = draft_change(world, plan, model, version, place, kind=kind, by=by, **fields)
     return change_submit(change=change, by=change.requester, now=world.now)
 
 
 def draft_change(
     world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion | None, place: Environment | None,
-    *, kind: str = "deploy", step: int = 0, by: User | None = None, **fields: Any,
+    *, kind: str = "deploy", by: User | None = None, **fields: Any,
 ) -> ChangeRequest:  # fmt: skip
     """Draft a request with everything that its reader looks for."""
+    serving = live(model, place) if place else None
     reach = f"{plan.decisions_per_day:,} decisions a day" if plan.decisions_per_day else "Users of one team"
     words: dict[str, Any] = {
-        "purpose": purpose(step),
+        "purpose": purpose(version, serving.version if serving else None) if version else "",
         "scope": f"{place.name if place else 'Wherever it runs'}; {', '.join(plan.consumers) or 'no consumer outside the team'}",
         "impact": f"{reach}. {plan.benefit}".strip(),
         "risk": "Worse results for a segment that the test data hold few cases of; seen within a day by the monitors.",
@@ -101,7 +100,7 @@ def decide(
     decision = decision_sign(
         stage=stage,
         verdict=verdict,
-        rationale=words or rationale(world.turn(change.pk) + stage.position),
+        rationale=words or rationale(change, stage, world.turn(change.pk) + stage.position),
         read_digest=change.dossier_digest,
         conditions=conditions or [],
         items=items or [],
@@ -157,10 +156,10 @@ def carry_out(world: World, change: ChangeRequest, *, bakes: bool = True) -> Lif
 
 def release(
     world: World, plan: Blueprint, model: RegisteredModel, version: ModelVersion, place: Environment,
-    *, kind: str = "deploy", step: int = 0, **fields: Any,
+    *, kind: str = "deploy", **fields: Any,
 ) -> Life[ChangeRequest]:  # fmt: skip
     """Take a version through all its stages into an environment."""
-    change = file_change(world, plan, model, version, place, kind=kind, step=step, **fields)
+    change = file_change(world, plan, model, version, place, kind=kind, **fields)
     yield from decide_until(world, plan, change)
     yield from carry_out(world, change)
     return change

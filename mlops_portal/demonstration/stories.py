@@ -19,15 +19,16 @@ from approvals.services import (
 from approvals.states import Verdict
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint
+from mlops_portal.demonstration.derived import alternatives
 from mlops_portal.demonstration.evidence import developer_of, register_version
 from mlops_portal.demonstration.lives import (
     PREPARATION_DAYS,
-    alternatives,
     attest,
     experiment,
     intake,
     make_version,
     rate,
+    rehearse_if_due,
     usual,
     versions_from,
     wait_today,
@@ -66,7 +67,9 @@ def raised(world: World, plan: Blueprint) -> Life[None]:
     watch(world, plan, model)
     attest(world, plan, model)
     version = yield from make_version(world, plan, model, done)
-    change = file_change(world, plan, model, version, world.places[plan.places[0]], step=done)
+    place = world.places[plan.places[0]]
+    rehearse_if_due(world, plan, model, place)
+    change = file_change(world, plan, model, version, place)
     yield from decide_until(world, plan, change, stage="risk")
     due = (world.now + timedelta(days=40)).date()
     duties = [
@@ -98,19 +101,23 @@ def _ask_for_waiver(world: World, plan: Blueprint, change: ChangeRequest) -> Lif
     comment_add(
         change=change,
         gate="FAIR-01",
-        text="Please show the result for the youngest group with and without the address feature, on the same applications.",
+        text=f"Please show the result for {plan.worse} with this version and with the one in production, on the same applications.",
         by=world.person("mirela"),
         now=world.now,
     )
     waiver_request(
         change=change,
         gate="FAIR-01",
-        reason="The newest feature lowers the result of the youngest group; a refit without it is validated next quarter.",
+        reason=f"{_shortfalls(change, 'FAIR-01')}. A refit with more cases of the group is validated next quarter.",
         compensating_control="Every declined application of that group is reviewed by a person.",
         valid_until=world.now + timedelta(days=28),
         by=change.requester,
         now=world.now,
     )
+
+
+def _shortfalls(change: ChangeRequest, gate: str) -> str:
+    return "; ".join(change.gate_results.get(gate=gate, is_current=True).shortfalls)
 
 
 def _as_tier(plan: Blueprint, tier: int) -> Blueprint:
@@ -125,7 +132,7 @@ def taken_back(world: World, plan: Blueprint) -> Life[None]:
     yield world.after(days=3)
     version = yield from make_version(world, plan, model, 2)
     yield from release(
-        world, plan, model, version, place, step=2, incident=plan.incident,
+        world, plan, model, version, place, incident=plan.incident,
         purpose="Repairs the threshold that flooded the queue after the release before.",
     )  # fmt: skip
     done = yield from versions_from(world, plan, model, 3, plan.versions)
@@ -139,7 +146,7 @@ def refused(world: World, plan: Blueprint) -> Life[None]:
     yield world.after(days=plan.rhythm)
     version = yield from make_version(world, plan, model, done)
     place = world.places[plan.places[0]]
-    change = file_change(world, plan, model, version, place, step=done)
+    change = file_change(world, plan, model, version, place)
     last = change.stages.order_by("-position").first()
     assert last is not None  # noqa: S101  (a filed request has stages)
     yield from decide_until(world, plan, change, stage=last.key)
@@ -147,7 +154,7 @@ def refused(world: World, plan: Blueprint) -> Life[None]:
     decide(world, plan, change, verdict=Verdict.REJECT, words=REJECTIONS[0])
     yield world.after(days=9)
     again = draft_change(
-        world, plan, model, version, place, step=done, predecessor=change,
+        world, plan, model, version, place, predecessor=change,
         what_changed="The whole test period is shown, and the fallback is written for a stranger on night duty.",
         impact="Over the whole test period the gain is half of what was claimed; it remains outside the interval.",
         rollback_plan="Page 1 of the runbook: one command, one check, one call. Tried by somebody who had never seen it.",
@@ -160,7 +167,7 @@ def refused(world: World, plan: Blueprint) -> Life[None]:
     yield from carry_out(world, again)
     yield world.after(days=40)
     version = yield from make_version(world, plan, model, done + 1)
-    third = file_change(world, plan, model, version, place, step=done + 1)
+    third = file_change(world, plan, model, version, place)
     yield world.after(days=2)
     reason = "The source of one feature ends next month; a version without it replaces this request."
     change_withdraw(change=third, reason=reason, by=third.requester, now=world.now)
@@ -173,7 +180,7 @@ def sent_back(world: World, plan: Blueprint) -> Life[None]:
     done = yield from versions_from(world, plan, model, 0, 1)
     yield world.after(days=plan.rhythm)
     version = yield from make_version(world, plan, model, done)
-    change = file_change(world, plan, model, version, world.places[plan.places[0]], step=done)
+    change = file_change(world, plan, model, version, world.places[plan.places[0]])
     last = change.stages.order_by("-position").first()
     assert last is not None  # noqa: S101  (a filed request has stages)
     yield from decide_until(world, plan, change, stage=last.key)
@@ -212,7 +219,7 @@ def voided(world: World, plan: Blueprint) -> Life[None]:
     done = yield from versions_from(world, plan, model, 0, 1)
     yield world.after(days=plan.rhythm)
     version = yield from make_version(world, plan, model, done)
-    change = file_change(world, plan, model, version, world.places[plan.places[0]], step=done)
+    change = file_change(world, plan, model, version, world.places[plan.places[0]])
     yield from decide_until(world, plan, change, stage="change")
     yield world.after(hours=4)
     document = Document.objects.filter(version=version).order_by("kind").first()
@@ -249,7 +256,7 @@ def waived(world: World, plan: Blueprint) -> Life[None]:
         version,
         world.places[plan.places[0]],
         rollback_plan="",
-        alternatives=alternatives(plan, 1),
+        alternatives=alternatives(plan, version, None),
     )
     yield world.after(hours=6)
     days = {1: 14, 2: 30, 3: 60, 4: 90}[plan.tier]

@@ -27,23 +27,39 @@ SECTIONS: Mapping[str, str] = {
     "runbook_and_rollback": "How to tell that it is wrong, how to return to the version before, whom to call, how long it takes.",
 }
 
-RATIONALES = (
-    (
-        "The locked limits are met on data the model has not seen, no group is worse off, and the way back was tried; "
-        "remaining drift is watched daily and has an owner."
+# What a gate that passes lets somebody say. Nobody says it over a gate that fails, is waived or does not apply.
+CLAIMS: Mapping[str, str] = {
+    "PERF-01": "the locked limits are met on data the model has not seen",
+    "FAIR-01": "no group is worse off than its limit allows",
+    "VAL-01": "the independent validation is in time for this tier",
+    "OPS-02": "the way back was rehearsed",
+    "DOC-01": "the documents are complete for the tier",
+    "MON-01": "monitoring covers what the tier asks for",
+    "OPS-01": "a way back is named",
+    "PERF-02": "the limits were locked before anybody saw a result",
+    "DEP-01": "no consumer depends on it any more",
+}
+OPENINGS: Mapping[str, tuple[str, ...]] = {
+    "acceptance": ("I own this model and accept the request", "I accept this for the business that uses it"),
+    "validation": ("I read the evidence of this version", "I compared the records with my own validation"),
+    "risk": (
+        "I read the validation and the comparison with what runs now",
+        "I weighed what gets better and worse",
     ),
-    (
-        "I read the validation and the comparison with the version in production. The gain is stable over the test months, "
-        "the traffic plan is careful and the fallback is tested."
+    "change": ("I checked window, plan and who goes back", "I read how it starts and how it is taken back"),
+    "independent": (
+        "I took no part in this and read all of it",
+        "I read the request as somebody outside of it",
     ),
-    (
-        "Evidence is complete and reproduced. The change stays inside what was validated, consumers were told, and the "
-        "monitoring plan covers the segments where the margin is thin."
+    "light": (
+        "I read the request and where it would run",
+        "I read what is tried, with whom and for how long",
     ),
-    (
-        "The request says plainly what gets better and what gets worse. Limits hold with room, reasons stay explainable, and "
-        "operations confirmed the window and the way back."
-    ),
+}
+CLOSINGS = (
+    "The request names whom it concerns, what changes for them and who goes back if need be.",
+    "The dossier agrees with the records that it names, and what stays open has an owner there.",
+    "What it costs if it goes wrong is written down, and so is who notices it first and what they do.",
 )
 REJECTIONS = (
     (
@@ -55,24 +71,6 @@ ACCEPTED = (
     "Accepted for this version only and not beyond its end: the team is on call day and night until the fallback is "
     "written, and the calling application can be switched within minutes."
 )
-PURPOSES = (
-    "Retrained on newer data: the population moved and the version in production slowly loses sharpness.",
-    "Adds features that were validated in the last quarter and removes one whose source ends this year.",
-    "Better calibration for small segments, asked for by the consuming application.",
-    "Quarterly retraining as foreseen in the documentation, with the same features and limits.",
-)
-
-
-def rationale(step: int) -> str:
-    """Return a rationale long enough for every tier."""
-    return RATIONALES[step % len(RATIONALES)]
-
-
-def purpose(step: int) -> str:
-    """Return what a release is for."""
-    if step == 0:
-        return "First release: the rules in use today are slower and miss more."
-    return PURPOSES[step % len(PURPOSES)]
 
 
 def challenge_about(plan: Blueprint) -> tuple[str, str]:
@@ -87,17 +85,17 @@ def challenge_about(plan: Blueprint) -> tuple[str, str]:
     )
 
 
-def finding_about(plan: Blueprint, severity: str) -> tuple[str, str]:
-    """Return title and detail of a validation's finding."""
-    segment = plan.segments[0] if plan.segments else "the smallest segment"
+def finding_about(plan: Blueprint, severity: str, weakness: str) -> tuple[str, str]:
+    """Return title and detail of a validation's finding; ``weakness`` is what the metrics say of the worse group."""
+    segment = plan.worse or (plan.segments[0] if plan.segments else "the smallest segment")
     details = {
         "high": (
-            f"Performance for {segment} is below its limit",
-            f"The difference for {segment} does not come from chance. A refit without the newest feature closes most of it.",
+            f"Performance for {segment} is outside its limit",
+            f"{weakness} Refit with more cases of {segment} and test again.",
         ),
         "medium": (
             f"Few cases of {segment} in the test data",
-            f"The interval for {segment} is wide. Collect outcomes for another quarter and test again.",
+            f"Collect outcomes of {segment} for another quarter and test again.",
         ),
         "low": (
             "Code of one derived feature is not reviewed",

@@ -7,7 +7,7 @@ from django import forms
 from mlops_portal.foundation.administration.queries import units_of
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import declared
-from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.people.roles import DECIDING_RIGHTS, ROLES
 from mlops_portal.foundation.web.forms import Moment
 
 
@@ -126,5 +126,5 @@ class TokenEntry(forms.Form):
         self.fields["scopes"].choices = [
             (right.name, right.label)
             for right in declared()
-            if right.name.split(".")[0] in ("registry", "approvals")
+            if right.name.split(".")[0] in ("registry", "approvals") and right.name not in DECIDING_RIGHTS
         ]

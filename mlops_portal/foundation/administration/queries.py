@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Prefetch, Q, QuerySet
 
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, RoleGrant, ServiceAccount, User
-from mlops_portal.foundation.people.rights import declared, rights_of
+from mlops_portal.foundation.people.rights import declared, holders, rights_of
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
 
@@ -53,6 +53,17 @@ def grants_to_confirm(user: User) -> list[RoleGrant]:
     )
 
 
+def confirmers_of(grant: RoleGrant) -> str:
+    """Say who can be the second person of a grant, or what is needed where nobody can."""
+    if grant.unit_id is None and grant.model_id is None:
+        return ""
+    able = holders("people.grant", unit_id=grant.unit_id or 0, model_id=grant.model_id)
+    others = [person.name for person in able if person.pk not in (grant.granted_by_id, grant.user_id)]
+    if others:
+        return f"{' or '.join(others)} can confirm it."
+    return "Nobody else grants here: a second administrator is needed first."
+
+
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
     """One right and which roles hold it, in the order of roles."""
@@ -74,10 +85,14 @@ def role_matrix() -> dict[str, Any]:
 
 
 def accounts(user: User) -> QuerySet:
-    """Service accounts of the reader's units, with their tokens."""
+    """Service accounts of the reader's units, with their tokens and roles."""
     tokens = ApiToken.objects.select_related("use", "created_by").order_by("-pk")
+    living = RoleGrant.objects.filter(is_effective=True).select_related("unit").order_by("pk")
     return (
         ServiceAccount.objects.filter(unit_id__in=rights_of(user).units("people.manage_accounts"))
         .select_related("owner", "unit", "user")
-        .prefetch_related(Prefetch("tokens", queryset=tokens))
+        .prefetch_related(
+            Prefetch("tokens", queryset=tokens),
+            Prefetch("user__grants", queryset=living, to_attr="roles_held"),
+        )
     )

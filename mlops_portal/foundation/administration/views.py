@@ -12,7 +12,7 @@ from django.utils.html import format_html_join
 from mlops_portal.foundation.administration import forms, queries
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, RoleGrant, ServiceAccount, User
-from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.people.rights import label_of, rights_of
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services import grants, persons, tokens, units
 from mlops_portal.foundation.people.services.access import access_to_decide
@@ -28,8 +28,8 @@ def _roles(value: Any, row: User) -> Any:
     found = row.grants.all()
     return (
         format_html_join(
-            ", ",
-            "{} <small>{}</small>",
+            "",
+            "<div>{} <small>{}</small></div>",
             ((ROLES[grant.role].label, grant.unit or "one model") for grant in found),
         )
         or cells.absent()
@@ -117,7 +117,7 @@ class PeopleList(ListPage):
         return {
             **super().more(),
             "waiting": queries.grants_to_confirm(reader),
-            "asked": access_to_decide(reader),
+            "asked": [(one, label_of(one.right)) for one in access_to_decide(reader)],
         }
 
 
@@ -136,10 +136,15 @@ class PersonDetail(DetailPage):
         )
         return {
             "grants": [
-                (grant, ROLES[grant.role], grants.needs_second(grant))
+                (grant, ROLES[grant.role], grants.needs_second(grant), self._confirmers(grant))
                 for grant in rows.order_by("revoked_at", "-pk")
             ]
         }
+
+    @staticmethod
+    def _confirmers(grant: RoleGrant) -> str:
+        waits = not grant.is_effective and grant.confirmed_at is None and grant.revoked_at is None
+        return queries.confirmers_of(grant) if waits and grants.needs_second(grant) else ""
 
 
 class PersonCreate(CreatePage):

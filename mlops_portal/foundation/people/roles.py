@@ -91,6 +91,14 @@ ROLES: dict[str, Role] = {
     )
 }
 
+READING = frozenset({"audits.view_ledger", "audits.verify"})
+# What only roles that decide hold, and the owner's acceptance: a machine never holds it, so no token is made for it.
+DECIDING_RIGHTS: frozenset[str] = (
+    frozenset().union(*(role.rights for role in ROLES.values() if role.deciding))
+    - frozenset().union(*(role.rights for role in ROLES.values() if not role.deciding))
+    - READING
+) | {"approvals.accept"}
+
 # Pairs that one person may not hold on overlapping units (RULES 1.3).
 TOXIC_PAIRS: tuple[frozenset[str], ...] = (
     frozenset({"administrator", "risk_officer"}),

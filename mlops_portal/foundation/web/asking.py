@@ -74,7 +74,7 @@ def waiting(user: User) -> Mapping[str, Any] | None:
     """Requests this person can decide on, and those of their own that wait: a part of the home page."""
     own = AccessRequest.objects.filter(person=user, state=AccessRequest.State.ASKED)
     found = {
-        "to_decide": access.access_to_decide(user)[:8],
-        "own": list(own.select_related("unit").order_by("pk")),
+        "to_decide": [(one, label_of(one.right)) for one in access.access_to_decide(user)[:8]],
+        "own": [(one, label_of(one.right)) for one in own.select_related("unit").order_by("pk")],
     }
     return found if any(found.values()) else None

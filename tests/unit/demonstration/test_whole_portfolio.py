@@ -1,5 +1,6 @@
 """What the portfolio of sixty models promises, each promise once. The longest test there is: about a minute."""
 
+import re
 from collections import Counter
 from datetime import timedelta
 
@@ -12,8 +13,10 @@ from approvals.models import (
     ChangeRequest,
     Condition,
     Decision,
+    GateResult,
     Lapse,
     Stage,
+    Validation,
     ValidationFinding,
     Waiver,
 )
@@ -22,6 +25,8 @@ from approvals.states import ChangeKind, ChangeState, Verdict
 from kpis.models import KpiSnapshot
 from mlops_portal.demonstration.cast import PERSONAS, UNITS
 from mlops_portal.demonstration.catalogue import EVERY, blueprints
+from mlops_portal.demonstration.derived import best_metrics
+from mlops_portal.demonstration.texts import CLAIMS
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from registry.models import Deployment, Environment, RecordTask, RegisteredModel, RiskAssessment, UnitUse
 from registry.states import AdoptionStage, Connector, DeploymentKind, LifecycleState, TaskKind
@@ -120,3 +125,77 @@ def test_releases_in_every_complete_month_of_the_last_year(group):
     months = {f"{at:%Y-%m}" for at in released.values_list("started_at", flat=True)}
     wanted = {f"{timezone.now() - timedelta(days=30.44 * back):%Y-%m}" for back in range(1, 12)}
     assert wanted <= months, wanted - months
+
+
+def test_nobody_signs_a_claim_that_a_gate_contradicts(group):
+    signed = Decision.objects.filter(verdict__startswith="approve").select_related("change")
+    wrong, claimed = [], 0
+    for decision in signed:
+        outcomes = {row["gate"]: row["outcome"] for row in decision.live_gates}
+        for gate, claim in CLAIMS.items():
+            if claim in decision.rationale:
+                claimed += 1
+                if outcomes.get(gate) != "pass":
+                    wrong.append(f"{decision.change}: {claim}, but {gate} says {outcomes.get(gate)}")
+    assert claimed > 200
+    assert wrong == []
+
+
+def test_no_validator_says_that_a_limit_is_met_which_fails(group):
+    failing = GateResult.objects.filter(gate="PERF-01", is_current=True, outcome__in=["fail", "waived"])
+    missed = {row.change.version_id: row for row in failing.select_related("change")}
+    assert missed
+    concluded = Validation.objects.filter(state="concluded").select_related("version")
+    for validation in concluded:
+        result = missed.get(validation.version_id)
+        if result is None:
+            assert "No locked limit is missed" in validation.summary, validation
+        else:
+            assert "Outside the locked limits" in validation.summary, validation
+            assert all(line in validation.summary for line in result.shortfalls), result.shortfalls
+        apart = [
+            row
+            for row in validation.version.metrics.filter(grade="reproduced")
+            for told in validation.version.metrics.exclude(grade="reproduced").filter(
+                name=row.name, segment=row.segment
+            )
+            if not told.lower <= row.value <= told.upper
+        ]
+        assert ("reproduced within their intervals" not in validation.summary) or not apart, validation
+
+
+def test_alternatives_and_purposes_say_the_numbers_of_the_versions_they_name(group):
+    described = [change for change in ChangeRequest.objects.all() if change.alternatives]
+    assert described
+    named = 0
+    for change in described:
+        serving = change.rollback_target
+        for row in change.alternatives:
+            version = next(
+                (one for one in change.model.versions.all() if re.search(rf"\b{one.label}\b", row["title"])),
+                None,
+            )
+            if "in production" in row["title"]:
+                assert version == serving, row
+            if version is None:
+                assert row["metrics"].startswith("not measured"), row
+                continue
+            named += 1
+            name = change.model.primary_metric
+            value = best_metrics(version)[name, ""].value
+            assert row["metrics"].startswith(f"{name} {value:g};"), (row, value)
+    assert named >= 2
+    for change in ChangeRequest.objects.filter(purpose__contains="the same features").exclude(version=None):
+        if change.rollback_target_id and change.rollback_target_id != change.version_id:
+            assert change.version.features == change.rollback_target.features, change
+
+
+def test_the_flagship_waits_with_the_two_gates_that_the_readme_names(group):
+    change = ChangeRequest.objects.get(model__name="retail-credit-pd", state=ChangeState.IN_REVIEW)
+    results = change.gate_results.filter(is_current=True)
+    assert set(results.filter(outcome="fail").values_list("gate", flat=True)) == {"PERF-01", "FAIR-01"}
+    waiver = change.waivers.get()
+    assert "0.757" in waiver.reason
+    assert "feature" not in waiver.reason
+    validator = change.decisions.get(stage__key="validation")
+    assert "PERF-01 does not pass" in validator.rationale

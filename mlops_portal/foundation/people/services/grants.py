@@ -59,7 +59,11 @@ def grant_blockers(
             by_account = set(held.filter(role=other).values_list("user_id", flat=True)) != {user.pk}
             behind = " The person behind a service account counts as the account." if by_account else ""
             blockers.append(
-                Blocker("toxic_pair", f"{labels} may not be held by one person.{behind}", "an administrator")
+                Blocker(
+                    "toxic_pair",
+                    f"{labels} may not be held by one person.{behind} Revoke the {ROLES[other].label.lower()} first, "
+                    "or give this role to somebody else.",
+                )
             )
     question = Granting(person=user, identities=identities, role=role, unit=unit, model_id=model_id)
     return blockers + [blocker for gate in grant_gates for blocker in gate(question)]

@@ -13,7 +13,8 @@ from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, ServiceAccount, TokenUse, User
-from mlops_portal.foundation.people.rights import declared, require
+from mlops_portal.foundation.people.rights import declared, label_of, require
+from mlops_portal.foundation.people.roles import DECIDING_RIGHTS
 from mlops_portal.foundation.people.services.persons import person_create
 from mlops_portal.foundation.people.services.units import bump_revision
 
@@ -70,7 +71,7 @@ def token_create(
     """Make a token limited to ``scopes`` (right names) that ends after ``days``.
 
     Raises:
-        Invalid: an unknown scope, no scope, or more than a year.
+        Invalid: an unknown scope, one that decides, no scope, or more than a year.
     """
     require(by, "people.manage_accounts", unit_id=account.unit_id)
     unknown = sorted(set(scopes) - {right.name for right in declared()})
@@ -78,6 +79,8 @@ def token_create(
         raise invalid(
             "scopes", f"Unknown scopes: {', '.join(unknown)}." if unknown else "Choose at least one scope."
         )
+    if deciding := sorted(label_of(name) for name in set(scopes) & DECIDING_RIGHTS):
+        raise invalid("scopes", f"A machine decides nothing, so no token is made for: {', '.join(deciding)}.")
     if not 1 <= days <= MAX_DAYS:
         raise invalid("days", f"A token lives 1 to {MAX_DAYS} days.")
     prefix = secrets.token_hex(4)

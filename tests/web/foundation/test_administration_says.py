@@ -1,0 +1,90 @@
+"""What administration says: who can be the second person, what a machine may do, what was asked for."""
+
+import pytest
+from django.urls import reverse
+
+from mlops_portal.foundation.errors import Invalid
+from mlops_portal.foundation.people.models import RoleGrant
+from mlops_portal.foundation.people.services.access import access_ask
+from mlops_portal.foundation.people.services.grants import role_grant
+from mlops_portal.foundation.people.services.tokens import account_create, token_create
+
+
+@pytest.fixture
+def adam(make_person, group):
+    return make_person("Adam Admin", "administrator", unit=group)
+
+
+@pytest.fixture
+def mona(make_person, retail):
+    return make_person("Mona Maker", "viewer", unit=retail)
+
+
+def page_of(client, name, *args):
+    return client.get(reverse(name, args=args)).content.decode()
+
+
+def test_a_role_that_waits_names_who_can_confirm_it(as_person, adam, mona, retail, group, make_person, now):
+    role_grant(user=mona, role="validator", unit=retail, reason="Joins", by=adam, now=now)
+    alone = page_of(as_person(adam), "administration:person", mona.pk)
+    assert "Nobody else grants here: a second administrator is needed first." in alone
+    make_person("Bea Admin", "administrator", unit=group)
+    assert "Bea Admin can confirm it." in page_of(as_person(adam), "administration:person", mona.pk)
+
+
+def test_a_toxic_pair_says_what_helps(as_person, adam, make_person, group, now):
+    auditor = make_person("Cora Auditor", "auditor", unit=group)
+    answer = as_person(adam).post(
+        reverse("administration:person-grant", args=[auditor.pk]),
+        {"role": "administrator", "unit": group.pk, "reason": "Holiday"},
+    )
+    page = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Revoke the auditor first, or give this role to somebody else." in page
+    assert "can change that" not in page
+
+
+@pytest.mark.parametrize("scope", ["approvals.approve_risk", "approvals.waive", "approvals.accept"])
+def test_no_token_decides(as_person, adam, ada, retail, scope, now):
+    account = account_create(name="ci", unit=retail, owner=ada, by=None, now=now)
+    with pytest.raises(Invalid, match="A machine decides nothing"):
+        token_create(account=account, label="t", scopes=["registry.view", scope], days=9, by=None, now=now)
+    form = page_of(as_person(adam), "administration:token-create", account.pk)
+    assert 'value="registry.register"' in form
+    assert f'value="{scope}"' not in form
+
+
+def test_an_account_shows_its_roles(as_person, adam, ada, retail, now):
+    account = account_create(name="ci", unit=retail, owner=ada, by=None, now=now)
+    assert "no role yet" in page_of(as_person(adam), "administration:accounts")
+    role_grant(user=account.user, role="developer", unit=retail, reason="Pipeline", by=None, now=now)
+    page = page_of(as_person(adam), "administration:accounts")
+    assert f"owner {ada.name}; developer" in page
+
+
+def test_what_was_asked_for_is_the_right(as_person, adam, mona, retail, now):
+    access_ask(
+        right="registry.register",
+        unit=retail,
+        path="/models/",
+        reason="For the work of the team",
+        by=mona,
+        now=now,
+    )
+    for name in ("home", "administration:people"):
+        page = page_of(as_person(adam), name)
+        assert "Mona Maker: Register models" in page
+    assert "Register models" in page_of(as_person(mona), "home")
+
+
+def test_roles_in_the_list_begin_with_a_role(as_person, adam, retail, group, mona, now):
+    role_grant(user=mona, role="developer", unit=retail, reason="Work", by=None, now=now)
+    page = page_of(as_person(adam), "administration:people")
+    row = page[page.index("Mona Maker") :].split("</tr>")[0]
+    assert "<div>Viewer <small>" in row
+    assert "<div>Developer <small>" in row
+    assert RoleGrant.objects.filter(user=mona).count() == 2
+
+
+def test_the_sign_in_page_speaks_in_sentence_case(client, db):
+    assert "Remember me" in page_of(client, "account_login")
