@@ -14,6 +14,7 @@ from django.urls import reverse
 from approvals import forms, policies, tones
 from approvals.models import Decision, Stage
 from approvals.queries import signature_page
+from approvals.queries.gate_rows import gates_at_signing
 from approvals.services.conversation import dossier_read
 from approvals.services.decisions import DossierChanged, decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
@@ -261,6 +262,7 @@ class Receipt(DetailPage):
             "change": decision.change,
             "signature": decision.signature,
             "conditions": list(decision.condition_rows.select_related("owner", "verifier").order_by("pk")),
+            "gates": gates_at_signing(decision),
             "waivers": list(decision.change.waivers.filter(pk__in=decision.waiver_ids).order_by("pk")),
             "number": numbers_of([subject]).get(subject),
             "record_verb": signature_page.record_verb(decision.meaning, Verdict(decision.verdict)),
