@@ -18,6 +18,7 @@ from approvals.models import ChangeRequest, GateResult, Waiver
 from approvals.policy.gates import GateReading, class_of, derived_facts, evaluate_gates, needed_facts
 from approvals.policy_in_force import PolicyInForce, policy_in_force, policy_of
 from approvals.states import ChangeClass, GateOutcome, Severity
+from mlops_portal.foundation.web.words import plural
 
 STRICTEST_TIER = 1
 Outcome = GateResult.Outcome
@@ -83,10 +84,9 @@ class Evaluation:
         """The fact in one line, not the way round it."""
         if self.blocking:
             first, others = self.blocking[0], len(self.blocking) - 1
-            more = f" and {others} more" if others else ""
-            return f"{first.gate.id} {first.gate.title}: {'no data' if first.outcome == GateOutcome.NO_DATA else 'fails'}{more}"[
-                :255
-            ]
+            verb = "has no data" if first.outcome == GateOutcome.NO_DATA else "fails"
+            more = f" {plural(others, 'more gate fails,more gates fail')}." if others else ""
+            return f"{first.gate.id} {verb}: {first.message}"[: 255 - len(more)] + more
         if self.relied_on:
             return (
                 f"Evidence complete with {len(self.relied_on)} waiver{'s' if len(self.relied_on) > 1 else ''}"
@@ -96,7 +96,14 @@ class Evaluation:
     def live_outcomes(self) -> list[dict[str, str]]:
         """Outcomes in the form that is recorded with a decision."""
         return [
-            {"gate": row.gate.id, "outcome": str(self.outcome_of(row)), "observed": row.observed}
+            {
+                "gate": row.gate.id,
+                "title": row.gate.title,
+                "severity": row.gate.severity.value,
+                "outcome": str(self.outcome_of(row)),
+                "observed": row.observed,
+                "limit": row.limit,
+            }
             for row in self.readings
         ]
 

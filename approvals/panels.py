@@ -5,7 +5,7 @@ from typing import Any
 from approvals import home as sections
 from approvals.models import ChangeRequest
 from approvals.queries.inbox_page import STAGE_RIGHTS, waiting_count
-from approvals.states import OPEN_STATES
+from approvals.states import OPEN_STATES, ChangeState
 from mlops_portal.foundation.web import first_run, home, navigation, panels, search
 from mlops_portal.foundation.web.tables import Column
 from registry import tables
@@ -32,7 +32,7 @@ def _in_use(model: Any) -> bool:
 
 
 def _open_requests() -> Any:
-    return count_of(ChangeRequest.objects.filter(state__in=OPEN_STATES))
+    return count_of(ChangeRequest.objects.filter(state__in=OPEN_STATES - {ChangeState.DRAFT}))
 
 
 def register() -> None:

@@ -157,6 +157,7 @@ def _metric_facts(
         digests[f"limits:{chosen.number}"] = canonical.digest(chosen.limits)
     grade = lowest_grade(row.grade for row in used)
     return {
+        "metric_count": len(metrics),
         "threshold_set_locked": chosen is not None,
         "threshold_locked_before_evaluation": Observed(value=in_time and bool(metrics), digests=digests),
         "threshold_count": len(limits),

@@ -10,10 +10,13 @@ from django.urls import reverse
 
 from approvals.models.policies import PolicyRevision, Signature
 from approvals.states import OPEN_STATES, ChangeClass, ChangeKind, ChangeState, Meaning, Verdict
+from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.scoped import ScopedPlainQuerySet, ScopedQuerySet
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
 from registry.models.columns import ScopedRecord, person_key, together, unit_key
 from registry.states import Governance, Grade, Tier
+
+FILES = "approvals.request"
 
 
 class ChangeQuerySet(ScopedQuerySet):
@@ -24,6 +27,18 @@ class ChangeQuerySet(ScopedQuerySet):
     def open(self) -> Self:
         """Those not yet at an end."""
         return self.filter(state__in=OPEN_STATES)
+
+
+class RequestQuerySet(ChangeQuerySet):
+    """Change requests; a draft is no request yet."""
+
+    def visible_to(self, user: Any, right: str | None = None) -> Self:
+        """Rows on which ``user`` holds ``right``, without drafts of others that they could not edit."""
+        rows, rights = super().visible_to(user, right), rights_of(user)
+        if rights.everywhere(FILES):
+            return rows
+        edits = Q(unit_id__in=rights.units(FILES)) | Q(model_id__in=rights.models(FILES))
+        return rows.filter(~Q(state=ChangeState.DRAFT) | Q(requester=user) | edits)
 
 
 class ApprovalRecord(ScopedRecord):
@@ -120,7 +135,7 @@ class ChangeRequest(ScopedRecord):
     updated_at = models.DateTimeField()
     row_revision = models.PositiveIntegerField(default=1)  # optimistic locking: forms carry it
 
-    objects = models.Manager.from_queryset(ChangeQuerySet)()
+    objects = models.Manager.from_queryset(RequestQuerySet)()
 
     class Meta:
         verbose_name = "change request"

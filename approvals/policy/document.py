@@ -6,7 +6,7 @@ expression. What passes here can be evaluated; whether it is strict enough is `a
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path as FilePath
 from typing import Any
@@ -56,6 +56,14 @@ class WaiverRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Clause:
+    """Words of a gate and the expression under which they are true; without one they always are."""
+
+    when: str
+    say: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """One thing that must be true."""
 
@@ -74,6 +82,9 @@ class Gate:
     evidence: str
     minimum_grade: Mapping[int, str]
     waiver: WaiverRule | None
+    says: tuple[Clause, ...] = ()  # the fact beside the limit: the first that holds
+    because: tuple[Clause, ...] = ()  # why it fails: all that hold, else the message
+    missing: Mapping[str, str] = field(default_factory=dict)  # fact → what to say where it is missing
 
     @property
     def never_waived(self) -> bool:
@@ -290,7 +301,14 @@ def _gate(data: Mapping[str, Any], scope: Scope) -> Gate:
         waiver=None
         if waiver == "never"
         else WaiverRule(authority=waiver["authority"], max_days=_tiers(waiver["max_days"])),
+        says=_clauses(data.get("says", ())),
+        because=_clauses(data.get("because", ())),
+        missing=dict(data.get("missing", {})),
     )
+
+
+def _clauses(rows: Sequence[Mapping[str, Any]]) -> tuple[Clause, ...]:
+    return tuple(Clause(when=row.get("when", ""), say=row["say"]) for row in rows)
 
 
 def _stage(data: Mapping[str, Any], scope: Scope) -> StageRule:
@@ -440,6 +458,11 @@ def _expression_problems(
     for index, gate in enumerate(document.gates):
         expressions.append((("gates", index, "rule"), gate.rule))
         expressions.append((("gates", index, "applies_when"), gate.applies_when))
+        expressions += [
+            (("gates", index, part, place, "when"), clause.when)
+            for part, place, clause in _clauses_of(gate)
+            if clause.when
+        ]
         problems += _name_problems(source, index, gate, types)
     for path, expression in expressions:
         try:
@@ -459,8 +482,18 @@ def _name_problems(
 ) -> list[Problem]:
     named = [("observed", gate.observed), ("limit", gate.limit if isinstance(gate.limit, str) else "")]
     named += [("message", name) for name in placeholders(gate.message)]
+    named += [("missing", name) for name in gate.missing]
+    named += [(part, name) for part, _, clause in _clauses_of(gate) for name in placeholders(clause.say)]
     return [
         source.problem(("gates", index, part), f"no fact is called “{name}”")
         for part, name in named
         if name and name not in types
+    ]
+
+
+def _clauses_of(gate: Gate) -> list[tuple[str, int, Clause]]:
+    return [
+        (part, place, clause)
+        for part, clauses in (("says", gate.says), ("because", gate.because))
+        for place, clause in enumerate(clauses)
     ]

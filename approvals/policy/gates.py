@@ -8,6 +8,7 @@ from approvals.facts import FactType, FactValue, Observed, Reading
 from approvals.policy.document import Gate, PolicyDocument, StageRule, known_types
 from approvals.policy.engine import compile_expression
 from approvals.policy.messages import fact_text, placeholders, render
+from approvals.policy.sentences import clause_facts, joined, missing_sentences, observed_words, reasons
 from approvals.policy.vocabulary import DERIVED_TYPES
 from approvals.states import FAILING_OUTCOMES, ChangeClass, GateOutcome, Severity
 
@@ -54,7 +55,7 @@ def needed_facts(document: PolicyDocument, facts: Mapping[str, FactType]) -> fro
     types = known_types(facts)
     named: set[str] = set()
     for gate in document.gates:
-        named |= _gate_facts(gate, types)
+        named |= _gate_facts(gate, types) | clause_facts(gate, types)
     for expression in (document.containment.applies_when, document.fast.applies_when):
         named |= compile_expression(expression, types).facts
     sources = {source for name in named for source in DERIVED_FROM.get(name, ())}
@@ -191,6 +192,11 @@ def _evaluate(
     values: dict[str, FactValue | None] = {
         name: used[name].value if name in used else None for name in sorted(named)
     }
+    # What only the words rest on is no content of the gate: it is in no dossier.
+    spoken: dict[str, FactValue | None] = {
+        name: found.value if (found := observations.get(name)) is not None else None
+        for name in clause_facts(gate, types)
+    } | values
     applies = compile_expression(gate.applies_when, types).answer(values)
     if applies.holds is False:
         return GateReading(gate=gate, outcome=GateOutcome.NOT_APPLICABLE, message="", facts=values)
@@ -198,9 +204,13 @@ def _evaluate(
     grade, required = _joined(used.values())["grade"], _required_grade(gate, document, tier)
     undecided = applies if applies.holds is None else answer
     if undecided.holds is None:
-        outcome, message = GateOutcome.NO_DATA, f"Cannot be decided: {undecided.reason}."
+        lacks = missing_sentences(gate, undecided.missing)
+        sentences = list(dict.fromkeys([*reasons(gate, spoken, types), *lacks]))
+        outcome = GateOutcome.NO_DATA
+        message = joined(sentences, f"Cannot be decided: {undecided.reason}.")
     elif not answer.holds:
-        outcome, message = GateOutcome.FAIL, render(gate.message, values)
+        outcome = GateOutcome.FAIL
+        message = joined(reasons(gate, spoken, types), render(gate.message, values))
     elif required and _rank(grade) < _rank(required):
         outcome = GateOutcome.FAIL
         message = f"The evidence is graded {grade or GRADES[0]}; tier {tier} needs {required} or better."
@@ -212,7 +222,7 @@ def _evaluate(
         gate=gate,
         outcome=outcome,
         message=message,
-        observed=fact_text(observed, gate.unit) if gate.observed else "",
+        observed=observed_words(gate, spoken, types, decided=undecided.holds is not None),
         limit=_limit_text(gate, limit),
         observed_number=_number(observed),
         limit_number=_number(limit),

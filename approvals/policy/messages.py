@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from approvals.facts import FactValue
 from mlops_portal.foundation.web.words import THIN, number, plural
 
-_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)(?::(percent|days|count))?\}")
-UNITS = ("percent", "days", "count")
+_PLACEHOLDER = re.compile(
+    r"\{([a-z][a-z0-9_]*)(?::(percent|days|words|count(?: [a-z][a-z ]*(?:,[a-z][a-z ]*)?)?))?\}"
+)
 
 
 def placeholders(message: str) -> tuple[str, ...]:
@@ -16,10 +17,12 @@ def placeholders(message: str) -> tuple[str, ...]:
 
 
 def fact_text(value: FactValue | None, unit: str = "") -> str:
-    """Write a fact as people read it: ``97.5 %``, ``1 095 days``, ``yes``, ``none``."""
+    """Write a fact as people read it: ``97.5 %``, ``1 095 days``, ``2 limits`` (unit ``count limit``), ``yes``, ``none``."""
     match value:
         case None:
             return "no data"
+        case _ if unit.startswith("count ") and not isinstance(value, bool | float | str):
+            return _counted(len(value) if isinstance(value, tuple | list) else value, unit[6:])
         case bool():
             return "yes" if value else "no"
         case tuple() | list():
@@ -33,7 +36,12 @@ def fact_text(value: FactValue | None, unit: str = "") -> str:
         case float():
             return f"{value:.4g}"
         case _:
-            return value or "none"
+            return (value.replace("_", " ") if unit == "words" else value) or "none"
+
+
+def _counted(count: int, noun: str) -> str:
+    one, _, many = noun.partition(",")
+    return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
 def _list_text(items: tuple[str, ...] | tuple[int, ...] | list[str], unit: str) -> str:

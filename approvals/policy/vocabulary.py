@@ -45,6 +45,7 @@ VOCABULARY: tuple[Declaration, ...] = (
     ),
     _fact("test_data_overlaps_by_digest", B, "Whether test data and training data share a digest"),
     _fact("test_data_overlaps_by_date", B, "Whether the dates of test data and training data overlap"),
+    _fact("metric_count", I, "Metrics on record for the version"),
     _fact("threshold_set_locked", B, "Whether the version has an approved, locked threshold set"),
     _fact("threshold_locked_before_evaluation", B, "Whether the set was locked before the evaluation began"),
     _fact("threshold_count", I, "Number of release limits in the locked set"),
@@ -109,5 +110,10 @@ DERIVED_TYPES: dict[str, FactType] = {
     "required_rating_dimensions": L,
     "required_evaluations": L,
     "accepted_grades": L,
+}
+LABELS: dict[str, str] = {
+    **{declaration.name: declaration.label for declaration in VOCABULARY},
+    "document_score": "How complete the documents are",
+    "documents_missing": "Which sections of the documents are missing",
 }
 VOCABULARY_TYPES: dict[str, FactType] = {declaration.name: declaration.type for declaration in VOCABULARY}

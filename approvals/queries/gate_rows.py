@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from approvals import tones
-from approvals.models import GateResult
+from approvals.models import Decision, GateResult
+from approvals.states import Severity
 
 Outcome = GateResult.Outcome
 ORDER: dict[str, int] = {
@@ -47,5 +48,43 @@ def gate_rows(results: Iterable[GateResult]) -> tuple[list[GateRow], list[GateRe
         if value is not None and limit is not None:
             pad = abs(value - limit) * 0.6 or abs(limit) * 0.25 or 1.0
             low, high = min(value, limit) - pad, max(value, limit) + pad
+            low = max(low, 0.0) if min(value, limit) >= 0 else low  # what is counted begins at nothing
         rows.append(GateRow(one, tone, one.get_outcome_display(), low, high))
     return rows, apart
+
+
+@dataclass(frozen=True, slots=True)
+class SignedGate:
+    """One gate as it stood at the moment of a signature."""
+
+    gate: str
+    title: str
+    is_advisory: bool
+    tone: str
+    word: str
+    observed: str
+    limit: str
+
+
+def gates_at_signing(decision: Decision) -> list[SignedGate]:
+    """Return what was recorded with a decision; titles of decisions that kept none come from the gates of today."""
+    known = {row.gate: row for row in GateResult.objects.filter(change_id=decision.change_id).order_by("pk")}
+    found = []
+    for kept in decision.live_gates:
+        row, outcome = known.get(kept["gate"]), Outcome(kept["outcome"])
+        advisory = (
+            kept["severity"] == Severity.WARN if "severity" in kept else bool(row and not row.is_blocking)
+        )
+        failing = outcome in (Outcome.FAIL, Outcome.NO_DATA)
+        found.append(
+            SignedGate(
+                gate=kept["gate"],
+                title=kept.get("title") or (row.title if row else ""),
+                is_advisory=advisory,
+                tone="warn" if failing and advisory else tones.GATE[outcome],
+                word=outcome.label,
+                observed=kept.get("observed", ""),
+                limit=kept.get("limit", row.limit if row else ""),
+            )
+        )
+    return found

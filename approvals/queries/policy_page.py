@@ -76,7 +76,8 @@ def gate_rule(gate: Gate) -> Rule:
         )
     if gate.severity == Severity.WARN:
         opens = "Advisory: it warns and stops nothing."
-    message = PLACE.sub(lambda found: f"[{found.group(1).replace('_', ' ')}]", gate.message)
+    said = [clause.say for clause in gate.because] or [gate.message]
+    message = PLACE.sub(lambda found: f"[{found.group(1).replace('_', ' ')}]", " ".join(said))
     concerns = f"{_kinds(gate.scope.kinds).capitalize()}; {_tiers(gate.scope.tiers)}; {where}{governed}"
     return Rule(gate, message, concerns, opens)
 

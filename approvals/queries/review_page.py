@@ -27,6 +27,7 @@ from approvals.queries.verdict import approvals_of, mark_of, obstacles
 from approvals.traffic import traffic_words
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.charts import Spec
+from mlops_portal.foundation.web.words import side_by_side
 from registry.models import (
     Consumer,
     Document,
@@ -253,6 +254,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "documents": documents_for(change),
         "traffic": traffic_words(change),
         "asked": asked,
+        "alternatives": [{**row, **_in_words(row)} for row in change.alternatives],
         "obstacles": obstacles(
             change,
             stages=stages,
@@ -285,6 +287,25 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "approvals": approvals_of(stages),
         "reading": DossierReading.objects.filter(change=change, reader=user).first(),
     }
+
+
+def _in_words(alternative: Mapping[str, Any]) -> dict[str, str]:
+    """Write metrics and gates of an alternative, which requesters give as text and programs by name."""
+    return {name: _words(alternative.get(name)) for name in ("metrics", "gates")}
+
+
+def _words(value: Any) -> str:
+    match value:
+        case Mapping():
+            return ", ".join(f"{name} {_words(one)}" for name, one in value.items())
+        case list() | tuple():
+            return ", ".join(_words(one) for one in value)
+        case bool() | None:
+            return {True: "yes", False: "no"}.get(value, "") if value is not None else ""
+        case int() | float():
+            return side_by_side(None, value).now
+        case _:
+            return str(value)
 
 
 def groups_of_changes(comparison: Comparison | None) -> list[tuple[str, list[Any]]]:

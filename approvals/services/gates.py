@@ -59,7 +59,7 @@ def _row(
         is_blocking=gate.severity == Severity.BLOCK,
         outcome=evaluation.outcome_of(reading),
         message=reading.message,
-        observed=reading.observed[:120],
+        observed=reading.observed if len(reading.observed) <= 120 else f"{reading.observed[:119]}…",
         limit=reading.limit[:120],
         observed_value=reading.observed_number,
         limit_value=reading.limit_number,

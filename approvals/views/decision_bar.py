@@ -200,7 +200,7 @@ def _requester_bar(change: ChangeRequest, user: User) -> Bar | None:
     again = change.state == ChangeState.CHANGES_REQUESTED
     return Bar(
         "warn" if again else "info",
-        "Changes are asked for" if again else "A draft: nobody sees it as a request yet",
+        "Changes are asked for" if again else "A draft: only you and whoever may file here see it",
         "Edit what is asked for, then file again. Earlier decisions are void then." if again else "",
         [
             Choice(

@@ -10,6 +10,7 @@ from approvals import forms, policies, tones
 from approvals.models import Decision, Stage
 from approvals.queries import signature_page
 from approvals.queries.condition_people import condition_people
+from approvals.queries.gate_rows import gates_at_signing
 from approvals.services.conversation import dossier_read
 from approvals.services.decisions import decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
@@ -184,6 +185,7 @@ class Receipt(DetailPage):
             "dossier_digest": decision.dossier_digest,
             "dossier_words": f"Dossier digest of revision {decision.dossier_number}",
             "conditions": list(decision.condition_rows.select_related("owner", "verifier").order_by("pk")),
+            "gates": gates_at_signing(decision),
             "waivers": list(decision.change.waivers.filter(pk__in=decision.waiver_ids).order_by("pk")),
             "number": numbers_of([subject]).get(subject),
             "record_verb": signature_page.record_verb(decision.meaning, Verdict(decision.verdict)),

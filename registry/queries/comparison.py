@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import Any
 
+from mlops_portal.foundation.web.words import SideBySide, side_by_side
 from registry.models import (
     Document,
     DocumentSection,
@@ -40,6 +41,11 @@ class MetricPair:
     def difference(self) -> float | None:
         """Now minus was."""
         return None if self.was is None or self.now is None else self.now.value - self.was.value
+
+    @property
+    def written(self) -> SideBySide:
+        """Both values and their difference as pages write them."""
+        return side_by_side(self.was.value if self.was else None, self.now.value if self.now else None)
 
 
 @dataclass(frozen=True, slots=True)

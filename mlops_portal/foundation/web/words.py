@@ -1,6 +1,8 @@
 """How numbers, times, durations and names are written on pages. Files use ISO 8601 instead."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +15,7 @@ THIN = "\u202f"
 MINUS = "\u2212"
 WRITTEN_DIGITS = 9  # more digits come from a computation
 EXACT_BELOW = 100_000  # larger amounts are never rounded
+PLACES, MOST_PLACES = 3, 12
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -32,6 +35,51 @@ def percent(value: float | Decimal | None, places: int = 0) -> str:
 def share(value: float | Decimal | None, places: int = 0) -> str:
     """Write a part of one, such as 0.25, in percent."""
     return percent(None if value is None else 100 * value, places)
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """Two figures and their difference, written so that the subtraction holds on the page."""
+
+    was: str
+    now: str
+    difference: str  # signed; empty unless there are two
+    size: str  # the same without its sign
+
+
+def side_by_side(was: float | None, now: float | None) -> SideBySide:
+    """Write figures with as many digits as their difference needs: 0.9386 to 0.9404 differ by 0.0018, not 0.939 and 0.940.
+
+    The difference is the one of the figures as written; it is never nothing where they differ.
+    """
+    known = [value for value in (was, now) if value is not None]
+    if not all(math.isfinite(value) for value in known):
+        return SideBySide(str(was), str(now), "", "")
+    if was is None or now is None:
+        places = _places(known[0], 0.0) if known else 0
+        return SideBySide(number(_cut(was, places)), number(_cut(now, places)), "", "")
+    places = _places(was, now)
+    before, after = _cut(was, places), _cut(now, places)
+    assert before is not None and after is not None  # noqa: S101, PT018  (both are given)
+    difference = after - before
+    sign = "+" if difference > 0 else ""
+    return SideBySide(number(before), number(after), f"{sign}{number(difference)}", number(abs(difference)))
+
+
+def _cut(value: float | None, places: int) -> Decimal | None:
+    return None if value is None else Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places))
+
+
+def _places(was: float, now: float) -> int:
+    """Return the digits after the point at which the written difference is within a tenth of the true one."""
+    if float(was).is_integer() and float(now).is_integer():
+        return 0
+    true = abs(Decimal(repr(float(now))) - Decimal(repr(float(was))))
+    for places in range(PLACES, MOST_PLACES):
+        before, after = _cut(was, places), _cut(now, places)
+        if before is not None and after is not None and abs(abs(after - before) - true) * 10 <= true:
+            return places
+    return MOST_PLACES
 
 
 def plural(count: int, noun: str) -> str:

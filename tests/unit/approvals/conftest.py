@@ -24,6 +24,7 @@ GOOD = {
     "consuming_units_pending": (),
     "artifact_digest": "ab" * 32,
     "lineage_gaps": (),
+    "metric_count": 3,
     "threshold_set_locked": True,
     "threshold_locked_before_evaluation": True,
     "threshold_count": 3,

@@ -1,5 +1,7 @@
 """The gates of the shipped policy: one row per situation."""
 
+import re
+
 import pytest
 
 from approvals.facts import Observed, Reading
@@ -33,38 +35,54 @@ def test_a_complete_version_passes_every_gate(read, tier):
             "DOC-01", {"sections_approved": ()}, FAIL, "0\u202f% complete", id="no document is approved"
         ),
         pytest.param(
-            "DOC-01", {"sections_approved": "all"}, NO_DATA, "document_score", id="documents mistyped"
+            "DOC-01", {"sections_approved": "all"}, NO_DATA, "not on record", id="documents mistyped"
         ),
-        pytest.param(
-            "DOC-01", {"sections_approved": None}, NO_DATA, "document_score", id="documents unknown"
-        ),
+        pytest.param("DOC-01", {"sections_approved": None}, NO_DATA, "not on record", id="documents unknown"),
         pytest.param(
             "PERF-01", {"threshold_failures": ("auc",)}, FAIL, "release limits: auc", id="a metric outside"
         ),
         pytest.param(
             "PERF-01", {"thresholds_without_metric": ("ks",)}, FAIL, "ks", id="a limit without a metric"
         ),
-        pytest.param("PERF-01", {"threshold_set_locked": False}, FAIL, "locked: no", id="limits not locked"),
-        pytest.param("PERF-01", {"threshold_count": 0}, FAIL, "Outside", id="a locked set without limits"),
+        pytest.param(
+            "PERF-01",
+            {"threshold_set_locked": False},
+            FAIL,
+            "No release limits are locked.",
+            id="limits not locked",
+        ),
+        pytest.param(
+            "PERF-01",
+            {"threshold_count": 0},
+            FAIL,
+            "holds no release limit",
+            id="a locked set without limits",
+        ),
         pytest.param(
             "PERF-02", {"threshold_locked_before_evaluation": False}, FAIL, "after", id="limits fitted"
         ),
         pytest.param(
-            "DATA-03", {"test_data_overlaps_by_date": True}, FAIL, "same dates yes", id="dates overlap"
+            "DATA-03",
+            {"test_data_overlaps_by_date": True},
+            FAIL,
+            "The dates of test data",
+            id="dates overlap",
         ),
-        pytest.param("DATA-03", {"test_data_overlaps_by_digest": True}, FAIL, "digest yes", id="same data"),
+        pytest.param(
+            "DATA-03", {"test_data_overlaps_by_digest": True}, FAIL, "share a digest", id="same data"
+        ),
         pytest.param("VAL-01", {"validation_age_days": 366}, FAIL, "366 days", id="an old validation"),
         pytest.param(
             "VAL-01", {"validation_outcome": "rejected"}, FAIL, "rejected", id="a negative validation"
         ),
         pytest.param(
-            "VAL-01", {"validation_outcome": None}, NO_DATA, "validation_outcome", id="no validation"
+            "VAL-01", {"validation_outcome": None}, NO_DATA, "validated is not on record", id="no validation"
         ),
         pytest.param(
-            "VAL-01", {"validation_independent": False}, FAIL, "independent no", id="validated by its maker"
+            "VAL-01", {"validation_independent": False}, FAIL, "not independent", id="validated by its maker"
         ),
         pytest.param(
-            "VAL-01", {"validation_signed": False}, FAIL, "signed no", id="a validation nobody signed"
+            "VAL-01", {"validation_signed": False}, FAIL, "not signed", id="a validation nobody signed"
         ),
         pytest.param(
             "VAL-01", {"validation_components": ("outcomes_analysis",)}, FAIL, "outcomes", id="half of it"
@@ -76,10 +94,10 @@ def test_a_complete_version_passes_every_gate(read, tier):
             "MON-01", {"monitoring_dimensions": ("performance",)}, FAIL, "fairness", id="little monitored"
         ),
         pytest.param(
-            "OPS-01", {"rollback_target": ""}, FAIL, "rollback target none", id="no way back is named"
+            "OPS-01", {"rollback_target": ""}, FAIL, "no version is named", id="no way back is named"
         ),
         pytest.param(
-            "OPS-01", {"rollback_target_retrievable": False}, FAIL, "retrievable no", id="way back is lost"
+            "OPS-01", {"rollback_target_retrievable": False}, FAIL, "cannot be fetched", id="way back is lost"
         ),
         pytest.param(
             "OPS-01", {"is_first_deployment": True, "rollback_target": None}, PASS, "", id="first, fallback"
@@ -88,11 +106,15 @@ def test_a_complete_version_passes_every_gate(read, tier):
             "OPS-01", {"is_first_deployment": True, "fallback_described": False}, FAIL, "", id="first, none"
         ),
         pytest.param(
-            "RATE-01", {"rating_approved": False}, FAIL, "not approved", id="a rating by one person"
+            "RATE-01",
+            {"rating_approved": False},
+            FAIL,
+            "No risk rating is approved",
+            id="a rating by one person",
         ),
         pytest.param("RATE-01", {"rating_age_days": 365}, PASS, "", id="a rating on its last day"),
         pytest.param("RATE-01", {"rating_age_days": 366}, FAIL, "366 days", id="a rating one day too old"),
-        pytest.param("RATE-02", {"ai_act_class": ""}, FAIL, "none", id="not classified"),
+        pytest.param("RATE-02", {"ai_act_class": ""}, FAIL, "is not set", id="not classified"),
         pytest.param("RATE-02", {"ai_act_class": "prohibited"}, FAIL, "prohibited", id="a prohibited use"),
         pytest.param(
             "SOD-01", {"separation_conflicts": ("Ada is owner",)}, FAIL, "Ada is owner", id="one person twice"
@@ -100,7 +122,9 @@ def test_a_complete_version_passes_every_gate(read, tier):
         pytest.param(
             "EVD-01", {"evidence_grades": ("declared",)}, FAIL, "declared", id="only declared evidence"
         ),
-        pytest.param("EVD-01", {"evidence_grades": ()}, FAIL, "none", id="no evidence at all"),
+        pytest.param(
+            "EVD-01", {"evidence_grades": ()}, FAIL, "no document is on record", id="no evidence at all"
+        ),
         pytest.param(
             "USE-01", {"consuming_units_pending": ("Leasing",)}, FAIL, "Leasing", id="a unit has not accepted"
         ),
@@ -108,7 +132,7 @@ def test_a_complete_version_passes_every_gate(read, tier):
             "FAIR-01", {"groups_worse": ("age 18 to 25",)}, FAIL, "age 18 to 25", id="a group is worse"
         ),
         pytest.param("FAIR-01", {"segment_count": 0}, NONE, "", id="no groups measured"),
-        pytest.param("FAIR-01", {"segment_count": None}, NO_DATA, "segment_count", id="groups unknown"),
+        pytest.param("FAIR-01", {"segment_count": None}, NO_DATA, "number of groups", id="groups unknown"),
         pytest.param("ALT-01", {}, NONE, "", id="alternatives are not asked when all is well"),
         pytest.param(
             "ALT-01",
@@ -195,6 +219,87 @@ def test_a_reading_shows_what_was_seen_beside_the_limit(read):
     assert (reading.limit, reading.limit_number) == ("minimum 100\u202f%", 1.0)
     assert reading.observed == "5.085\u202f%"
     assert reading.observed_number == pytest.approx(3 / 59)
+
+
+@pytest.mark.parametrize(
+    ("gate", "changed", "words"),
+    [
+        pytest.param("DATA-03", {}, "no overlap", id="data that are apart"),
+        pytest.param(
+            "DATA-03", {"test_data_overlaps_by_date": True}, "their dates overlap", id="dates overlap"
+        ),
+        pytest.param("INV-01", {}, "nothing missing", id="a complete record"),
+        pytest.param("INV-01", {"inventory_missing": ("a", "b")}, "2 fields missing", id="two fields"),
+        pytest.param("USE-01", {}, "nobody left to accept", id="every unit accepted"),
+        pytest.param("RATE-02", {}, "high risk", id="a class in words"),
+        pytest.param("RATE-02", {"ai_act_class": ""}, "not classified", id="no class"),
+        pytest.param("PERF-01", {}, "3 limits met", id="limits met"),
+        pytest.param(
+            "PERF-01", {"threshold_failures": ("auc",)}, "1 limit missed, none allowed", id="of what"
+        ),
+        pytest.param("PERF-01", {"threshold_set_locked": False}, "no limits locked", id="nothing to meet"),
+        pytest.param("PERF-02", {}, "locked before it", id="limits that could not be fitted"),
+        pytest.param("VAL-01", {}, "approved, 200 days old", id="a validation"),
+        pytest.param("OPS-02", {"rehearsal_age_days": 298}, "298 days ago", id="a rehearsal"),
+        pytest.param("OPS-02", {"rehearsal_age_days": None}, "no data", id="no rehearsal"),
+        pytest.param("GOV-01", {"governance_evaluated": False}, "not evaluated", id="nobody looked"),
+    ],
+)
+def test_what_is_observed_reads_as_the_fact(read, gate, changed, words):
+    assert read(**changed)[gate].observed == words
+
+
+DRAFT = {
+    "metric_count": 0,
+    "threshold_set_locked": False,
+    "threshold_locked_before_evaluation": False,
+    "threshold_count": 0,
+    "segment_count": 0,
+    "evidence_grades": (),
+    "rating_approved": False,
+    "rating_age_days": None,
+    "rating_dimensions": (),
+    "ai_act_class": "",
+    "validation_outcome": "",
+    "validation_signed": False,
+    "validation_independent": False,
+    "validation_age_days": None,
+    "validation_components": (),
+    "test_data_overlaps_by_digest": None,
+    "test_data_overlaps_by_date": None,
+    "monitoring_dimensions": (),
+}
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        ("PERF-01", "No release limits are locked."),
+        ("PERF-02", "No release limits are locked. No evaluation is on record."),
+        ("RATE-01", "No risk rating is approved for the tier that the model has."),
+        ("RATE-02", "The class under the EU AI Act is not set."),
+        ("VAL-01", "No validation of this version is concluded."),
+        (
+            "DATA-03",
+            (
+                "The date ranges of test data and training data are not both on record."
+                " The digests of test data and training data are not both on record."
+            ),
+        ),
+        ("EVD-01", "No metric and no document is on record."),
+    ],
+)
+def test_a_draft_is_told_what_is_missing_and_nothing_that_is_not_so(read, gate, message):
+    assert read(**DRAFT)[gate].message == message
+
+
+@pytest.mark.parametrize("fact", sorted(VOCABULARY_TYPES.keys() - {"kind", "tier"}))
+def test_whatever_is_missing_no_reader_meets_the_name_of_a_fact_or_an_empty_clause(read, fact):
+    every = {"is_third_party": True, "component_kinds": ("agent", "generative"), fact: None}
+    for kind in ("deploy", "retire"):
+        for name, reading in read(kind=kind, **every).items():
+            told = f"{reading.message} {reading.observed}"
+            assert not re.search(r"[a-z]_[a-z]|[{}“]|: none|no data old|\bnone\.", told), (name, told)
 
 
 def test_a_gate_shows_the_lines_of_the_fact_that_it_observes(policy):
