@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from mlops_portal.foundation.errors import DomainError, Invalid
 from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.web.words import plural
 from registry.imports import mapping as mappings
 from registry.imports import service
 from registry.imports.mapping import ColumnMapping
@@ -61,7 +62,7 @@ class Command(BaseCommand):
             raise CommandError(refusal.message) from refusal
         self.stdout.write(f"{perf_counter() - started:.1f} s")
         if failed:
-            raise CommandError(f"{failed:,} rows could not be imported.")
+            raise CommandError(f"{plural(failed, 'row')} could not be imported.")
 
     def _import(self, **options: Any) -> int:
         path = Path(options["file"])

@@ -66,8 +66,11 @@ class Visitor:
 
     def _enter(self, name: str, value: Any) -> None:
         control = self.page.locator(f"#main [name='{name}']")
-        for section in self.page.locator("details.form-section:not([open])", has=control).all():
-            section.locator("summary").click()
+        folded = self.page.locator(
+            "details.form-section:not([open])", has=self.page.locator(f"[name='{name}']")
+        )
+        if folded.count():
+            folded.locator("summary").click()
         kind = control.first.evaluate("one => one.type")
         if kind == "radio":
             self.page.locator(f"#main [name='{name}'][value='{value}']").check()

@@ -438,7 +438,7 @@ def test_the_command_names_bad_rows_and_fails(tmp_path, group):
     path.write_text(HEAD + "1,churn,,,quantum,,\n")
     mapping_path = tmp_path / "bank.yaml"
     mapping_path.write_text("name: b\nsource: b\nkey: [Id]\nfields: {name: Model, lifecycle_state: State}\n")
-    with pytest.raises(CommandError, match="1 rows could not be imported"):
+    with pytest.raises(CommandError, match="1 row could not be imported"):
         command(path, "--mapping", mapping_path)
     with pytest.raises(CommandError, match="shipped are"):
         command(path, "--mapping", "nowhere")
