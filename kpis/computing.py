@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from kpis import definitions
 from kpis.collectors import Fact, Facts
@@ -19,6 +20,7 @@ from kpis.formulas import (
 from kpis.formulas.deployments import ROLLBACK, SUCCEEDED
 from kpis.results import HOUR, Note, Result, ratio
 from kpis.windows import Window
+from mlops_portal.foundation.web.words import duration
 
 Formula = Callable[[Facts, Window, datetime], Result]
 
@@ -216,45 +218,72 @@ def _notes(name: str, result: Result) -> dict[str, object]:
     return {}
 
 
-def reasons(name: str, result: Result, facts: Facts) -> dict[int, tuple[str, str]]:
-    """Say of each row what it did to the number: a state (counted, hit, out, error) and words. Keys are rows' ids."""
+class Source(NamedTuple):
+    """What showed that a deployment failed, and which record that is."""
+
+    words: str
+    deployment: int | None = None
+    change: int | None = None
+
+
+class Reason(NamedTuple):
+    """What a row did to a number: a state (counted, hit, failed, out, open, error) and words."""
+
+    state: str
+    words: str
+    sources: tuple[Source, ...] = ()
+
+
+def reasons(name: str, result: Result, facts: Facts) -> dict[int, Reason]:
+    """Say of each row what it did to the number. Keys are rows' ids."""
     if name == definitions.APPROVAL_CYCLE_TIME.name:
         return _change_reasons(result)
     by_lead = name == definitions.LEAD_TIME.name
-    said = {note.row: ("out", note.reason) for note in result.excluded}
-    hit_is_bad = name == definitions.CHANGE_FAILURE_RATE.name
+    said = {note.row: Reason("out", note.reason) for note in result.excluded}
     counted, hits = set(result.counted), set(result.hits)
-    causes = result.detail.get("causes", {})
-    said |= dict.fromkeys(counted, ("counted", "counted"))
+    said |= dict.fromkeys(counted, Reason("counted", "counted"))
     if name == definitions.DOCUMENTATION_COMPLETENESS.name:
-        said |= {
-            row: ("hit", "complete") if row in hits else ("failed", "below the threshold") for row in counted
-        }
-    elif hit_is_bad:
-        said |= {row: ("failed", "; ".join(map(_cause, causes.get(row, ()))) or "failed") for row in hits}
-    said |= {note.row: ("error", note.reason) for note in result.data_errors}
+        complete, below = Reason("hit", "complete"), Reason("failed", "below the threshold")
+        said |= {row: complete if row in hits else below for row in counted}
+    elif name == definitions.CHANGE_FAILURE_RATE.name:
+        causes = result.detail.get("causes", {})
+        ids = {one.logical_id: one.pk for one in facts.deployments}
+        said |= {row: _failed([_source(cause, ids) for cause in causes.get(row, ())]) for row in hits}
+    said |= {note.row: Reason("error", note.reason) for note in result.data_errors}
     found = {}
     for one in facts.deployments:
         row = str(one.version_id) if by_lead else one.logical_id
         if by_lead and not one.is_first:
             words = "rolled out before" if one.row.result == SUCCEEDED else one.row.result
-            found[one.pk] = ("out", words)
+            found[one.pk] = Reason("out", words)
         else:
-            found[one.pk] = said.get(row, said.get(one.row.id, ("out", "not in this period")))
+            found[one.pk] = said.get(row, said.get(one.row.id, NOWHERE))
     return found
 
 
-def _cause(text: str) -> str:
+def _failed(sources: Sequence[Source]) -> Reason:
+    return Reason("failed", "; ".join(one.words for one in sources) or "failed", tuple(sources))
+
+
+def _source(cause: str, ids: Mapping[str, int]) -> Source:
     """Name what showed a failure as people do."""
-    if text.startswith("intervention CR-"):
-        return f"suspended by {text.removeprefix('intervention ')}"
-    return text.replace("intervention ", "repaired by deployment ")
+    kind, _, row = cause.partition(" ")
+    if kind != "intervention":
+        return Source(cause)
+    if row.startswith("CR-"):
+        return Source(f"suspended by {row}", change=int(row.removeprefix("CR-")))
+    pk = ids.get(row)
+    return Source(f"repaired by deployment {pk or row}", deployment=pk)
 
 
-def _change_reasons(result: Result) -> dict[int, tuple[str, str]]:
-    said = {note.row: ("out", note.reason) for note in result.excluded}
-    said |= dict.fromkeys(result.detail["decided"], ("counted", "counted"))
-    said |= dict.fromkeys(result.parts["automatic"].counted, ("out", "decided by rule, kept apart"))
+def _change_reasons(result: Result) -> dict[int, Reason]:
+    said = {note.row: Reason("out", note.reason) for note in result.excluded}
+    said |= {one.row: Reason("open", f"open for {duration(one.age)}") for one in result.open}
+    said |= dict.fromkeys(result.detail["decided"], Reason("counted", "counted"))
+    said |= dict.fromkeys(result.parts["automatic"].counted, Reason("out", "decided by rule, kept apart"))
     for note in result.data_errors:
-        said[note.row.partition("/")[0]] = ("error", note.reason)
+        said[note.row.partition("/")[0]] = Reason("error", note.reason)
     return {int(row): words for row, words in said.items()}
+
+
+NOWHERE = Reason("out", "not in this period")

@@ -3,19 +3,31 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 
 from kpis import definitions
+from kpis.computing import Reason, Source
 from kpis.judging import limit_text
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
 
-REASONS = {"counted": "info", "hit": "ok", "failed": "fail", "out": "mute", "error": "warn"}
+REASONS = {"counted": "info", "hit": "ok", "failed": "fail", "open": "info", "out": "mute", "error": "warn"}
 TARGET_STATES = {"approved": "ok", "proposed": "info", "declined": "mute"}
 
 
-def _reason(value: Any, row: Any) -> Any:
-    state, words = value
-    return marks.pill(REASONS[state], words)
+def _reason(value: Reason, row: Any) -> Any:
+    linked = format_html_join("; ", "{}", ((_source(one),) for one in value.sources))
+    return marks.pill(REASONS[value.state], linked or value.words)
+
+
+def _source(source: Source) -> Any:
+    if source.deployment:
+        url = reverse("registry:deployment-detail", args=[source.deployment])
+    elif source.change:
+        url = reverse("approvals:change-detail", args=[source.change])
+    else:
+        return source.words
+    return format_html('<a href="{}">{}</a>', url, source.words)
 
 
 def _model_url(row: Any) -> str:
@@ -35,6 +47,7 @@ class RolloutTable(Table):
         "In this number", accessor="kpi_reason", cell=_reason, export=lambda row: row.kpi_reason[1]
     )
     version = Column("Version", accessor="version.name", link=_version_url)
+    environment = Column("Environment", accessor="environment.name")
     tier = Column("Tier then", accessor="decided_tier", cell=cells.tier)
     finished = Column(
         "Finished",
@@ -45,7 +58,6 @@ class RolloutTable(Table):
     )
     kind = Column("Reason", accessor="get_kind_display")
     state = Column("Became", accessor="get_state_display", shown=False)
-    environment = Column("Environment", accessor="environment.name", shown=False)
     deployment = Column("Deployment", accessor="pk", shown=False)
 
 

@@ -175,13 +175,18 @@ def as_person() -> Callable[[User], Client]:
 def assert_flat_queries(db: None) -> Callable[..., None]:
     """Fail when the number of statements grows with the number of rows."""
 
+    def counted(act: Callable[[], Any]) -> CaptureQueriesContext:
+        with CaptureQueriesContext(connection) as statements:
+            act()
+        return statements
+
     def check(*, act: Callable[[], Any], add_rows: Callable[[], Any], budget: int) -> None:
         act()
-        with CaptureQueriesContext(connection) as few:
-            act()
+        few = min(counted(act), counted(act), key=len)  # every few seconds rights are read anew beside a page
         add_rows()
-        with CaptureQueriesContext(connection) as many:
-            act()
+        many = counted(act)
+        if len(many) != len(few):
+            many = counted(act)
         extra = "\n".join(query["sql"][:300] for query in many.captured_queries[len(few) :])
         assert len(many) == len(few), f"{len(few)} statements became {len(many)}:\n{extra}"
         assert len(many) <= budget, f"{len(many)} statements, budget {budget}"

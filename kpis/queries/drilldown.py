@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 
 from approvals.models import ChangeRequest
 from kpis import definitions
 from kpis.asking import Ask
 from kpis.collectors import TIER, Facts, change_rows, collect, open_change_rows, rollout_rows, version_names
-from kpis.computing import leads_of, reasons, result_of
+from kpis.computing import NOWHERE, Reason, leads_of, reasons, result_of
 from kpis.definitions import Kpi
 from kpis.figures import Figure
 from kpis.reading import closed_day
@@ -29,10 +30,10 @@ SHOWS = {
     "complete": ("hit",),
     "below": ("failed",),
     "error": ("error",),
+    "open": ("open",),
     "out": ("out",),
 }
 BY_CHANGE = definitions.APPROVAL_CYCLE_TIME.name
-NOWHERE = ("out", "not in this period")
 
 
 def _tiered(rows: QuerySet, scope: Scope) -> QuerySet:
@@ -73,7 +74,7 @@ class Marking:
             narrowed, since=self.ask.window.start, until=_until(self.ask, self.now), names=[self.kpi.name]
         )
 
-    def whole(self) -> dict[int, tuple[str, str]]:
+    def whole(self) -> dict[int, Reason]:
         """Return the reasons of all rows of the question."""
         facts = self._facts(None)
         result = result_of(self.kpi.name, facts, self.ask.window, as_of=self.now)
@@ -97,11 +98,10 @@ class Marking:
                 row.lead_hours = (row.finished_at - row.lead_from) / HOUR if row.lead_from else None
         return rows
 
-    def _changes(self, rows: Sequence[Any], said: dict[int, tuple[str, str]]) -> Sequence[Any]:
+    def _changes(self, rows: Sequence[Any], said: dict[int, Reason]) -> Sequence[Any]:
         for row in rows:
             ended = row.decided_at or row.closed_at
-            usual = NOWHERE if ended else ("out", "open, listed with its age")
-            row.kpi_reason = said.get(row.pk, usual)
+            row.kpi_reason = said.get(row.pk, NOWHERE)
             row.whole_hours = (ended - row.submitted_at) / HOUR if ended and row.submitted_at else None
             row.returns = len(row.returned_at)
         return rows
@@ -123,7 +123,7 @@ def narrowed(rows: QuerySet, show: str, marking: Marking) -> QuerySet:
     if show not in SHOWS:
         raise invalid("show", f"There is no choice {show[:40]}. Use {', '.join(SHOWS)}.")
     states = SHOWS[show]
-    return rows.filter(pk__in=[pk for pk, (state, _) in marking.whole().items() if state in states])
+    return rows.filter(pk__in=[pk for pk, one in marking.whole().items() if one.state in states])
 
 
 class Listed:
@@ -158,7 +158,7 @@ class Waiting:
 
 def waiting(kpi: Kpi, figure: Figure, ask: Ask, now: datetime) -> list[Waiting]:
     """Name what waits longest: versions on their way, or requests without a decision."""
-    found = sorted(figure.waiting, key=lambda one: one[1])[:SHOWN]
+    found = sorted(figure.waiting, key=lambda one: one[1])
     ids = [int(row) for row, _ in found]
     if not ids:
         return []
@@ -173,6 +173,14 @@ def waiting(kpi: Kpi, figure: Figure, ask: Ask, now: datetime) -> list[Waiting]:
         for row, since in found
         if row in rows
     ]
+
+
+def open_url(kpi: Kpi, ask: Ask) -> str:
+    """Return where everything is listed that has begun and not ended."""
+    page = reverse("kpis:kpi-detail", args=[kpi.name])
+    return (
+        f"{page}{ask.address(show='open')}#rows" if kpi.name == BY_CHANGE else f"{page}{ask.address()}#open"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from approvals.models import ChangeRequest
 from kpis import charts, definitions, filtersets, tables
 from kpis.asking import Ask, ask
 from kpis.collectors import NO_INCIDENT_INTAKE
-from kpis.figures import Figure
+from kpis.figures import LISTED, Figure
 from kpis.judging import TOO_FEW, Targets, judge, targets_in_force
 from kpis.queries import dashboard, drilldown, heat, limits
 from kpis.queries.places import place_rows
@@ -24,6 +24,8 @@ from mlops_portal.foundation.web.access import record_access
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.pages import Action, ListPage, Page
 from registry.models import Deployment
+
+SHOWN = 5
 
 
 class Dashboard(Page):
@@ -132,7 +134,8 @@ class Dashboard(Page):
                     "count": figure.open_count,
                     "p50": value_text(kpi, figure.open_p50),
                     "p90": value_text(kpi, figure.open_p90),
-                    "rows": drilldown.waiting(kpi, figure, self.ask, self.now)[:5],
+                    "rows": drilldown.waiting(kpi, figure, self.ask, self.now)[:SHOWN],
+                    "rest": drilldown.open_url(kpi, self.ask) if figure.open_count > SHOWN else "",
                 }
             )
         return found
@@ -240,6 +243,7 @@ class KpiDetail(ListPage):
             "heat": heat.heat(kpi, figure, asked, targets),
             "heat_file": asked.address(heat=kpi.name, table="heat", export="csv"),
             "waiting": drilldown.waiting(kpi, figure, asked, now),
+            "waiting_rest": max(0, figure.open_count - LISTED),
             "faults": drilldown.faults(kpi, figure, asked),
             "provenance": drilldown.provenance(kpi, figure, asked),
             "beside": [
@@ -305,6 +309,8 @@ class KpiDetail(ListPage):
             labels["hit"] = "Needed intervention"
         if self.kpi.name == definitions.DOCUMENTATION_COMPLETENESS.name:
             labels |= {"complete": "Complete", "below": "Below the threshold"}
+        if self.kpi.name == drilldown.BY_CHANGE:
+            labels["open"] = "Still open"
         labels |= {"out": "Left out", "error": "Data errors"}
         return [
             (label, self.ask.address(show=show or None) or "?", show == self.show)

@@ -163,6 +163,53 @@ def test_rows_carry_what_they_did_to_the_number(busy, as_person, cleo):
     assert client.get(detail("weather")).status_code == 404
 
 
+def test_what_repaired_a_deployment_is_a_link_and_places_tell_twins_apart(busy, as_person, cleo):
+    client = as_person(cleo)
+    model = busy["retail-lending"]
+    rollback = model.deployments.filter(kind="rollback").order_by("finished_at").last()
+    twin = place_of(model.unit, "prod-us", now=rollback.finished_at)
+    ran(rollback.version, twin, rollback.finished_at - DAY)
+    page = client.get(detail("change_failure_rate", "?period=90d")).content.decode()
+    link = f'<a href="/deployments/{rollback.pk}/">repaired by deployment {rollback.pk}</a>'
+    assert link in page
+    assert "prod-eu" in page
+    assert "prod-us" in page
+    lines = read_csv(client.get(detail("change_failure_rate", "?period=90d&export=csv")))
+    assert {line["Environment"] for line in lines} == {"prod-eu", "prod-us"}
+    assert f"repaired by deployment {rollback.pk}" in {line["In this number"] for line in lines}
+
+
+def test_open_requests_show_their_age_and_all_of_them_can_be_reached(busy, as_person, cleo, ada, present):
+    client, model = as_person(cleo), busy["retail-lending"]
+    place = model.deployments.first().environment
+    for number in range(6):
+        sent = present - (2 + number) * DAY - timedelta(hours=5)
+        version = version_of(model, started_at=sent)
+        decided(model, place, ada, submitted_at=sent, hours=None, state="in_review", version=version)
+    groups = client.get(reverse("kpis:dashboard")).context["waiting"]
+    group = next(one for one in groups if one["kpi"].name == "approval_cycle_time")
+    assert (group["count"], len(group["rows"])) == (8, 5)
+    page = client.get(group["rest"])
+    assert page.context["count_text"] == "8 rows"
+    said = {row.kpi_reason.words for row in page.context["rows_page"].rows}
+    assert "open for 7 d 5 h" in said
+    assert all(words.startswith("open for ") for words in said)
+    assert "All 8 requests" in client.get(reverse("kpis:dashboard")).content.decode()
+
+
+def test_all_versions_on_their_way_can_be_reached(busy, as_person, cleo, ada, present):
+    client, model = as_person(cleo), busy["retail-lending"]
+    place = model.deployments.first().environment
+    for number in range(10):
+        sent = present - (2 + number) * DAY
+        version = version_of(model, started_at=sent - 20 * DAY)
+        decided(model, place, ada, submitted_at=sent, hours=None, state="in_review", version=version)
+    groups = client.get(reverse("kpis:dashboard")).context["waiting"]
+    group = next(one for one in groups if one["kpi"].name == "lead_time")
+    page = client.get(group["rest"].partition("#")[0])
+    assert len(page.context["waiting"]) == group["count"] == 12
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_file_holds_exactly_the_rows_of_the_page(busy, as_person, cleo, name):
     client = as_person(cleo)
