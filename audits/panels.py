@@ -68,7 +68,7 @@ def _told(found: workspace.Integrity) -> tuple[str, str]:
         return f"Ledger signed to {number(found.state.size)}", "never verified"
     verified = "Ledger verified" if found.last.ok else "Ledger does not verify: checked"
     since = f"{number(found.since)} since" if found.since else "none since"
-    return f"{verified} to {number(found.last.size)}", f"{since}, {time_text(found.last.at)}"
+    return f"{verified} to {number(found.last.size)}", f"{since} {time_text(found.last.at)}"
 
 
 def find(user: Any, text: str, limit: int) -> Sequence[search.Hit]:

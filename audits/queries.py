@@ -167,7 +167,7 @@ def _step(model: type[models.Model], row: Any, older: Any | None, people: dict[s
         history_id=row.history_id,
         at=row.history_date,
         actor_id=actor_id,
-        actor=people.get(actor_id, "" if actor_id else "The system"),
+        actor=people.get(actor_id, "" if actor_id else "The portal"),
         verb=verb_label(f"{model._meta.app_label}.{model._meta.model_name}_{verb}"),
         reason=row.history_change_reason or "",
         changes=_changes(tracked, row, older),

@@ -47,7 +47,7 @@ COLUMNS = (
     LogColumn("Late", "CASE WHEN e.is_flagged THEN 'yes' ELSE 'no' END"),
     LogColumn("Actor id", "NULLIF(e.actor_id, '')"),
     LogColumn(
-        "Actor", "CASE WHEN e.actor_id = '' THEN 'The system' ELSE coalesce(a.name, '') END", is_free=True
+        "Actor", "CASE WHEN e.actor_id = '' THEN 'The portal' ELSE coalesce(a.name, '') END", is_free=True
     ),
     LogColumn("What", "coalesce(v.label, replace(regexp_replace(e.verb, '^.*[.]', ''), '_', ' '))"),
     LogColumn("Verb", "e.verb"),
@@ -215,7 +215,7 @@ def read(entries: EntryQuerySet, size: int) -> Iterator[list[Any]]:
             instant(one.recorded_at),
             "yes" if one.is_flagged else "no",
             one.actor_id,
-            actor if one.actor_id else "The system",
+            actor if one.actor_id else "The portal",
             verb_label(one.verb),
             one.verb,
             one.subject_label,

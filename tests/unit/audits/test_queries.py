@@ -110,7 +110,7 @@ def test_history_names_each_field_before_and_after(renamed, ada, django_assert_n
     )
     created = {change.name: change.after for change in steps[-1].changes}
     assert created["code"] == "retail-lending"
-    assert steps[-1].actor == "The system"
+    assert steps[-1].actor == "The portal"
 
 
 def test_history_goes_on_where_the_page_ended(renamed):
