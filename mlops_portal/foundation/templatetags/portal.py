@@ -3,7 +3,7 @@
 Marks: icon pill tier sla hash avatar person delta count sparkline segments stacked bullet when
 Blocks: callout … endcallout, empty … endempty
 Parts: stat kv figure field form_fields facet sort_header panels job
-Filters: number plural words when day duration filesize short_hash name initials
+Filters: number plural words value_text when day duration filesize short_hash name initials
 """
 
 from datetime import date, datetime
@@ -38,6 +38,7 @@ register.simple_tag(svg.stacked, name="stacked")
 register.simple_tag(svg.bullet, name="bullet")
 register.filter("plural", words.plural)
 register.filter("duration", words.duration)
+register.filter("value_text", words.value_text)
 register.filter("words", words.spaced)
 register.filter("size", words.size)
 register.filter("short_hash", marks.short_hash)

@@ -94,6 +94,17 @@ def when(value: datetime | date | None, absent: str = "none") -> SafeString:
     return format_html('<time class="nowrap" datetime="{}">{}</time>', value.isoformat(), text)
 
 
+def value_text(value: Any) -> str:
+    """Write a recorded value as text: a moment in the reader's zone, nothing as "none"."""
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return time_text(value)
+    return day_text(value) if isinstance(value, date) else str(value)
+
+
 def duration(value: timedelta | float | None) -> str:
     """Write a span of time in its two largest units: `2 h 10 min`, `3 d`, `41 s`."""
     if value is None:
