@@ -160,7 +160,6 @@ def traffic_blockers(change: ChangeRequest) -> list[Blocker]:
             f"The traffic plan has {count} steps ({plan_words(change)}), but the"
             f" {place.get_connector_display().lower()} of {place} moves all traffic at once."
             " Plan one step of 100 %, or an environment where an operator takes the steps.",
-            "the requester",
         )
     ]
 
@@ -269,7 +268,7 @@ def refiling_blockers(
 def answer_blockers(items: Sequence[Item]) -> list[Blocker]:
     """What was asked for is answered item by item before a request is filed again."""
     return [
-        Blocker("not_answered", f"Answer what was asked for: “{item.text}”.", "the requester")
+        Blocker("not_answered", f"Answer what was asked for: “{item.text}”.")
         for item in items
         if not item.answer.strip()
     ]

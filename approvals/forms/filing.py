@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from approvals.asked import Asked
-from approvals.forms.fields import Lines, MomentField, PersonChoice, TrafficPlan, area
+from approvals.forms.fields import Answer, Lines, MomentField, PersonChoice, TrafficPlan, area
 from approvals.models import ChangeRequest
 from approvals.states import ChangeKind
 from mlops_portal.foundation.people.models import User
@@ -124,9 +124,7 @@ class ChangeContent(forms.Form):
         for one in asked:
             who = f"Asked by {one.decision.signer.name} at {one.decision.stage.title}."
             for item in one.items:
-                self.fields[item.name] = forms.CharField(
-                    widget=area(2), required=False, label=item.text, initial=item.answer, help_text=who
-                )
+                self.fields[item.name] = Answer(label=item.text, initial=item.answer, help_text=who)
         versions = ModelVersion.objects.alive().filter(model=model).order_by("-number")
         if change is not None:
             # A version is not its own way back; and an empty choice of an edited draft is stored as it stands.

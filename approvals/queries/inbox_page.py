@@ -84,7 +84,11 @@ def evidence_of(change: ChangeRequest) -> Evidence:
     extra += (
         f", {plural(change.gates_warned, 'advisory fails,advisories fail')}" if change.gates_warned else ""
     )
-    line = f"{change.gates_passed} of {plural(total, 'gate')} pass{extra}" if total else "Gates have not run"
+    line = (
+        f"{change.gates_passed} of {plural(total, 'gate passes,gates pass')}{extra}"
+        if total
+        else "Gates have not run"
+    )
     if change.gates_failed:
         tone, why = "fail", change.headline
     elif total:
