@@ -55,9 +55,7 @@ def move_blockers(change: ChangeRequest, to: ChangeState) -> list[Blocker]:
     """Why the machine does not know this move."""
     if can_move(ChangeState(change.state), to):
         return []
-    return [
-        Blocker("state", f"{change.code} is {change.get_state_display().lower()}; this is not possible now.")
-    ]
+    return [Blocker("state", f"{change.code} {change.predicate}; this is not possible now.")]
 
 
 def requester_blockers(change: ChangeRequest, by: User) -> list[Blocker]:
@@ -162,7 +160,6 @@ def traffic_blockers(change: ChangeRequest) -> list[Blocker]:
             f"The traffic plan has {count} steps ({plan_words(change)}), but the"
             f" {place.get_connector_display().lower()} of {place} moves all traffic at once."
             " Plan one step of 100 %, or an environment where an operator takes the steps.",
-            "the requester",
         )
     ]
 
@@ -271,7 +268,7 @@ def refiling_blockers(
 def answer_blockers(items: Sequence[Item]) -> list[Blocker]:
     """What was asked for is answered item by item before a request is filed again."""
     return [
-        Blocker("not_answered", f"Answer what was asked for: “{item.text}”.", "the requester")
+        Blocker("not_answered", f"Answer what was asked for: “{item.text}”.")
         for item in items
         if not item.answer.strip()
     ]
@@ -291,8 +288,9 @@ def decision_blockers(
     """Why ``by`` may not give ``verdict`` at ``stage`` now. The page shows the same list before the click."""
     blockers = []
     if change.state != ChangeState.IN_REVIEW:
-        state = change.get_state_display().lower()
-        blockers.append(Blocker("not_in_review", f"{change.code} is {state}; nothing is to be decided."))
+        blockers.append(
+            Blocker("not_in_review", f"{change.code} {change.predicate}; nothing is to be decided.")
+        )
     elif stage.state != Stage.State.CURRENT:
         blockers.append(Blocker("not_current", f"“{stage.title}” is not the stage that decides now."))
     blockers += duty_of(by, stage, records, on_behalf_of=on_behalf_of, now=now)
@@ -565,7 +563,7 @@ def start_blockers(
     """Why an execution may not start now (RULES 1.2, 5.5)."""
     blockers = []
     if change.state not in (ChangeState.APPROVED, ChangeState.SCHEDULED):
-        blockers.append(Blocker("not_approved", f"{change.code} is {change.get_state_display().lower()}."))
+        blockers.append(Blocker("not_approved", f"{change.code} {change.predicate}."))
     contains = change.change_class == ChangeClass.CONTAINMENT
     if change.expires_at and change.expires_at <= now and not contains:
         blockers.append(Blocker("expired", f"The approval expired on {change.expires_at:%d %b %Y %H:%M}."))

@@ -76,6 +76,24 @@ TRANSITIONS: Mapping[ChangeState, frozenset[ChangeState]] = {
 }
 FINAL_STATES: frozenset[ChangeState] = frozenset(state for state, to in TRANSITIONS.items() if not to)
 OPEN_STATES: frozenset[ChangeState] = frozenset(TRANSITIONS) - FINAL_STATES
+# How a sentence about a request goes on: "CR-12 went back to its requester".
+PREDICATES: Mapping[ChangeState, str] = {
+    S.DRAFT: "is a draft",
+    S.SUBMITTED: "is filed",
+    S.IN_REVIEW: "is in review",
+    S.CHANGES_REQUESTED: "went back to its requester",
+    S.APPROVED: "is approved",
+    S.SCHEDULED: "is scheduled",
+    S.EXECUTING: "is being executed",
+    S.VERIFYING: "took effect and is watched",
+    S.COMPLETED: "is completed",
+    S.ROLLED_BACK: "was rolled back",
+    S.FAILED: "failed",
+    S.REJECTED: "was rejected",
+    S.WITHDRAWN: "was withdrawn",
+    S.EXPIRED: "expired",
+    S.REVOKED: "was revoked",
+}
 # A change whose approval may still be used, or is being used.
 APPROVAL_LIVE_STATES: frozenset[ChangeState] = frozenset({S.APPROVED, S.SCHEDULED, S.EXECUTING, S.VERIFYING})
 

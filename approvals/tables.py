@@ -26,14 +26,17 @@ class ChangeTable(Table):
     """Requests, newest first."""
 
     default_sort = "-number"
-    number = Column("Request", header=True, link=True, sort="pk", accessor="code")
+    number = Column("Request", header=True, narrow=True, link=True, sort="pk", accessor="code")
     title = Column("What")
     model = Column(
         "Model", accessor="model.name", link=lambda row: row.model.get_absolute_url(), note="unit.name"
     )
     tier = Column("Tier", accessor="decided_tier", sort="tier_order", cell=_tier)
     kind = Column(
-        "Change", cell=lambda value, row: row.get_kind_display(), export=lambda row: row.get_kind_display()
+        "Change",
+        cell=lambda value, row: row.get_kind_display(),
+        export=lambda row: row.get_kind_display(),
+        shown=False,  # the title begins with it
     )
     version = Column("Version", cell=cells.empty_as("none"), accessor="version.name", shown=False)
     environment = Column(

@@ -80,6 +80,24 @@ STEPS = (
 )
 
 
+class AnswerArea(forms.Textarea):
+    """A field whose answer may still be missing when the draft is saved."""
+
+    def use_required_attribute(self, initial: Any) -> bool:
+        """Let the browser send an empty one."""
+        return False
+
+
+class Answer(forms.CharField):
+    """An answer that is needed to file, not to save: shown as required, taken empty."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(widget=AnswerArea(attrs={"rows": 2}), required=True, max_length=10_000, **kwargs)
+
+    def validate(self, value: Any) -> None:
+        """Take an empty answer: filing asks for it."""
+
+
 class TrafficPlan(RowsField):
     """Steps of a release: share of traffic, how long it is held, what stops it."""
 

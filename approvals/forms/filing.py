@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from approvals.asked import Asked
-from approvals.forms.fields import Lines, MomentField, PersonChoice, TrafficPlan, area
+from approvals.forms.fields import Answer, Lines, MomentField, PersonChoice, TrafficPlan, area
 from approvals.models import ChangeRequest
 from approvals.states import ChangeKind
 from mlops_portal.foundation.people.models import User
@@ -92,7 +92,7 @@ class ChangeContent(forms.Form):
     rollback_target = forms.ModelChoiceField(
         queryset=ModelVersion.objects.none(),
         required=False,
-        empty_label="What serves there now",
+        empty_label="What serves there now, if anything does",
         label="Way back",
     )
     rollback_plan = forms.CharField(widget=area(2), required=False, label="How to go back")
@@ -111,18 +111,26 @@ class ChangeContent(forms.Form):
         ),
     }  # fmt: skip
 
-    def __init__(self, *, model: RegisteredModel, asked: Sequence[Asked] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        model: RegisteredModel,
+        asked: Sequence[Asked] = (),
+        change: ChangeRequest | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.items = [item for one in asked for item in one.items]
         for one in asked:
             who = f"Asked by {one.decision.signer.name} at {one.decision.stage.title}."
             for item in one.items:
-                self.fields[item.name] = forms.CharField(
-                    widget=area(2), required=False, label=item.text, initial=item.answer, help_text=who
-                )
-        self.fields["rollback_target"].queryset = (
-            ModelVersion.objects.alive().filter(model=model).order_by("-number")
-        )
+                self.fields[item.name] = Answer(label=item.text, initial=item.answer, help_text=who)
+        versions = ModelVersion.objects.alive().filter(model=model).order_by("-number")
+        if change is not None:
+            # A version is not its own way back; and an empty choice of an edited draft is stored as it stands.
+            versions = versions.exclude(pk=change.version_id)
+            self.fields["rollback_target"].empty_label = "No version: only the fallback described below"
+        self.fields["rollback_target"].queryset = versions
 
     def part(self, name: str) -> list[forms.BoundField]:
         """Return the fields of one step."""

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from approvals.models.policies import PolicyRevision, Signature
-from approvals.states import OPEN_STATES, ChangeClass, ChangeKind, ChangeState, Meaning, Verdict
+from approvals.states import OPEN_STATES, PREDICATES, ChangeClass, ChangeKind, ChangeState, Meaning, Verdict
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.scoped import ScopedPlainQuerySet, ScopedQuerySet
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
@@ -172,6 +172,11 @@ class ChangeRequest(ScopedRecord):
     def code(self) -> str:
         """The number people quote."""
         return f"CR-{self.pk}"
+
+    @property
+    def predicate(self) -> str:
+        """Say where it stands, as the end of a sentence that begins with the request."""
+        return PREDICATES[ChangeState(self.state)]
 
     def get_absolute_url(self) -> str:
         """Return the review page."""

@@ -131,7 +131,7 @@ def _after_completion(change: ChangeRequest) -> list[Blocker]:
 
 
 def _before_approval(change: ChangeRequest, now: datetime) -> list[Blocker]:
-    unmet = [Blocker("not_approved", f"{change.code} is {change.get_state_display().lower()}.")]
+    unmet = [Blocker("not_approved", f"{change.code} {change.predicate}.")]
     if change.state not in (ChangeState.IN_REVIEW, ChangeState.CHANGES_REQUESTED):
         return unmet
     waiting = Stage.objects.filter(change=change).exclude(state__in=[Stage.State.DONE, Stage.State.CLOSED])

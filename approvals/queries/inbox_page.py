@@ -81,8 +81,14 @@ def evidence_of(change: ChangeRequest) -> Evidence:
     """Sum up the gates of a change."""
     total = change.gates_passed + change.gates_failed + change.gates_waived + change.gates_warned
     extra = f", {change.gates_waived} waived" if change.gates_waived else ""
-    extra += f", {change.gates_warned} advisory" if change.gates_warned else ""
-    line = f"{change.gates_passed} of {plural(total, 'gate')} pass{extra}" if total else "Gates have not run"
+    extra += (
+        f", {plural(change.gates_warned, 'advisory fails,advisories fail')}" if change.gates_warned else ""
+    )
+    line = (
+        f"{change.gates_passed} of {plural(total, 'gate passes,gates pass')}{extra}"
+        if total
+        else "Gates have not run"
+    )
     if change.gates_failed:
         tone, why = "fail", change.headline
     elif total:
@@ -155,6 +161,12 @@ def decided_lately(user: Any, now: datetime) -> QuerySet[Decision]:
     return Decision.objects.filter(signer=user, decided_at__gte=since).select_related(
         "change__unit", "stage", "signature"
     )
+
+
+def waivers_decided_lately(user: Any, now: datetime) -> QuerySet[Waiver]:
+    """Waivers that this person granted or declined in the last 30 days."""
+    since = now - timedelta(days=DECIDED_DAYS)
+    return Waiver.objects.filter(decided_by=user, decided_at__gte=since).select_related("change", "model")
 
 
 def waivers_to_decide(user: Any) -> QuerySet[Waiver]:
@@ -309,7 +321,20 @@ def queue_rows(
             first[stage.change_id] = stage
     shown = [stage for stage in stages if first[stage.change_id] is stage]
     duties = duties_of(user, shown, now=now)
-    return [_row(stage, duties[stage.pk], of_stages[stage.change_id], now) for stage in shown]
+    asked = _waivers_asked({stage.change_id for stage in shown})
+    return [
+        _row(stage, duties[stage.pk], of_stages[stage.change_id], asked.get(stage.change_id, ""), now)
+        for stage in shown
+    ]
+
+
+def _waivers_asked(changes: Collection[int]) -> dict[int, str]:
+    """Return who owes the decision on a waiver that was asked for, by request."""
+    rows = Waiver.objects.filter(change__in=changes, state=Waiver.State.REQUESTED).order_by("-pk")
+    return {
+        change: authority.replace("_", " ")
+        for change, authority in rows.values_list("change_id", "authority")
+    }
 
 
 def _stage_counts(changes: Collection[int]) -> dict[int, int]:
@@ -317,21 +342,25 @@ def _stage_counts(changes: Collection[int]) -> dict[int, int]:
     return dict(rows.values_list("change_id").annotate(count=Count("pk")))
 
 
-def _row(stage: Stage, blockers: Sequence[Blocker], of_stages: int, now: datetime) -> QueueRow:
+def _row(
+    stage: Stage, blockers: Sequence[Blocker], of_stages: int, waiver_of: str, now: datetime
+) -> QueueRow:
     change = stage.change
     clock = clock_of(stage, now)
     return QueueRow(
         stage,
         change,
         clock,
-        _owes(stage, change, blockers, clock),
+        _owes(stage, change, blockers, clock, waiver_of),
         evidence_of(change),
         blockers,
         of_stages,
     )
 
 
-def _owes(stage: Stage, change: ChangeRequest, blockers: Sequence[Blocker], clock: Clock) -> str:
+def _owes(
+    stage: Stage, change: ChangeRequest, blockers: Sequence[Blocker], clock: Clock, waiver_of: str
+) -> str:
     if change.state == ChangeState.CHANGES_REQUESTED:
         return f"{change.requester} owes changes. {clock.left}"
     if stage.state != Stage.State.CURRENT:
@@ -340,6 +369,8 @@ def _owes(stage: Stage, change: ChangeRequest, blockers: Sequence[Blocker], cloc
         return f"Nobody can decide. {clock.left}"
     if blockers:
         return "Others owe: you may not decide this"
+    if policies.waits_for_gates(stage) and waiver_of:
+        return f"The {waiver_of} owes a decision on a waiver. {clock.left}"
     if policies.waits_for_gates(stage):
         return f"{change.requester} owes a fix, or a waiver. {clock.left}"
     if not clock.runs or stage.due_at is None:

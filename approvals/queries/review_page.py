@@ -41,6 +41,7 @@ from registry.queries.lineage import around
 from registry.states import SectionStatus
 
 RELEASES = 5
+NEAR = 0.01
 FIGURES = 2
 
 
@@ -322,6 +323,17 @@ def groups_of_changes(comparison: Comparison | None) -> list[tuple[str, list[Any
     ]
 
 
+def _is_close(value: float, rule: Mapping[str, Any], *, left: float, is_max: bool) -> bool:
+    """Tell whether a value is near its limit: past the watch line of the set, else within a hundredth of the limit.
+
+    Versions of one model differ by hundredths, so that a wider margin would call every one of them close.
+    """
+    watch = rule.get("watch")
+    if watch is not None:
+        return value > watch if is_max else value < watch
+    return left <= abs(rule["release"]) * NEAR
+
+
 def _fallback(change: ChangeRequest, limits: ThresholdSet | None) -> list[Mapping[str, Any]]:
     """Say how far the way back is from its own limits: what is left before it misses them."""
     target = change.rollback_target
@@ -334,7 +346,7 @@ def _fallback(change: ChangeRequest, limits: ThresholdSet | None) -> list[Mappin
             continue
         is_max = rule.get("direction") == "max"
         left = rule["release"] - metric.value if is_max else metric.value - rule["release"]
-        close = 0 <= left <= abs(rule["release"]) * 0.05
+        close = left >= 0 and _is_close(metric.value, rule, left=left, is_max=is_max)
         rows.append(
             {
                 "metric": metric,

@@ -24,6 +24,7 @@ class DocumentStanding:
     score: float
     needed: float
     tier: int
+    is_rated: bool  # without a tier the strictest one is asked
     missing: Sequence[str]
     policy: str
 
@@ -61,6 +62,7 @@ def documents_of(version: ModelVersion, *, now: datetime) -> DocumentStanding | 
         float(score.value),
         policy.document.document_threshold[tier],
         tier,
+        version.model.tier is not None,
         [titles.get(str(key), str(key)) for key in keys],
         policy.name,
     )

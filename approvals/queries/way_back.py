@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
+from approvals.model_facts.operation import serves_inputs_of
 from approvals.models import ChangeRequest
-from approvals.states import ChangeState
-from mlops_portal.foundation.web.words import day_text, time_text
-from registry.models import Deployment, ModelVersion
+from approvals.states import ChangeKind, ChangeState
+from mlops_portal.foundation.web.words import day_text, plural, time_text
+from registry.models import Consumer, Deployment, ModelDependency, ModelVersion
 from registry.states import DeploymentState
 
 
@@ -37,6 +40,8 @@ def criteria_of(deployment: Deployment, target: ModelVersion, *, now: datetime) 
     same_schema = target.input_schema == deployment.version.input_schema
     return [
         _approval(approval),
+        _revoked(approval),
+        _incidents(target, deployment),
         Criterion(
             "Served here before",
             f"{day_text(served.started_at)}{f' to {day_text(served.ended_at)}' if served.ended_at else ''}"
@@ -55,6 +60,7 @@ def criteria_of(deployment: Deployment, target: ModelVersion, *, now: datetime) 
             "yes" if same_schema else "no: check the dependents first",
             "ok" if same_schema else "warn",
         ),
+        _dependents(target, deployment),
         Criterion(
             "Registered version",
             "deleted" if target.deleted_at else "there",
@@ -66,12 +72,41 @@ def criteria_of(deployment: Deployment, target: ModelVersion, *, now: datetime) 
 def _approval(approval: ChangeRequest | None) -> Criterion:
     if approval is None:
         return Criterion("Completed approval", "none on record", "warn")
-    if approval.revoked_at:
-        return Criterion(
-            "Completed approval", f"{approval.code}, revoked {time_text(approval.revoked_at)}", "warn"
-        )
     closed = f", {day_text(approval.closed_at)}" if approval.closed_at else ""
     return Criterion("Completed approval", f"{approval.code}{closed}", "ok")
+
+
+def _revoked(approval: ChangeRequest | None) -> Criterion:
+    if approval is None:
+        return Criterion("Approval not revoked", "no approval on record", "mute")
+    if approval.revoked_at:
+        return Criterion("Approval not revoked", f"revoked {time_text(approval.revoked_at)}", "warn")
+    return Criterion("Approval not revoked", "stands", "ok")
+
+
+def _incidents(target: ModelVersion, deployment: Deployment) -> Criterion:
+    """Name incidents for which the target was taken back or stopped here; their severity is not on record."""
+    named = ChangeRequest.objects.filter(
+        Q(rolls_back__version=target) | Q(kind=ChangeKind.SUSPEND, version=target),
+        environment_id=deployment.environment_id,
+    ).exclude(incident="")
+    found = sorted(set(named.values_list("incident", flat=True)))
+    question = "No incident of severity 1 or 2"
+    if not found:
+        return Criterion(question, "none recorded", "ok")
+    return Criterion(question, f"{', '.join(found[:3])}: its severity is not on record", "warn")
+
+
+def _dependents(target: ModelVersion, deployment: Deployment) -> Criterion:
+    model = deployment.model_id
+    count = ModelDependency.objects.filter(upstream_id=model).count()
+    count += Consumer.objects.filter(model_id=model, released_at__isnull=True).count()
+    question = "Dependents still fit"
+    if not count:
+        return Criterion(question, "none on record", "ok")
+    if serves_inputs_of(target, deployment.version):
+        return Criterion(question, f"{plural(count, 'dependent')}, inputs fit", "ok")
+    return Criterion(question, f"{plural(count, 'dependent')}, inputs differ", "warn")
 
 
 def _took(served: Deployment | None) -> Criterion:

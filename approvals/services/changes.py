@@ -238,7 +238,8 @@ def _write(change: ChangeRequest, fields: ChangeFields) -> None:
 
 
 def _title(change: ChangeRequest) -> str:
-    what = f"{change.model} {change.version.name}" if change.version else str(change.model)
+    to = " to" if change.kind == ChangeKind.ROLLBACK else ""
+    what = f"{change.model}{to} {change.version.name}" if change.version else str(change.model)
     where = f" in {change.environment}" if change.environment else ""
     return f"{change.get_kind_display()} {what}{where}"[:200]
 

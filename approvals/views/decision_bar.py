@@ -14,7 +14,7 @@ from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.models import ChangeRequest, Execution, Stage
 from approvals.services.executions import signers_of
 from approvals.services.materiality import is_second_line
-from approvals.states import ChangeClass, ChangeState, Verdict
+from approvals.states import ChangeClass, ChangeState, Meaning, Verdict
 from approvals.traffic import next_step_words
 from approvals.views.scope import gates_words
 from mlops_portal.foundation.people.models import User
@@ -142,18 +142,26 @@ def _review_bar(change: ChangeRequest, standing: Standing, user: User, now: date
     if not standing.duties and positive and not blocking:
         bar.text = " ".join(blocker.message for blocker in positive)
     bar.choices = [
-        _choice(change, verdict, positive) for verdict in (Verdict.APPROVE, Verdict.APPROVE_WITH_CONDITIONS)
+        _choice(change, stage, verdict, positive)
+        for verdict in (Verdict.APPROVE, Verdict.APPROVE_WITH_CONDITIONS)
     ]
     if blocking:
         bar.choices.append(Choice("Ask for a waiver", reverse("approvals:waiver-ask", args=[change.pk]), "w"))
     bar.choices += [
-        _choice(change, verdict, standing.duties) for verdict in (Verdict.REQUEST_CHANGES, Verdict.REJECT)
+        _choice(change, stage, verdict, standing.duties)
+        for verdict in (Verdict.REQUEST_CHANGES, Verdict.REJECT)
     ]
     return bar
 
 
-def _choice(change: ChangeRequest, verdict: Verdict, blockers: Sequence[Blocker]) -> Choice:
+# What approving means at a stage that does not approve.
+POSITIVE_LABELS = {Meaning.ATTEST: "Accept", Meaning.VALIDATE: "Validate", Meaning.RELEASE: "Release"}
+
+
+def _choice(change: ChangeRequest, stage: Stage, verdict: Verdict, blockers: Sequence[Blocker]) -> Choice:
     label, key = LABELS[verdict]
+    if verdict == Verdict.APPROVE:
+        label = POSITIVE_LABELS.get(Meaning(stage.meaning), label)
     return Choice(label, _sign(change, verdict), "" if blockers else key, blockers, opens_dialog=True)
 
 

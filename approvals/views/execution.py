@@ -114,7 +114,7 @@ class ExecutionMixin:
     def done(self, result: Any) -> tuple[str, str]:
         """Show the request."""
         change = ChangeRequest.objects.get(pk=self.object.change_id)
-        return f"{change.code}: {change.get_state_display().lower()}.", self.object.change.get_absolute_url()
+        return f"{change.code} {change.predicate}.", self.object.change.get_absolute_url()
 
 
 class ExecutionConfirm(ExecutionMixin, ActionPage):

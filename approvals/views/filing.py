@@ -201,6 +201,7 @@ class EditChange(AddsRows, ChangeMixin, ActionPage):
             initial=forms.content_of(self.object),
             model=self.object.model,
             asked=[one for one in self.asked if one.is_open],
+            change=self.object,
         )
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:

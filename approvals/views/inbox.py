@@ -69,7 +69,11 @@ class Inbox(Page):
             }
         if self.queue == "decided":
             decided = inbox_page.decided_lately(user, now).order_by("-decided_at", "-pk")
-            return found | {"decisions": list(decided[: inbox_page.SHOWN])}
+            waived = inbox_page.waivers_decided_lately(user, now).order_by("-decided_at", "-pk")
+            return found | {
+                "decisions": list(decided[: inbox_page.SHOWN]),
+                "waivers_decided": list(waived[: inbox_page.SHOWN]),
+            }
         return found | self._queue(mine if self.queue == "mine" else others)
 
     def _queue(self, stages: Any) -> dict[str, Any]:
@@ -146,7 +150,8 @@ class Inbox(Page):
             "conditions": ("Conditions to verify", conditions, "warn" if conditions else ""),
             "decided": (
                 f"Decided, last {inbox_page.DECIDED_DAYS} days",
-                inbox_page.decided_lately(user, self.now).count(),
+                inbox_page.decided_lately(user, self.now).count()
+                + inbox_page.waivers_decided_lately(user, self.now).count(),
                 "",
             ),
         }

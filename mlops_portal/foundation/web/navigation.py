@@ -96,14 +96,16 @@ def items_for(user: Any) -> list[NavItem]:
 
 
 def groups_for(request: HttpRequest) -> list[tuple[str, list[Link]]]:
-    """Build the navigation of this page; the current item is the one with the longest matching address."""
+    """Build the navigation of this page: current is the item at which its crumbs begin, else the longest address."""
     found: list[tuple[str, NavItem, str]] = []
     for item in items_for(request.user):
         try:
             found.append((item.group, item, reverse(item.url_name)))
         except NoReverseMatch:
             continue
+    root = getattr(request, "crumb_root", "")
     here = max((url for _, _, url in found if request.path.startswith(url)), key=len, default=None)
+    here = root if any(url == root for _, _, url in found) else here
     groups: dict[str, list[Link]] = {name: [] for name in GROUPS}
     for group, item, url in found:
         amount = item.count(request.user) if item.count else None

@@ -135,11 +135,14 @@ class Page(PermittedMixin, View):
 
     def context(self) -> dict[str, Any]:
         """Gather what the template needs."""
+        crumbs = self.get_crumbs()
+        # The navigation marks where the crumbs begin, so that both say the same.
+        self.request.crumb_root = crumbs[0][1] if len(crumbs) > 1 else ""
         return {
             "page": self,
             "title": self.get_title(),
             "lede": self.lede,
-            "crumbs": self.get_crumbs(),
+            "crumbs": crumbs,
             "actions": self.get_actions(),
             **self.past(),
             **self.more(),

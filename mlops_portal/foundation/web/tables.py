@@ -53,6 +53,7 @@ class Column:
         link: bool | Callable[[Any], str | None] = False,
         header: bool = False,
         numeric: bool = False,
+        narrow: bool = False,
         shown: bool = True,
         hidden_label: bool = False,
     ) -> None:
@@ -66,6 +67,7 @@ class Column:
         self.link = link
         self.header = header
         self.numeric = numeric
+        self.narrow = narrow  # a row header that is a short code
         self.shown = shown
         self.hidden_label = hidden_label
 
