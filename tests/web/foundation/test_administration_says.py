@@ -63,7 +63,14 @@ def test_an_account_shows_its_roles(as_person, adam, ada, retail, now):
 
 
 def test_what_was_asked_for_is_the_right(as_person, adam, mona, retail, now):
-    access_ask(right="registry.register", unit=retail, path="/models/", reason="For the work of the team", by=mona, now=now)
+    access_ask(
+        right="registry.register",
+        unit=retail,
+        path="/models/",
+        reason="For the work of the team",
+        by=mona,
+        now=now,
+    )
     for name in ("home", "administration:people"):
         page = page_of(as_person(adam), name)
         assert "Mona Maker: Register models" in page
