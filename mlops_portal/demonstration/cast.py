@@ -125,6 +125,15 @@ PEOPLE: tuple[Person, ...] = (
         signs=False,
     ),
     Person(
+        key="sofia",
+        name="Sofia Almeida",
+        title="Chief operating officer, industry",
+        roles={"manager": EVERYWHERE},
+        persona="Manager",
+        comes_to="confirm targets that another manager proposed",
+        signs=False,
+    ),
+    Person(
         key="ruth",
         name="Ruth Amsel",
         title="Internal audit",
@@ -212,15 +221,6 @@ PEOPLE: tuple[Person, ...] = (
         name="Jonas Ekman",
         title="Chief risk officer, bank",
         roles={"viewer": EVERYWHERE},
-        signs=False,
-    ),
-    Person(
-        key="sofia",
-        name="Sofia Almeida",
-        title="Chief operating officer, industry",
-        roles={"manager": EVERYWHERE},
-        persona="Manager",
-        comes_to="confirm targets that another manager proposed",
         signs=False,
     ),
 )
