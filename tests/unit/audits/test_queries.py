@@ -106,7 +106,7 @@ def test_history_names_each_field_before_and_after(renamed, ada, django_assert_n
     assert (steps[0].actor, steps[0].actor_id, steps[0].verb) == (
         ada.name,
         str(ada.pk),
-        "businessunit changed",
+        "business unit changed",
     )
     created = {change.name: change.after for change in steps[-1].changes}
     assert created["code"] == "retail-lending"
