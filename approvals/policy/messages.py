@@ -22,7 +22,7 @@ def fact_text(value: FactValue | None, unit: str = "") -> str:
         case None:
             return "no data"
         case _ if unit.startswith("count ") and not isinstance(value, bool | float | str):
-            return _counted(len(value) if isinstance(value, tuple | list) else value, unit[6:])
+            return plural(len(value) if isinstance(value, tuple | list) else value, unit.removeprefix("count "))
         case bool():
             return "yes" if value else "no"
         case tuple() | list():
@@ -37,11 +37,6 @@ def fact_text(value: FactValue | None, unit: str = "") -> str:
             return f"{value:.4g}"
         case _:
             return (value.replace("_", " ") if unit == "words" else value) or "none"
-
-
-def _counted(count: int, noun: str) -> str:
-    one, _, many = noun.partition(",")
-    return f"{number(count)} {one if count == 1 else many or f'{one}s'}"
 
 
 def _list_text(items: tuple[str, ...] | tuple[int, ...] | list[str], unit: str) -> str:
