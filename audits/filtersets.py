@@ -16,6 +16,7 @@ from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
+from mlops_portal.foundation.years import refuse_far_years
 
 RIGHT = "audits.view_ledger"
 PERIODS = [("1", "Last 24 hours"), ("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days")]
@@ -67,8 +68,8 @@ class LedgerFilters(Filters):
     subject = django_filters.CharFilter(field_name="subject_id")
     model = django_filters.NumberFilter(field_name="model_id")
     act = django_filters.UUIDFilter(field_name="act_id")
-    since = django_filters.DateFilter(method="from_day")
-    until = django_filters.DateFilter(method="to_day")
+    since = django_filters.DateFilter(method="from_day", validators=[refuse_far_years])
+    until = django_filters.DateFilter(method="to_day", validators=[refuse_far_years])
 
     class Meta:
         model = LedgerEntry

@@ -16,6 +16,7 @@ from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import Facet, FacetItem
+from mlops_portal.foundation.years import year_problem
 from registry.states import INVENTORY_KINDS, Tier
 
 KINDS = {kind.value: kind.label for kind in INVENTORY_KINDS}
@@ -189,8 +190,10 @@ def window_of(query: QueryDict, now: datetime) -> tuple[Window, str]:
 
 def _named(name: str, now: datetime) -> Window:
     today = local_day(now, zone())
-    if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", name):
+    if re.fullmatch(r"[12]\d{3}-(0[1-9]|1[0-2])", name, re.ASCII):
         first = date.fromisoformat(f"{name}-01")
+        if problem := year_problem(first):
+            raise invalid("period", problem)
         if first > today:
             raise invalid("period", f"{name} is in the future.")
         is_open = (first.year, first.month) == (today.year, today.month)
@@ -219,6 +222,8 @@ def _custom(first: str, last: str, now: datetime) -> Window:
             raise invalid(where, "Say from which day on.")
         if day > today:
             raise invalid(where, f"{day} is in the future.")
+        if problem := year_problem(day):
+            raise invalid(where, problem)
         days.append(day)
     if days[1] < days[0]:
         raise invalid("to", f"{days[1]} is before {days[0]}.")

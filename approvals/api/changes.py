@@ -22,6 +22,7 @@ from approvals.states import OWED_BY, ChangeClass, ChangeKind, ChangeState
 from mlops_portal.foundation.api.fields import (
     JsonObject,
     JsonRows,
+    Moment,
     Number,
     RecordSerializer,
     Text,
@@ -164,8 +165,8 @@ class ChangeFields(StrictSerializer):
     risk = optional_text()
     configuration = JsonObject(required=False)
     incident = optional_text(80)
-    window_starts_at = serializers.DateTimeField(required=False, allow_null=True)
-    window_ends_at = serializers.DateTimeField(required=False, allow_null=True)
+    window_starts_at = Moment(required=False, allow_null=True)
+    window_ends_at = Moment(required=False, allow_null=True)
     traffic_plan = JsonRows(
         required=False, max_length=50, help_text="Objects with percent, hold_hours, stop_rule."
     )

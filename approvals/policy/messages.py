@@ -22,7 +22,9 @@ def fact_text(value: FactValue | None, unit: str = "") -> str:
         case None:
             return "no data"
         case _ if unit.startswith("count ") and not isinstance(value, bool | float | str):
-            return plural(len(value) if isinstance(value, tuple | list) else value, unit.removeprefix("count "))
+            return plural(
+                len(value) if isinstance(value, tuple | list) else value, unit.removeprefix("count ")
+            )
         case bool():
             return "yes" if value else "no"
         case tuple() | list():

@@ -20,6 +20,7 @@ from mlops_portal.foundation.people.models import ServiceAccount, User
 from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.rules import refuse_if
 from mlops_portal.foundation.web.words import number
+from mlops_portal.foundation.years import year_problem
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
 from registry.states import DeploymentState
 
@@ -200,6 +201,9 @@ def _check(model: RegisteredModel, version: ModelVersion | None, fields: ChangeF
     if predecessor is not None and predecessor.model_id != model.pk:
         raise invalid("predecessor", "The earlier request concerns another model.")
     starts, ends = fields.get("window_starts_at"), fields.get("window_ends_at")
+    for name, moment in (("window_starts_at", starts), ("window_ends_at", ends)):
+        if problem := year_problem(moment):
+            raise invalid(name, problem)
     if starts and ends and ends <= starts:
         raise invalid("window_ends_at", "The window ends before it starts.")
     _check_shapes(fields)

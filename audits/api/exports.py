@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from audits.exports.scopes import JOB_KINDS, LABELS, RIGHT, Scope, What
 from audits.services import exports
+from mlops_portal.foundation.api.fields import Moment
 from mlops_portal.foundation.api.viewsets import ScopedReadViewSet, StrictSerializer
 from mlops_portal.foundation.files.downloads import download
 from mlops_portal.foundation.people.rights import require
@@ -26,9 +27,9 @@ class ExportIn(StrictSerializer):
     change = serializers.IntegerField(required=False, min_value=1, help_text="For release_pack")
     unit = serializers.IntegerField(required=False, min_value=1)
     model = serializers.IntegerField(required=False, min_value=1, help_text="For change_log")
-    since = serializers.DateTimeField(required=False)
-    until = serializers.DateTimeField(required=False)
-    at = serializers.DateTimeField(required=False, help_text="For inventory")
+    since = Moment(required=False)
+    until = Moment(required=False)
+    at = Moment(required=False, help_text="For inventory")
     with_content = serializers.BooleanField(required=False)
 
 

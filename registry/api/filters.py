@@ -5,6 +5,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from mlops_portal.foundation.web.filters import SearchFilter
+from mlops_portal.foundation.years import refuse_far_years
 from registry.models import (
     Dataset,
     Deployment,
@@ -134,8 +135,12 @@ class DeploymentFilter(django_filters.FilterSet):
     is_production = django_filters.BooleanFilter(field_name="environment__is_production")
     state = django_filters.ChoiceFilter(choices=DeploymentState.choices)
     kind = django_filters.ChoiceFilter(choices=DeploymentKind.choices)
-    started_after = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="gte")
-    started_before = django_filters.IsoDateTimeFilter(field_name="started_at", lookup_expr="lt")
+    started_after = django_filters.IsoDateTimeFilter(
+        field_name="started_at", lookup_expr="gte", validators=[refuse_far_years]
+    )
+    started_before = django_filters.IsoDateTimeFilter(
+        field_name="started_at", lookup_expr="lt", validators=[refuse_far_years]
+    )
 
     class Meta:
         model = Deployment

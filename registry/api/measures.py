@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from mlops_portal.foundation.api.fields import (
     JsonObject,
     JsonRows,
+    Moment,
     Number,
     RecordSerializer,
     Text,
@@ -44,7 +45,7 @@ class MetricIn(StrictSerializer):
     suite = optional_text(80)
     dataset = Whole(required=False, allow_null=True, min_value=1)
     run = optional_text(250)
-    evaluated_at = serializers.DateTimeField(required=False)
+    evaluated_at = Moment(required=False)
 
 
 class MetricsIn(StrictSerializer):

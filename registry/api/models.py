@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from mlops_portal.foundation.api.fields import (
     JsonObject,
+    Moment,
     Number,
     RecordSerializer,
     Text,
@@ -106,7 +107,7 @@ class ModelFacts(StrictSerializer):
             "kind": serializers.ChoiceField(choices=KINDS, required=False),
             "use_case": serializers.ChoiceField(choices=UseCase.choices, required=False, allow_blank=True),
             "origin": serializers.ChoiceField(choices=Origin.choices, required=False),
-            "intake_submitted_at": serializers.DateTimeField(required=False, allow_null=True),
+            "intake_submitted_at": Moment(required=False, allow_null=True),
             "objective_baseline": Number(required=False, allow_null=True),
             "objective_target": Number(required=False, allow_null=True),
             "decisions_per_day": Whole(required=False, allow_null=True),

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from mlops_portal.foundation.api.fields import (
     JsonObject,
     JsonRows,
+    Moment,
     PersonField,
     RecordSerializer,
     Text,
@@ -61,8 +62,8 @@ class VersionIn(StrictSerializer):
     base_model = optional_text(200)
     prompts = JsonRows(required=False)
     guardrails = JsonRows(required=False)
-    first_commit_at = serializers.DateTimeField(required=False)
-    training_started_at = serializers.DateTimeField(required=False)
+    first_commit_at = Moment(required=False)
+    training_started_at = Moment(required=False)
     developers = PersonField(many=True, required=False, help_text="Who built it; without it the caller.")
     tags = serializers.DictField(child=Text(allow_blank=True), required=False)
 

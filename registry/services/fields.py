@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -10,6 +10,7 @@ from django.db import models
 
 from mlops_portal.foundation.canonical import canonical_bytes
 from mlops_portal.foundation.errors import FieldError, Invalid
+from mlops_portal.foundation.years import year_problem
 
 TEXT_MAX = 100_000
 JSON_MAX = 1_000_000
@@ -66,6 +67,8 @@ def _plain_problem(field: Any, value: Any) -> str:
             return problem
         if isinstance(field, models.TextField) and len(value) > TEXT_MAX:
             return f"It has {len(value):,} characters; at most {TEXT_MAX:,} are kept."
+    if isinstance(value, date) and (problem := year_problem(value)):
+        return problem
     if isinstance(value, datetime) and value.tzinfo is None:
         return "The time has no zone."
     if isinstance(value, float) and not math.isfinite(value):

@@ -139,6 +139,43 @@ def poisoned(client: Any, method: str, where: str, body: dict[str, Any], value: 
     return wrong
 
 
+DAYS = (
+    "0001-01-01",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31",
+    "9999-12-31T23:59:59-14:00",
+    "2026-02-30",
+    "24-1-1",
+)
+
+
+@pytest.mark.django_db
+def test_days_at_the_end_of_the_calendar_are_refused_by_name(client_of_everything, place):
+    number = {"from_on": "registry-api:datasets", "to_on": "registry-api:datasets"}
+    fields = ("next_review_on", "intake_submitted_at", "first_commit_at", "evaluated_at", "from_on", "to_on")
+    bodies = {"evaluated_at": {"metrics": [{"name": "ks", "value": 1}]}}
+    wrong = []
+    for field in fields:
+        name = {"first_commit_at": "registry-api:versions", "evaluated_at": "registry-api:metrics"}.get(
+            field, number.get(field, "registry-api:model")
+        )
+        method = "PATCH" if name == "registry-api:model" else "POST"
+        for day in DAYS:
+            body: dict[str, Any] = (
+                {"name": "applications", "unit": "retail-lending"} if field in number else {}
+            )
+            body = {"source": "s3://a"} if field == "first_commit_at" else body
+            if field == "evaluated_at":
+                body = {"metrics": [{**bodies[field]["metrics"][0], field: day}]}
+            else:
+                body = {**body, field: day}
+            answer = client_of_everything.generic(method, _reverse(name, place), json.dumps(body), JSON)
+            named = answer.status_code == 400 and field in answer.json()["errors"][0]["where"]
+            if not named:
+                wrong.append(f"{field}={day}: {answer.status_code} {answer.content[:150]!r}")
+    assert wrong == []
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "query",

@@ -14,10 +14,12 @@ HUGE = 10**30
 NAMES = (
     "q", "sort", "after", "before", "page_token", "page_size", "export", "as_of", "at", "col", "unit", "tier", "preview",
     "queue", "model", "version", "environment", "kind", "v", "against", "gate", "heat", "show", "what", "was", "now",
-    "from", "to", "state", "owner", "name", "wait", "since", "period", "month", "window", "actor", "verb", "subject",
-    "regime", "own", "table", "key", "required", "type",
+    "from", "to", "until", "started_after", "started_before", "state", "owner", "name", "wait", "since", "period", "month",
+    "window", "actor", "verb", "subject", "regime", "own", "table", "key", "required", "type",
 )  # fmt: skip
-VALUES = ("\x00", "²", "9" * 5000, "0001-01-01T00:00+14:00")
+VALUES = (
+    "\x00", "²", "9" * 5000, "0001-01-01T00:00+14:00", "0001-01-01", "9999-12-31", "9999-12-31T23:59-14:00", "0000-01",
+)  # fmt: skip
 KEYS = {int: (HUGE, 2**63), str: ("\x00", "²")}
 
 

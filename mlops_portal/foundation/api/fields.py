@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Model
 from rest_framework import serializers
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.years import year_problem
 
 TEXT_MAX = 100_000
 DEPTH_MAX = 32
@@ -64,6 +66,16 @@ class Text(serializers.CharField):
 def optional_text(most: int = TEXT_MAX) -> Text:
     """A text that may be left out or empty."""
     return Text(required=False, allow_blank=True, max_length=most)
+
+
+class Moment(serializers.DateTimeField):
+    """A moment inside the calendar that zones and sums of days do not leave."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        """Give a moment its zone, unless it is too far away for one."""
+        if problem := year_problem(value):
+            raise serializers.ValidationError(problem)
+        return super().enforce_timezone(value)
 
 
 class Number(serializers.FloatField):

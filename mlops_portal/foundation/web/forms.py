@@ -6,12 +6,12 @@ they hold an error or a value. One with `marks_optional = False` has no field th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, ClassVar
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.forms import BoundField
+
+from mlops_portal.foundation.years import refuse_far_years
 
 KINDS = (
     (forms.CheckboxSelectMultiple, "choices"),
@@ -106,18 +106,10 @@ def _wants_a_look(bound: BoundField) -> bool:
     )
 
 
-FIRST_YEAR, LAST_YEAR = 1900, 2999  # beyond, zones and sums of days leave the calendar
-
-
-def _refuse_far_years(value: date) -> None:
-    if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValidationError(f"Write a year between {FIRST_YEAR} and {LAST_YEAR}.")
-
-
 class Day(forms.DateField):
     """A day as ISO text."""
 
-    default_validators: ClassVar[list[Any]] = [_refuse_far_years]
+    default_validators: ClassVar[list[Any]] = [refuse_far_years]
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("input_formats", ["%Y-%m-%d"])
@@ -128,7 +120,7 @@ class Day(forms.DateField):
 class Moment(forms.DateTimeField):
     """A moment as ISO text, in the reader's zone."""
 
-    default_validators: ClassVar[list[Any]] = [_refuse_far_years]
+    default_validators: ClassVar[list[Any]] = [refuse_far_years]
 
 
 class DateText(forms.DateInput):

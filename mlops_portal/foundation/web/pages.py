@@ -65,11 +65,11 @@ from mlops_portal.foundation.web.access import PermittedMixin, is_fragment, reco
 from mlops_portal.foundation.web.error_views import record_evidence
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.filters import Filters, clean_query
-from mlops_portal.foundation.web.forms import FIRST_YEAR
 from mlops_portal.foundation.web.saved_views import Preset, tabs_for, units_to_share_with
 from mlops_portal.foundation.web.selection import BulkAct, acts_for, as_fields, selected
 from mlops_portal.foundation.web.tables import Table
 from mlops_portal.foundation.web.words import number
+from mlops_portal.foundation.years import FIRST_YEAR
 
 Crumbs = Sequence[tuple[str, str]]
 FACETS_SHOWN = 6  # the others stand behind one panel

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from itertools import count
 
 import pytest
 from django.test import Client
@@ -89,10 +90,10 @@ def test_acts_on_several_requests_need_no_more_statements(
     url: str,
     sends: bool,
 ) -> None:
-    client, keys = as_person(ines), [at_risk.pk]
+    client, keys, asked = as_person(ines), [at_risk.pk], count(1)
 
     def act() -> None:
-        given = {"change": keys, "to": rolf.pk, "text": "Where is the drift report?"}
+        given = {"change": keys, "to": rolf.pk, "text": f"Where is drift report {next(asked)}?"}
         answer = client.post(url, given) if sends else client.get(url, given)
         assert answer.status_code == (303 if sends else 200)
 
