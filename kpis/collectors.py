@@ -103,6 +103,16 @@ class Lived:
     until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Served:
+    """How many models of a unit, tier and kind run in production."""
+
+    unit_id: int
+    tier: int | None
+    kind: str
+    count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All rows of a scope. ``deployments`` are of every tier, since a way back may be of another than what it repairs."""
@@ -113,6 +123,7 @@ class Facts:
     leads: Sequence[LeadFact] = ()
     changes: Sequence[ChangeFact] = ()
     lived: Sequence[Lived] = ()
+    served: Sequence[Served] = ()
     marks: Marks = field(default_factory=dict)
     validated: Mapping[int, datetime] = field(default_factory=dict)
 
@@ -135,6 +146,7 @@ class Facts:
             leads=[one for one in self.leads if fits(one)],
             changes=[one for one in self.changes if fits(one)],
             lived=[one for one in self.lived if fits(one)],
+            served=[one for one in self.served if fits(one)],
         )
 
     def under(self, units: frozenset[int]) -> "Facts":
@@ -145,6 +157,7 @@ class Facts:
             leads=[one for one in self.leads if one.unit_id in units],
             changes=[one for one in self.changes if one.unit_id in units],
             lived=[one for one in self.lived if one.unit_id in units],
+            served=[one for one in self.served if one.unit_id in units],
         )
 
     def during(self, window: Window) -> "Facts":
@@ -177,6 +190,7 @@ def collect(scope: Scope, *, since: datetime, until: datetime, names: Iterable[s
     asked = set(names)
     of_deployments = asked - {definitions.APPROVAL_CYCLE_TIME.name}
     has_leads = definitions.LEAD_TIME.name in asked
+    has_frequency = definitions.DEPLOYMENT_FREQUENCY.name in asked
     deployments = _deployments(scope, since, until, has_leads) if of_deployments else []
     return Facts(
         tiers=scope.tiers,
@@ -186,7 +200,8 @@ def collect(scope: Scope, *, since: datetime, until: datetime, names: Iterable[s
         else (),
         leads=_on_the_way(scope) if has_leads else (),
         changes=_changes(scope, since, until) if definitions.APPROVAL_CYCLE_TIME.name in asked else (),
-        lived=_lived(scope) if definitions.DEPLOYMENT_FREQUENCY.name in asked else (),
+        lived=_lived(scope) if has_frequency else (),
+        served=_served(scope) if has_frequency else (),
         marks=_marks(scope, since, until) if has_leads else {},
         validated=_validated(scope, since, until) if has_leads else {},
     )
@@ -373,6 +388,22 @@ def _lived(scope: Scope) -> list[Lived]:
     ]
 
 
+def _served(scope: Scope) -> list[Served]:
+    rows = scope.narrow(DeploymentRow.objects).filter(production(), state=DeploymentState.LIVE).order_by()
+    places = rows.values_list("unit_id", "model__tier", "model__kind")
+    return [Served(*one) for one in places.annotate(Count("model_id", distinct=True))]
+
+
+def models_in_production(rows: Iterable[Served], tiers: frozenset[int]) -> int:
+    """Count the models of the tiers asked for."""
+    return sum(one.count for one in rows if not tiers or one.tier in tiers)
+
+
+def running_models(scope: Scope) -> int:
+    """Count the models in production now; pages read what was kept with the number of the period."""
+    return models_in_production(_served(scope), scope.tiers)
+
+
 def change_rows(scope: Scope, since: datetime, until: datetime) -> Any:
     """Requests for production that were decided or withdrawn between two instants."""
     ended = Q(decided_at__gte=since, decided_at__lt=until) | Q(
@@ -455,14 +486,6 @@ def _steps(rows: Any) -> dict[int, list[Step]]:
             )
             steps[change_id].append(step)
     return steps
-
-
-def running_models(scope: Scope) -> int:
-    """Count the models in production."""
-    rows = scope.narrow(DeploymentRow.objects).filter(production(), state=DeploymentState.LIVE)
-    if scope.tiers:
-        rows = rows.filter(model__tier__in=scope.tiers)
-    return rows.values("model_id").distinct().count()
 
 
 def version_names(ids: Iterable[int]) -> dict[str, ModelVersion]:

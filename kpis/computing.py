@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from kpis import definitions
-from kpis.collectors import Fact, Facts
+from kpis.collectors import Fact, Facts, models_in_production
 from kpis.figures import Cell, Figure, Part, figure_of, part_of
 from kpis.formulas import (
     Lead,
@@ -138,7 +138,7 @@ def compute(name: str, facts: Facts, window: Window, *, as_of: datetime, with_ce
         computed_at=as_of,
         cells=cells,
         hours=_hours(name, result, mine),
-        notes=_notes(name, result),
+        notes=_notes(name, result) | (_running(name, mine) if with_cells else {}),
     )
 
 
@@ -216,6 +216,13 @@ def _notes(name: str, result: Result) -> dict[str, object]:
     if name == definitions.APPROVAL_CYCLE_TIME.name:
         return {"approvals_per_change": detail["approvals_per_change"]}
     return {}
+
+
+def _running(name: str, facts: Facts) -> dict[str, object]:
+    """Keep with a period that a page heads how many models ran when it was computed."""
+    if name != definitions.DEPLOYMENT_FREQUENCY.name:
+        return {}
+    return {"running": models_in_production(facts.served, facts.tiers)}
 
 
 class Source(NamedTuple):

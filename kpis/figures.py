@@ -1,11 +1,12 @@
 """What a page shows of one KPI over one scope and window, and how it is kept in a snapshot."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, overload
 
 from kpis.formulas.approval_time import APPROVAL_TIME
 from kpis.models import KpiSnapshot
@@ -42,6 +43,32 @@ class Cell:
     unit_id: int | None
     tier: int | None
     part: Part
+
+
+class KeptCells(Sequence[Cell]):
+    """Cells as they were kept, made into objects once something asks for them: thousands on a large portfolio."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    @cached_property
+    def _cells(self) -> list[Cell]:
+        return [Cell(unit_id, tier, Part(*values)) for unit_id, tier, *values in self._rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Cell: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Cell]: ...
+
+    def __getitem__(self, at: int | slice) -> Cell | Sequence[Cell]:
+        return self._cells[at]
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(self._cells)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +244,7 @@ def figure_from(row: KpiSnapshot, window: Window) -> Figure:
         p90=detail.get("p90"),
         mean=detail.get("mean"),
         parts={name: Part(*values) for name, values in detail.get("parts", {}).items()},
-        cells=[Cell(unit_id, tier, Part(*values)) for unit_id, tier, *values in detail.get("cells", ())],
+        cells=KeptCells(detail.get("cells", ())),
         bins=detail.get("bins", ()),
         errors=[(name, reason) for name, reason in detail.get("errors", ())],
         error_count=detail.get("error_count", 0),

@@ -4,6 +4,7 @@ A number over several tiers is judged tier by tier, because limits differ; the w
 speaks for all. Fewer rows get no verdict.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -92,21 +93,30 @@ class Targets:
     """The approved targets, newest first, with the units above each unit; read once per page."""
 
     def __init__(self, rows: Sequence[KpiTarget], above: Mapping[int, Sequence[int]]) -> None:
-        self._rows = rows
+        self._rows: dict[str, list[KpiTarget]] = defaultdict(list)
+        for row in rows:
+            self._rows[row.kpi].append(row)
         self._above = above
 
     def limits(self, kpi: Kpi, *, unit: int | None, tier: int | None, on: date) -> Limits | None:
         """Return what held on a day: the target nearest to unit and tier, else the house's limits."""
         if not kpi.has_target:
             return None
+        rows = self._rows.get(kpi.name)
+        if not rows:
+            return _of_the_house(kpi, tier)
         places = (*self._above.get(unit, ()), None) if unit else (None,)
         for place in places:
             for level in (tier, None) if tier else (None,):
-                for row in self._rows:
-                    if (row.kpi, row.unit_id, row.tier) == (kpi.name, place, level) and row.valid_from <= on:
+                for row in rows:
+                    if (row.unit_id, row.tier) == (place, level) and row.valid_from <= on:
                         return target_limits(kpi, row.value, row.green_limit, row.amber_limit)
-        usual = kpi.scale(tier)
-        return Limits(usual, goal_of(usual), is_target=False) if usual is not None else None
+        return _of_the_house(kpi, tier)
+
+
+def _of_the_house(kpi: Kpi, tier: int | None) -> Limits | None:
+    usual = kpi.scale(tier)
+    return Limits(usual, goal_of(usual), is_target=False) if usual is not None else None
 
 
 def target_limits(kpi: Kpi, value: float, green_limit: float, amber_limit: float) -> Limits:
@@ -165,6 +175,12 @@ def judge_part(part: Part, kpi: Kpi, limits: Limits | None) -> Verdict:
         )
     tone = TONES[band]
     return Verdict(tone, WORDS[tone], text, limits.goal, band, _why(tone, kpi, part.value, limits))
+
+
+def tone_of(part: Part, limits: Limits) -> str:
+    """Return how a value stands, without the words; empty when it is not judged."""
+    band = limits.scale.band(part.value, part.n)
+    return TONES[band] if band else ""
 
 
 def _why(tone: str, kpi: Kpi, value: float, limits: Limits) -> str:

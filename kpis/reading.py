@@ -16,7 +16,16 @@ from kpis.computing import compute
 from kpis.figures import Figure, figure_from
 from kpis.models import KpiSnapshot
 from kpis.scopes import Scope, key_digest, stored_key
-from kpis.windows import Window, complete_months, local_day, months_back, previous, trailing, whole_days
+from kpis.windows import (
+    Window,
+    complete_months,
+    local_day,
+    month_to_date,
+    months_back,
+    previous,
+    trailing,
+    whole_days,
+)
 
 MONTHS_SHOWN = 13
 Wanted = tuple[str, datetime, datetime]
@@ -44,10 +53,17 @@ def quarter(now: datetime) -> Window:
     return complete_months(now, zone())
 
 
+def usual_windows(now: datetime) -> list[Window]:
+    """Return the periods that pages offer, which the nightly run keeps by unit and tier."""
+    offered = (quarter(now), trailing(now, zone()), year(now), month_to_date(now, zone()))
+    return [one for one in offered if one.start < one.end]
+
+
 def standing_windows(now: datetime) -> list[Window]:
-    """Return the periods that the nightly run keeps, those with cells first."""
-    kept = (quarter(now), trailing(now, zone()), year(now))
-    found = {(one.start, one.end): one for last in kept for one in (last, previous(last)) if one}
+    """Return the periods that the nightly run keeps: those that pages offer and what these are compared with."""
+    found = {
+        (one.start, one.end): one for last in usual_windows(now) for one in (last, previous(last)) if one
+    }
     return list(found.values())
 
 
@@ -88,7 +104,12 @@ def read(
     """Return the figures of all windows. Values kept are taken as they were computed; the rest comes from the rows."""
     asked = tuple(names)
     found = _kept(scope, windows, asked)
-    missing = [(name, window) for window in windows for name in asked if _wanted(name, window) not in found]
+    missing = [
+        (name, window)
+        for window in windows
+        for name in asked
+        if not _is_enough(found.get(_wanted(name, window)), with_cells=window in cells_of)
+    ]
     if missing:
         facts = collect(
             scope,
@@ -103,20 +124,30 @@ def read(
     return Numbers(found)
 
 
+def _is_enough(kept: Figure | None, *, with_cells: bool) -> bool:
+    """Tell whether a kept value answers; most periods are kept without the numbers of their units and tiers."""
+    return kept is not None and (not with_cells or not kept.n or bool(kept.cells))
+
+
 def _kept(scope: Scope, windows: Sequence[Window], names: Sequence[str]) -> dict[Wanted, Figure]:
     key = stored_key(scope)
     if key is None:
         return {}
-    by_end = {(window.start, window.end): window for window in windows}
-    rows = KpiSnapshot.objects.filter(
-        scope_digest=key_digest(key),
-        kpi__in=names,
-        window_end__in={window.end for window in windows},
-        formula_version__in=[definitions.get(name).version for name in names],
-    ).order_by("computed_at", "pk")
+    by_place = {(window.start, window.end): window for window in windows}
+    rows = (
+        KpiSnapshot.objects.filter(
+            scope_digest=key_digest(key),
+            kpi__in=names,
+            window_start__in={window.start for window in windows},
+            window_end__in={window.end for window in windows},
+            formula_version__in=[definitions.get(name).version for name in names],
+        )
+        .defer("scope")
+        .order_by("computed_at", "pk")
+    )
     found = {}
     for row in rows:
-        window = by_end.get((row.window_start, row.window_end))
+        window = by_place.get((row.window_start, row.window_end))
         if window is not None:
-            found[_wanted(row.kpi, window)] = figure_from(row, window)
-    return found
+            found[_wanted(row.kpi, window)] = (row, window)
+    return {place: figure_from(row, window) for place, (row, window) in found.items()}

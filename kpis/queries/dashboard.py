@@ -155,8 +155,9 @@ def _counted(labels: Sequence[str], said: str, *, is_named: bool) -> str:
 
 def facts_line(ask: Ask, numbers: Numbers, now: datetime) -> dict[str, Any]:
     """Read how many models run, and what is not in the numbers of the period yet."""
+    kept = numbers.of(FREQUENCY, ask.window).notes.get("running")
     return {
-        "running": running_models(ask.scope),
+        "running": running_models(ask.scope) if kept is None else kept,
         "not_yet": not_yet_counted(ask, numbers, now),
         "shorter": [
             (label, ask.address(period=period))

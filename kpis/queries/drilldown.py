@@ -14,7 +14,7 @@ from kpis.asking import Ask
 from kpis.collectors import TIER, Facts, change_rows, collect, open_change_rows, rollout_rows, version_names
 from kpis.computing import NOWHERE, Reason, leads_of, reasons, result_of
 from kpis.definitions import Kpi
-from kpis.figures import Figure
+from kpis.figures import LISTED, Figure
 from kpis.reading import closed_day
 from kpis.results import HOUR, SMALL_SAMPLE
 from kpis.scopes import Scope
@@ -156,9 +156,9 @@ class Waiting:
     age: Any
 
 
-def waiting(kpi: Kpi, figure: Figure, ask: Ask, now: datetime) -> list[Waiting]:
+def waiting(kpi: Kpi, figure: Figure, ask: Ask, now: datetime, *, most: int = LISTED) -> list[Waiting]:
     """Name what waits longest: versions on their way, or requests without a decision."""
-    found = sorted(figure.waiting, key=lambda one: one[1])
+    found = sorted(figure.waiting, key=lambda one: one[1])[:most]
     ids = [int(row) for row, _ in found]
     if not ids:
         return []

@@ -17,7 +17,7 @@ from kpis.asking import Ask
 from kpis.computing import RATIOS
 from kpis.definitions import Kpi
 from kpis.figures import Figure, Part
-from kpis.judging import Limits, Targets, Verdict, excess_of, judge, judge_part, limit_text
+from kpis.judging import Limits, Targets, Verdict, excess_of, judge, judge_part, limit_text, tone_of
 from kpis.reading import closed_day
 from kpis.windows import local_day
 from kpis.words import value_text
@@ -151,10 +151,12 @@ def worst(
                 continue
             whole = targets.limits(kpi, unit=place.unit, tier=None, on=on)
             for tier in (None,) if whole is not None else Tier.values:  # one limit for all tiers: named once
-                limits = whole or targets.limits(kpi, unit=place.unit, tier=tier, on=on)
                 part = _pool(parts, place.members, tier)
-                if limits is not None and judge_part(part, kpi, limits).tone == "fail":
-                    excess = excess_of(kpi, part.value or 0, limits.goal)
+                if part.value is None or part.is_small:
+                    continue
+                limits = whole or targets.limits(kpi, unit=place.unit, tier=tier, on=on)
+                if limits is not None and tone_of(part, limits) == "fail":
+                    excess = excess_of(kpi, part.value, limits.goal)
                     found.append((excess, place, kpi, tier, part, limits))
     found.sort(key=lambda one: (-one[0], one[1].name, one[3] or 0))
     shown = [

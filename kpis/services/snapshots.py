@@ -13,7 +13,7 @@ from kpis.collectors import Facts, collect
 from kpis.computing import compute
 from kpis.figures import Figure, snapshot_of
 from kpis.models import KpiSnapshot
-from kpis.reading import NAMES, months, standing_windows
+from kpis.reading import NAMES, months, standing_windows, usual_windows
 from kpis.scopes import Scope, key, key_digest
 from kpis.windows import RECOMPUTE_DAYS, Window
 from mlops_portal.foundation.events import DomainEvent, emit
@@ -22,7 +22,8 @@ from mlops_portal.foundation.people.models import UnitClosure, User
 from registry.states import INVENTORY_KINDS, Tier
 
 BATCH = 500
-Known = Mapping[tuple[str, str, datetime, datetime], tuple[str, int, float | None]]
+Mark = tuple[str, int, float | None, int | None]
+Known = Mapping[tuple[str, str, datetime, datetime], Mark]
 
 
 @operation
@@ -31,7 +32,7 @@ def snapshot_take(*, now: datetime, by: User | None = None) -> int:
 
     Months that ended more than 35 days ago are computed once. A value that did not change gets no second row.
     """
-    standing, monthly = standing_windows(now), months(now)
+    usual, standing, monthly = usual_windows(now), standing_windows(now), months(now)
     windows = [*standing, *(one for one in monthly if one not in standing)]
     facts = collect(
         Scope(), since=min(window.start for window in windows), until=now + timedelta.resolution, names=NAMES
@@ -45,7 +46,7 @@ def snapshot_take(*, now: datetime, by: User | None = None) -> int:
                 place = (name, definitions.get(name).version, window.start, window.end)
                 if place in known and window.end < now - timedelta(days=RECOMPUTE_DAYS):
                     continue
-                figure = compute(name, mine, window, as_of=now, with_cells=window in standing)
+                figure = compute(name, mine, window, as_of=now, with_cells=window in usual)
                 if known.get(place) != _mark(figure):
                     fresh.append(snapshot_of(figure, scope=scope, scope_digest=scope_digest, now=now))
     KpiSnapshot.objects.bulk_create(fresh, batch_size=BATCH)
@@ -53,8 +54,8 @@ def snapshot_take(*, now: datetime, by: User | None = None) -> int:
     return len(fresh)
 
 
-def _mark(figure: Figure) -> tuple[str, int, float | None]:
-    return (figure.source, figure.open_count, figure.value)
+def _mark(figure: Figure) -> Mark:
+    return (figure.source, figure.open_count, figure.value, figure.notes.get("running"))
 
 
 def _known(scope_digest: str, windows: Sequence[Window]) -> Known:
@@ -66,6 +67,7 @@ def _known(scope_digest: str, windows: Sequence[Window]) -> Known:
             row.source_digest,
             row.detail.get("open", [0])[0],
             row.value,
+            row.detail.get("notes", {}).get("running"),
         )
         for row in rows
     }

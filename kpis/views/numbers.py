@@ -134,7 +134,7 @@ class Dashboard(Page):
                     "count": figure.open_count,
                     "p50": value_text(kpi, figure.open_p50),
                     "p90": value_text(kpi, figure.open_p90),
-                    "rows": drilldown.waiting(kpi, figure, self.ask, self.now)[:SHOWN],
+                    "rows": drilldown.waiting(kpi, figure, self.ask, self.now, most=SHOWN),
                     "rest": drilldown.open_url(kpi, self.ask) if figure.open_count > SHOWN else "",
                 }
             )
@@ -332,6 +332,7 @@ PART_WORDS = {
 NOTE_WORDS = {
     "pace": "Pace",
     "rollbacks": "Rollbacks",
+    "running": "Models in production",
     "immature": "May still fail",
     "approvals_per_change": "Approvals per change",
 }

@@ -4,13 +4,14 @@ from datetime import date, timedelta
 
 import pytest
 
+from kpis.definitions import get
 from kpis.judging import judge, targets_in_force
 from kpis.models import KpiSnapshot
-from kpis.reading import NAMES, read, standing_windows, zone
+from kpis.reading import NAMES, read, standing_windows, usual_windows, zone
 from kpis.scopes import Scope, key, key_digest, scope_for
 from kpis.services.snapshots import snapshot_take, snapshots_freeze
 from kpis.services.targets import target_approve, target_decide, target_propose
-from kpis.windows import trailing
+from kpis.windows import month_of, trailing
 from mlops_portal.foundation.errors import Invalid, NotAllowed
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import RuleViolation
@@ -98,7 +99,10 @@ def test_declining_needs_a_reason(mona, max_, retail, now):
         target_decide(target=target, approve=False, by=max_, now=now)
     declined = target_decide(target=target, approve=False, note="Too soon.", by=max_, now=now)
     assert declined.state == "declined"
-    assert targets_in_force([retail.pk])._rows == []
+    limits = targets_in_force([retail.pk]).limits(
+        get("change_failure_rate"), unit=retail.pk, tier=None, on=now.date()
+    )
+    assert not limits.is_target
 
 
 def test_kept_numbers_are_those_of_the_rows(worked, cleo, now):
@@ -144,6 +148,30 @@ def test_what_did_not_change_gets_no_second_row_and_late_data_do(worked, now):
     window = trailing(now, zone())
     figure = read(Scope(), [window], now=now).of("deployment_frequency", window)
     assert figure.n == 7
+
+
+def test_a_period_kept_without_its_units_is_computed_when_these_are_asked_for(worked, cleo, now):
+    snapshot_take(now=now)
+    october = month_of(date(2026, 10, 1), zone())
+    plain = read(scope_for(cleo), [october], now=now).of("change_failure_rate", october)
+    whole = read(scope_for(cleo), [october], now=now, cells_of=[october]).of("change_failure_rate", october)
+    assert (plain.is_stored, len(plain.cells), plain.n) == (True, 0, 6)
+    assert (whole.is_stored, whole.cell(worked.unit_id, 1).n, whole.n) == (False, 6, 6)
+
+
+def test_the_number_of_models_in_production_is_kept_with_the_periods_of_pages(worked, cleo, retail, now):
+    def running():
+        figures = read(scope_for(cleo), usual_windows(now), now=now)
+        return {figures.of("deployment_frequency", one).notes.get("running") for one in usual_windows(now)}
+
+    place = worked.deployments.first().environment
+    ran(version_of(worked, started_at=now - 9 * DAY), place, now, state="live")
+    snapshot_take(now=now)
+    assert running() == {1}
+    other = model_of(retail, "other", now=now - 9 * DAY)
+    ran(version_of(other, started_at=now - 9 * DAY), place, now, state="live")
+    snapshot_take(now=now)
+    assert running() == {2}
 
 
 def test_reading_kept_numbers_costs_one_statement(worked, cleo, now, django_assert_num_queries):
