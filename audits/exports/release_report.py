@@ -194,6 +194,8 @@ def _decided(decision: Decision) -> str:
 def _void(decision: Decision) -> str:
     if not decision.voided_at:
         return ""
+    if decision.is_answered:
+        return f"Answered {_moment(decision.voided_at)}: the request was filed again"
     return f"Void since {_moment(decision.voided_at)}: {decision.void_reason}"
 
 
