@@ -85,8 +85,8 @@ class TierVerdict:
 
     @property
     def limit(self) -> str:
-        """The limits in words."""
-        return limits_text(self.kpi, self.limits)
+        """The last value on target, in words."""
+        return limit_text(self.kpi, self.limits.on_target)
 
 
 class Targets:

@@ -72,6 +72,7 @@ class HeatMap:
     kpi: Kpi
     rows: Sequence[HeatRow]
     heads: Sequence[HeatHead] = ()
+    limit: str = ""
     quiet: int = 0
     untiered: int = 0
 
@@ -103,17 +104,21 @@ def heat(kpi: Kpi, figure: Figure, ask: Ask, targets: Targets) -> HeatMap:
     places, quiet = _places(kpi, parts, ask, _Tree(ask.units))
     if not places:
         return HeatMap(kpi, [], quiet=quiet)
-    heads = [_head(kpi, targets.limits(kpi, unit=ask.unit, tier=tier, on=on), tier) for tier in LEVELS]
+    heads, limit = _heads(kpi, [targets.limits(kpi, unit=ask.unit, tier=tier, on=on) for tier in LEVELS])
     rows = [_row(kpi, place, parts, ask, targets, on, heads) for place in places]
     tiered = sum(parts.get((None, tier), NOTHING).n for tier in Tier.values)
     whole = _total(kpi, figure, parts, ask, targets, on)
-    return HeatMap(kpi, [*rows, whole], heads, quiet, max(0, figure.judged.n - tiered))
+    return HeatMap(kpi, [*rows, whole], heads, limit, quiet, max(0, figure.judged.n - tiered))
 
 
-def _head(kpi: Kpi, limits: Limits | None, tier: int | None) -> HeatHead:
-    return HeatHead(
-        f"Tier {tier}" if tier else "All", limits, limit_text(kpi, limits.on_target) if limits else ""
-    )
+def _heads(kpi: Kpi, limits: Sequence[Limits | None]) -> tuple[list[HeatHead], str]:
+    """Return the columns with their limits, or one limit for all of them."""
+    texts = [limit_text(kpi, one.on_target) if one else "" for one in limits]
+    once = texts[0] if len(set(limits)) == 1 else ""
+    return [
+        HeatHead(f"Tier {tier}" if tier else "All", held, "" if once else text)
+        for tier, held, text in zip(LEVELS, limits, texts, strict=True)
+    ], once
 
 
 def _places(kpi: Kpi, parts: Mapping[Any, Part], ask: Ask, tree: "_Tree") -> tuple[list["_Place"], int]:

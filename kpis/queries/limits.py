@@ -8,7 +8,16 @@ from typing import Any
 from kpis import definitions
 from kpis.definitions import Kpi
 from kpis.figures import Figure, Part
-from kpis.judging import Limits, Targets, Verdict, judge, judge_part, limit_text, targets_in_force
+from kpis.judging import (
+    Limits,
+    Targets,
+    Verdict,
+    judge,
+    judge_part,
+    limit_text,
+    limits_text,
+    targets_in_force,
+)
 from kpis.reading import quarter, read
 from kpis.scopes import scope_for
 from kpis.windows import local_day
@@ -126,7 +135,9 @@ def effect_of(
         period=period_text(window),
         value=value_text(kpi, figure.judged.value),
         n=figure.judged.n,
-        limit="; ".join([held.text, *(f"tier {one.tier} {one.limit}" for one in held.tiers)]),
+        limit="; ".join(
+            [held.text, *(f"tier {one.tier} {limits_text(kpi, one.limits)}" for one in held.tiers)]
+        ),
         now=held,
         then=judge_part(figure.judged, kpi, limits),
     )

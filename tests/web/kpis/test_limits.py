@@ -45,8 +45,8 @@ def test_each_tier_stands_beside_its_own_limit(deployed, as_person, mona):
         "Tier 1: 40 days is above 30 days, where on target ends, and not above 60 days, where off target begins."
     )
     page = answer.content.decode()
-    assert "Tier 1: 40 days (n 6), 30 days at most, watch up to 60 days" in page
-    assert "Tier 2: 20 days (n 5), 21 days at most, watch up to 45 days" in page
+    assert "Tier 1: 40 days, n 6; 30 days at most" in page
+    assert "Tier 2: 20 days, n 5; 21 days at most" in page
     assert "1 to watch (lead time to production)" in page
     detail = client.get(reverse("kpis:kpi-detail", args=["lead_time"]) + LEAD)
     rows = [
@@ -61,6 +61,8 @@ def test_each_tier_stands_beside_its_own_limit(deployed, as_person, mona):
     heads = [(head.label, head.limit) for head in detail.context["heat"].heads]
     assert heads[:2] == [("Tier 1", "30 days at most"), ("Tier 2", "21 days at most")]
     assert heads[-1] == ("All", "")
+    failures = answer.context["heat"]
+    assert (failures.limit, {head.limit for head in failures.heads}) == ("10 % at most", {""})
     notes = [cell.note for cell in detail.context["heat"].rows[-1].cells]
     assert notes[:2] == ["n 6, watch", "n 5, on target"]
 
