@@ -188,7 +188,7 @@ def test_models_assigned_together_and_imported_rows_say_it_one_by_one(nils, ada,
     run = imported(f"Id,Model,Owner\n1,one,{nils.email}\n2,two,{ada.email}\n", retail, now)
     assert service.import_counts(run)["created"] == 1
     told = run.row_errors.get(is_note=False)
-    assert (told.row, told.column) == (2, "owner")
+    assert (told.row, told.column) == (2, "Owner")
     assert "decides there as risk officer" in told.message
 
 
