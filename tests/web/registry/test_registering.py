@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from registry.models import RegisteredModel
+from registry.services.custom_fields import custom_field_save
 from registry.services.models import model_register
-from registry.services.surroundings import custom_field_save
 from registry.services.versions import version_register
 
 pytestmark = pytest.mark.django_db
