@@ -60,18 +60,18 @@ class TestSteps:
         found.updated_at = now + timedelta(days=1)
         return save_as(found, by=olga, now=now + timedelta(days=1), reason="Attested")
 
-    def test_only_the_first_step_is_a_beginning(self, model):
-        steps, _ = steps_of(model)
+    def test_only_the_first_step_is_a_beginning(self, model, olga):
+        steps, _ = steps_of(model, user=olga)
         assert [(one.word, one.is_beginning) for one in steps] == [("changed", False), ("created", True)]
         assert all(one.is_first for one in steps[0].changes if one.name != "updated_at")
 
-    def test_marks_of_writing_are_not_shown(self, model):
-        steps, _ = steps_of(model)
+    def test_marks_of_writing_are_not_shown(self, model, olga):
+        steps, _ = steps_of(model, user=olga)
         assert {one.name for one in steps[0].shown} == {"last_attested_at", "next_review_on"}
         assert not {one.name for one in steps[1].shown} & {"id", "updated_at", "row_revision"}
         assert "updated_at" in {one.name for one in steps[0].changes}
 
     def test_developers_of_a_version_are_named(self, model, ada, now):
         version = version_register(model=model, developer_ids=[ada.pk], by=ada, now=now + timedelta(days=2))
-        told = {one.name: one.after for one in steps_of(version)[0][0].changes}
+        told = {one.name: one.after for one in steps_of(version, user=ada)[0][0].changes}
         assert told["developer_ids"] == "Ada Brandt"
