@@ -14,7 +14,8 @@ from approvals.queries.gate_rows import gates_at_signing
 from approvals.services.conversation import dossier_read
 from approvals.services.decisions import decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
-from approvals.states import POSITIVE_VERDICTS, ChangeState, Verdict
+from approvals.states import POSITIVE_VERDICTS, ChangeState, Meaning, Verdict
+from approvals.views.decision_bar import POSITIVE_LABELS
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
 from mlops_portal.foundation.errors import NotFound
@@ -65,6 +66,8 @@ class Sign(ChangeMixin, TwoSteps):
                 f"{self.object.code} is {self.object.get_state_display().lower()}; nothing is to be signed."
             )
         self.stage = stage
+        if self.verdict == Verdict.APPROVE and (word := POSITIVE_LABELS.get(Meaning(stage.meaning))):
+            self.heading, self.submit = f"Sign: {word.lower()}", f"Sign and {word.lower()}"
         self.bearers = condition_people(self.object)
         self.absentees = signature_page.absentees_of(self.request.user, self.now)
         self.preview = decision_preview(stage=stage, verdict=self.verdict, by=self.request.user, now=self.now)

@@ -34,7 +34,7 @@ def test_a_waiver_opens_a_blocked_gate_and_the_signature_accepts_the_risk(visit,
     gate = officer.page.locator(".gates li", has_text="OPS-01").first
     expect(gate).to_contain_text(re.compile("waived", re.IGNORECASE))
 
-    ChangePage(visit("hanne"), address).decide("Approve")
+    ChangePage(visit("hanne"), address).decide("Accept")
     approver = ChangePage(visit("mirela"), address)
     expect(approver.bar).to_contain_text("you sign “accept risk”")
     dialog = approver.start_deciding("Approve")
@@ -52,6 +52,7 @@ def test_changes_are_asked_for_answered_and_filed_again(visit, scenes):
     requester.visitor.follow("Edit and file again", within=requester.bar)
     expect(requester.page.locator("#main")).to_contain_text("Say who tests it.")
     requester.visitor.fill(purpose="The platform team tries the new features for a week.")
+    requester.visitor.field("Say who tests it.").fill("Joy Okonjo tests it with the platform team.")
     requester.visitor.press("Save and run the gates").press("File again")
     expect(requester.page.locator(".page-head")).to_contain_text("Revision 2")
     approvals = requester.page.locator("#stages")

@@ -72,10 +72,11 @@ def test_a_model_becomes_a_signed_deployed_and_provable_release(visit, tmp_path)
     validate(visit("samuel"), version)
     change = file_release(visit("tomas"), version)
 
-    for decider in ("hanne", "samuel", "ines", "dana"):
+    turns = {"hanne": "Accept", "samuel": "Validate", "ines": "Approve", "dana": "Release"}
+    for decider, label in turns.items():
         page = ChangePage(visit(decider), change)
         expect(page.bar).to_contain_text("No blocking gate fails")
-        page.decide("Approve")
+        page.decide(label)
 
     operator = ChangePage(visit("omar"), change)
     operator.visitor.follow("Start now", within=operator.bar, exact=False).press(re.compile("Start CR-"))

@@ -9,7 +9,10 @@ from tests.browser.pages.visitor import Visitor, wait_for_htmx
 
 WORKER_SECONDS = 60
 BUTTONS = {
+    "Accept": "Sign and accept",
+    "Validate": "Sign and validate",
     "Approve": "Sign and approve",
+    "Release": "Sign and release",
     "Request changes": "Sign and request changes",
     "Reject": "Sign and reject",
 }
