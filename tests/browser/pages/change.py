@@ -12,7 +12,6 @@ BUTTONS = {
     "Accept": "Sign and accept",
     "Validate": "Sign and validate",
     "Approve": "Sign and approve",
-    "Release": "Sign and release",
     "Request changes": "Sign and request changes",
     "Reject": "Sign and reject",
 }
