@@ -211,7 +211,9 @@ class ImportPreview(CreatePage):
         if kind == "shipped" and rest in mappings.shipped():
             self.is_document = True
             return {"shipped": rest}
-        saved = saved_mappings(self.request.user).filter(name=rest).first() if kind == "saved" else None
+        # No column holds a NUL, and PostgreSQL refuses to compare with it.
+        named = kind == "saved" and "\x00" not in rest
+        saved = saved_mappings(self.request.user).filter(name=rest).first() if named else None
         self.is_document = saved is not None
         if saved is not None:
             return saved.document
