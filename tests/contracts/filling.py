@@ -115,21 +115,24 @@ def fitting(name: str, field: forms.Field) -> Any:
 class Spoilt:
     """A form with hostile values in it: the fields that hold one, and whether the form itself refuses them."""
 
+    form: forms.BaseForm
     fields: tuple[str, ...]
     value: str
     sent: dict[str, Any]
     refused_by_form: bool
 
     def is_named_in(self, words: str) -> bool:
-        """Tell whether words name one of the fields; fields of rows are named without the number of the row."""
-        return any(field.partition("-")[0] in words for field in self.fields)
+        """Tell whether words name one of the fields or its label; fields of rows are named without their number."""
+        labels = (str(self.form[field].label) for field in self.fields)
+        return any(one in words for one in (*labels, *(field.partition("-")[0] for field in self.fields)))
 
 
 def spoilt(form: forms.BaseForm, base: dict[str, Any], *, strange: str) -> Iterator[Spoilt]:
     """Yield the form with each hostile value in each field.
 
     What the form refuses is told for all fields at once, and every text is as good as any other, so these come
-    together. Each other value that the form lets through goes to the service alone.
+    together. Each other value that the form lets through goes to the service alone, and so does a hidden field: what
+    a page is about is refused before the rest is looked at.
     """
     refused: list[dict[str, tuple[str, str]]] = []
     texts: dict[str, list[tuple[str, str]]] = {}
@@ -137,10 +140,9 @@ def spoilt(form: forms.BaseForm, base: dict[str, Any], *, strange: str) -> Itera
         place = 0
         for name, value in _hostile(bound, strange=strange):
             passes = _passes(bound, {**base, name: value})
-            if isinstance(bound.field, RowsField) or (
-                passes and not isinstance(bound.field, forms.CharField)
-            ):
-                yield Spoilt((bound.name,), value, {**base, name: value}, refused_by_form=not passes)
+            is_text = isinstance(bound.field, forms.CharField)
+            if isinstance(bound.field, RowsField) or bound.is_hidden or (passes and not is_text):
+                yield Spoilt(form, (bound.name,), value, {**base, name: value}, refused_by_form=not passes)
             elif passes:
                 texts.setdefault(value, []).append((name, bound.name))
             else:
@@ -149,11 +151,11 @@ def spoilt(form: forms.BaseForm, base: dict[str, Any], *, strange: str) -> Itera
                 place += 1
     for value, places in texts.items():
         fields = tuple(field for _, field in places)
-        yield Spoilt(fields, value, base | {name: value for name, _ in places}, refused_by_form=False)
+        yield Spoilt(form, fields, value, base | {name: value for name, _ in places}, refused_by_form=False)
     for found in refused:
         sent = base | {name: value for name, (_, value) in found.items()}
         fields = tuple(field for field, _ in found.values())
-        yield Spoilt(fields, "what the form refuses", sent, refused_by_form=True)
+        yield Spoilt(form, fields, "what the form refuses", sent, refused_by_form=True)
 
 
 def _hostile(bound: forms.BoundField, *, strange: str) -> Iterator[tuple[str, str]]:

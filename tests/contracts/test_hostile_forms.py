@@ -124,7 +124,10 @@ class Outcome:
         """Say what is wrong with the answer to hostile values; ``fits``: without them the form is not refused."""
         if self.answer.status_code != 400 or self.problem():
             return self.problem()
-        form, page = self.answer.context["form"], self.answer.content.decode()
+        page = self.answer.content.decode()
+        if "form" not in self.answer.context:
+            return "" if one.is_named_in(page) else "shows no form and names no field"
+        form = self.answer.context["form"]
         missing = [name for name in one.fields if name not in form.errors]
         if one.refused_by_form and missing:
             return f"says nothing of {missing}"

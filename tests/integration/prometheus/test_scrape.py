@@ -16,7 +16,7 @@ import pytest
 PROMETHEUS = shutil.which("prometheus")
 PROMTOOL = shutil.which("promtool")
 TOKEN = "token-of-the-scraper"
-PATIENCE = 60  # seconds
+PATIENCE = 60  # seconds; the machine may be busy with other tests
 
 pytestmark = pytest.mark.skipif(
     PROMETHEUS is None or PROMTOOL is None, reason="no Prometheus found (prometheus and promtool on the path)"
