@@ -110,7 +110,8 @@ class TestWorkspace:
         run_pending(clock=timezone.now)
         job = Job.objects.get(kind="audits.verify")
         row = client.get(f"/jobs/{job.pk}/", headers={"HX-Request": "true"})
-        assert f"No mismatch among {checked} entries." in row.content.decode()
+        assert job.result["size"] == checked
+        assert job.result["text"] in row.content.decode()
         assert "portal:job-ended" in row.headers["HX-Trigger"]
         assert 'hx-trigger="portal:job-ended from:body" hx-select="#integrity"' in text_of(client, "/audit/")
 
