@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from approvals.models import ChangeRequest
-from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
-from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import holders_of_any
 
 DECIDES = frozenset(
     {"approvals.accept", "approvals.validate", "approvals.approve_risk", "approvals.approve_change"}
@@ -42,17 +42,4 @@ def condition_people(change: ChangeRequest) -> ConditionPeople:
 
 
 def _holders(rights: frozenset[str], change: ChangeRequest) -> QuerySet[User]:
-    roles = [role for role, spec in ROLES.items() if spec.rights & rights]
-    above = UnitClosure.objects.filter(descendant_id=change.unit_id).values("ancestor_id")
-    grants = RoleGrant.objects.filter(
-        Q(unit_id__in=above) | Q(model_id=change.model_id), role__in=roles, is_effective=True
-    )
-    return (
-        User.objects.filter(
-            Q(pk__in=grants.values("user_id")) | Q(groups__in=grants.values("group_id")),
-            is_active=True,
-            kind=User.Kind.PERSON,
-        )
-        .distinct()
-        .order_by("name", "pk")
-    )
+    return holders_of_any(rights, unit_id=change.unit_id, model_id=change.model_id)

@@ -5,13 +5,13 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from mlops_portal.foundation.errors import NotAllowed
 from mlops_portal.foundation.people.models import (
@@ -214,11 +214,16 @@ def label_of(right: str) -> str:
 
 def holders(right: str, *, unit_id: int, model_id: int | None = None) -> list[User]:
     """List the active people who hold ``right`` on this unit (or on the model by exception), by name."""
-    roles = [role for role, spec in ROLES.items() if right in spec.rights]
+    return list(holders_of_any({right}, unit_id=unit_id, model_id=model_id))
+
+
+def holders_of_any(rights: Collection[str], *, unit_id: int, model_id: int | None = None) -> QuerySet[User]:
+    """Return the active people who hold one of ``rights`` on this unit (or on the model by exception), by name."""
+    roles = [role for role, spec in ROLES.items() if not spec.rights.isdisjoint(rights)]
     above = UnitClosure.objects.filter(descendant_id=unit_id).values("ancestor_id")
     scope = Q(unit_id__in=above) | (Q(model_id=model_id) if model_id is not None else Q(pk__in=[]))
     grants = RoleGrant.objects.filter(scope, role__in=roles, is_effective=True)
-    return list(
+    return (
         User.objects.filter(
             Q(pk__in=grants.values("user_id")) | Q(groups__in=grants.values("group_id")),
             is_active=True,
