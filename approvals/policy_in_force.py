@@ -1,13 +1,14 @@
-"""Which policy is in force. Revisions never change, so a compiled one is kept for good."""
+"""Which policy is in force. What follows from the text of a policy alone is worked out once and kept."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from django.db.models import Q
 
 from approvals.facts import facts
 from approvals.models import PolicyRevision
+from approvals.policy.controls import Finding, laxness
 from approvals.policy.document import PolicyDocument, parse_policy
 
 KEPT = 32
@@ -26,18 +27,25 @@ class PolicyInForce:
         return f"{self.revision.policy.key.upper()} v{self.revision.number}"
 
 
-_compiled: OrderedDict[str, PolicyDocument] = OrderedDict()
+@lru_cache(maxsize=KEPT)
+def compiled_policy(text: str) -> PolicyDocument:
+    """Return the document that a text gives, or raise `DocumentInvalid` with every place that is wrong."""
+    return parse_policy(text, facts=facts.types())
+
+
+@lru_cache(maxsize=KEPT)
+def _laxness(text: str) -> tuple[Finding, ...]:
+    return tuple(laxness(compiled_policy(text)))
 
 
 def document_of(revision: PolicyRevision) -> PolicyDocument:
     """Return the compiled document of a revision."""
-    found = _compiled.get(revision.digest)
-    if found is None:
-        found = parse_policy(revision.document, facts=facts.types())
-        _compiled[revision.digest] = found
-        if len(_compiled) > KEPT:
-            _compiled.popitem(last=False)
-    return found
+    return compiled_policy(revision.document)
+
+
+def laxness_of(revision: PolicyRevision) -> tuple[Finding, ...]:
+    """Return every place where a revision asks for less than the control it serves."""
+    return _laxness(revision.document)
 
 
 def policy_in_force(at: datetime) -> PolicyInForce | None:

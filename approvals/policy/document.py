@@ -12,7 +12,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from approvals.facts import FactType
-from approvals.policy.engine import ExpressionInvalid, compile_expression
+from approvals.policy.engine import ExpressionInvalid, compiler
 from approvals.policy.messages import placeholders
 from approvals.policy.vocabulary import DERIVED_TYPES
 from approvals.states import Meaning, Severity
@@ -464,9 +464,10 @@ def _expression_problems(
             if clause.when
         ]
         problems += _name_problems(source, index, gate, types)
+    compiled = compiler(types)
     for path, expression in expressions:
         try:
-            if not compile_expression(expression, types).facts and path[-1] == "rule":
+            if not compiled(expression).facts and path[-1] == "rule":
                 problems.append(
                     source.problem(path, "asks for no fact, so it cannot tell one change from another")
                 )

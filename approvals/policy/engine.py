@@ -8,10 +8,10 @@ not yes or no are refused with line and column. Evaluation has a budget. What ca
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from cel_expr_python import cel
@@ -140,16 +140,24 @@ def named_facts(source: str, types: Mapping[str, FactType]) -> frozenset[str]:
     return frozenset(names & types.keys())
 
 
+Compile = Callable[[str], Expression]
+
+
+def compiler(types: Mapping[str, FactType]) -> Compile:
+    """Return what compiles expressions against typed facts, or raises `ExpressionInvalid`. Compiled forms are kept."""
+    return _compiler(tuple(sorted(types.items())))
+
+
 @lru_cache(maxsize=16)
-def _environment(types: tuple[tuple[str, FactType], ...]) -> Any:
-    return cel.NewEnv(variables={name: _TYPES[fact_type] for name, fact_type in types})
+def _compiler(types: tuple[tuple[str, FactType], ...]) -> Compile:
+    environment = cel.NewEnv(variables={name: _TYPES[fact_type] for name, fact_type in types})
+    return lru_cache(maxsize=4096)(partial(_compiled, environment, dict(types)))
 
 
-@lru_cache(maxsize=4096)
-def _compiled(source: str, types: tuple[tuple[str, FactType], ...]) -> Expression:
+def _compiled(environment: Any, declared: Mapping[str, FactType], source: str) -> Expression:
     _refuse_text(source)
     try:
-        program = _environment(types).compile(source)
+        program = environment.compile(source)
     except RuntimeError as error:
         raise ExpressionInvalid(_problems(str(error))) from error
     if program.return_type() != cel.Type.BOOL:
@@ -157,7 +165,6 @@ def _compiled(source: str, types: tuple[tuple[str, FactType], ...]) -> Expressio
         raise ExpressionInvalid(
             (ExpressionProblem(1, 1, f"must answer yes or no, but its result is {found}"),)
         )
-    declared = dict(types)
     return Expression(source, named_facts(source, declared), declared, program)
 
 
@@ -194,8 +201,3 @@ def _human(message: str) -> str:
         )
         return f"“{operator}” does not work between {operands.replace(', ', ' and ')}{hint}"
     return message
-
-
-def compile_expression(source: str, types: Mapping[str, FactType]) -> Expression:
-    """Compile ``source`` against typed facts, or raise `ExpressionInvalid`. Compiled forms are kept."""
-    return _compiled(source, tuple(sorted(types.items())))

@@ -6,7 +6,7 @@ from typing import Any
 
 from approvals.facts import FactType, FactValue, Observed, Reading
 from approvals.policy.document import Gate, PolicyDocument, StageRule, known_types
-from approvals.policy.engine import compile_expression
+from approvals.policy.engine import Compile, compiler
 from approvals.policy.messages import fact_text, placeholders, render
 from approvals.policy.sentences import clause_facts, joined, missing_sentences, observed_words, reasons
 from approvals.policy.vocabulary import DERIVED_TYPES
@@ -52,20 +52,18 @@ class GateReading:
 
 def needed_facts(document: PolicyDocument, facts: Mapping[str, FactType]) -> frozenset[str]:
     """Return the registered facts that a policy asks for, derived ones replaced by what they come from."""
-    types = known_types(facts)
+    compiled = compiler(known_types(facts))
     named: set[str] = set()
     for gate in document.gates:
-        named |= _gate_facts(gate, types) | clause_facts(gate, types)
+        named |= _gate_facts(gate, compiled) | clause_facts(gate, compiled)
     for expression in (document.containment.applies_when, document.fast.applies_when):
-        named |= compile_expression(expression, types).facts
+        named |= compiled(expression).facts
     sources = {source for name in named for source in DERIVED_FROM.get(name, ())}
     return frozenset((named - DERIVED_TYPES.keys()) | sources)
 
 
-def _gate_facts(gate: Gate, types: Mapping[str, FactType]) -> set[str]:
-    named = set(
-        compile_expression(gate.rule, types).facts | compile_expression(gate.applies_when, types).facts
-    )
+def _gate_facts(gate: Gate, compiled: Compile) -> set[str]:
+    named = set(compiled(gate.rule).facts | compiled(gate.applies_when).facts)
     named |= {gate.observed, gate.limit if isinstance(gate.limit, str) else "", *placeholders(gate.message)}
     return named - {""}
 
@@ -152,10 +150,10 @@ def evaluate_gates(
     """Say for every gate of a change what it says, failing ones first, else in the order of the policy."""
     if not document.scope.covers(kind=kind, tier=tier, environment=environment, governance=governance):
         return [_uncovered(document)]
-    known = known_types(types)
+    compiled = compiler(known_types(types))
     complete: Observations = {**observations, **derived_facts(document, tier=tier, observations=observations)}
     gates = document.gates_for(kind=kind, tier=tier, environment=environment, governance=governance)
-    readings = [_evaluate(gate, document, tier, complete, known) for gate in gates]
+    readings = [_evaluate(gate, document, tier, complete, compiled) for gate in gates]
     order = {GateOutcome.FAIL: 0, GateOutcome.NO_DATA: 0, GateOutcome.PASS: 2, GateOutcome.NOT_APPLICABLE: 3}
     return sorted(
         readings, key=lambda reading: order[reading.outcome] + (reading.is_failing and not reading.blocks)
@@ -185,9 +183,9 @@ def _uncovered(document: PolicyDocument) -> GateReading:
 
 
 def _evaluate(
-    gate: Gate, document: PolicyDocument, tier: int, observations: Observations, types: Mapping[str, FactType]
+    gate: Gate, document: PolicyDocument, tier: int, observations: Observations, compiled: Compile
 ) -> GateReading:
-    named = _gate_facts(gate, types)
+    named = _gate_facts(gate, compiled)
     used = {name: found for name in sorted(named) if (found := observations.get(name)) is not None}
     values: dict[str, FactValue | None] = {
         name: used[name].value if name in used else None for name in sorted(named)
@@ -195,22 +193,22 @@ def _evaluate(
     # What only the words rest on is no content of the gate: it is in no dossier.
     spoken: dict[str, FactValue | None] = {
         name: found.value if (found := observations.get(name)) is not None else None
-        for name in clause_facts(gate, types)
+        for name in clause_facts(gate, compiled)
     } | values
-    applies = compile_expression(gate.applies_when, types).answer(values)
+    applies = compiled(gate.applies_when).answer(values)
     if applies.holds is False:
         return GateReading(gate=gate, outcome=GateOutcome.NOT_APPLICABLE, message="", facts=values)
-    answer = compile_expression(gate.rule, types).answer(values)
+    answer = compiled(gate.rule).answer(values)
     grade, required = _joined(used.values())["grade"], _required_grade(gate, document, tier)
     undecided = applies if applies.holds is None else answer
     if undecided.holds is None:
         lacks = missing_sentences(gate, undecided.missing)
-        sentences = list(dict.fromkeys([*reasons(gate, spoken, types), *lacks]))
+        sentences = list(dict.fromkeys([*reasons(gate, spoken, compiled), *lacks]))
         outcome = GateOutcome.NO_DATA
         message = joined(sentences, f"Cannot be decided: {undecided.reason}.")
     elif not answer.holds:
         outcome = GateOutcome.FAIL
-        message = joined(reasons(gate, spoken, types), render(gate.message, values))
+        message = joined(reasons(gate, spoken, compiled), render(gate.message, values))
     elif required and _rank(grade) < _rank(required):
         outcome = GateOutcome.FAIL
         message = f"The evidence is graded {grade or GRADES[0]}; tier {tier} needs {required} or better."
@@ -222,7 +220,7 @@ def _evaluate(
         gate=gate,
         outcome=outcome,
         message=message,
-        observed=observed_words(gate, spoken, types, decided=undecided.holds is not None),
+        observed=observed_words(gate, spoken, compiled, decided=undecided.holds is not None),
         limit=_limit_text(gate, limit),
         observed_number=_number(observed),
         limit_number=_number(limit),
@@ -269,9 +267,9 @@ def class_of(
     (gate GOV-02). A way back whose condition cannot be decided takes the normal way.
     """
     values = {name: observed.value if observed else None for name, observed in observations.items()}
-    known = known_types(types)
+    compiled = compiler(known_types(types))
     lane = document.containment
-    if kind in lane.kinds and compile_expression(lane.applies_when, known).answer(values).holds:
+    if kind in lane.kinds and compiled(lane.applies_when).answer(values).holds:
         return ChangeClass.CONTAINMENT
     return ChangeClass.NORMAL if environment == "production" else ChangeClass.LIGHT
 

@@ -5,11 +5,9 @@ from datetime import datetime
 from django.db.models import Max
 
 from approvals.events import tell
-from approvals.facts import facts
 from approvals.models import ChangeRequest, Policy, PolicyRevision
-from approvals.policy.controls import laxness
-from approvals.policy.document import default_policy_text, parse_policy
-from approvals.policy_in_force import document_of
+from approvals.policy.document import default_policy_text
+from approvals.policy_in_force import compiled_policy, laxness_of
 from approvals.services.signing import prove, sign
 from approvals.states import ChangeState, Meaning
 from mlops_portal.foundation.canonical import sha256
@@ -33,7 +31,7 @@ def revision_draft(*, text: str, by: User | None, now: datetime) -> PolicyRevisi
         DocumentInvalid: naming every place that is wrong, with line and column.
     """
     require(by, RIGHT)
-    document = parse_policy(text, facts=facts.types())
+    document = compiled_policy(text)
     policy = Policy.objects.filter(key=document.id.lower()).first()
     if policy is None:
         policy = Policy(key=document.id.lower(), title=document.title, created_at=now)
@@ -70,7 +68,7 @@ def revision_publish(
     Raises:
         RuleViolation: with what is laxer, or because the drafter publishes.
     """
-    findings = laxness(document_of(revision))
+    findings = laxness_of(revision)
     if findings and laxness_reason.strip():
         prove(by, password=password, code=code, subject=revision, now=now)
     return _publish(revision=revision, by=by, laxness_reason=laxness_reason.strip(), now=now)
@@ -85,7 +83,7 @@ def _publish(*, revision: PolicyRevision, by: User, laxness_reason: str, now: da
         blockers.append(Blocker("published", "This revision was published already."))
     if revision.drafted_by_id == by.pk:
         blockers.append(Blocker("own_draft", "Somebody other than the drafter publishes a policy."))
-    findings = laxness(document_of(revision))
+    findings = laxness_of(revision)
     if findings and not laxness_reason:
         blockers += [
             Blocker("laxer", f"{row.control}, {row.where}: {row.message}", "a signed reason")

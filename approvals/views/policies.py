@@ -8,9 +8,8 @@ from django.urls import reverse
 
 from approvals import forms, tones
 from approvals.models import ChangeRequest, Policy, PolicyRevision
-from approvals.policy.controls import laxness
 from approvals.policy.document import default_policy_text
-from approvals.policy_in_force import document_of
+from approvals.policy_in_force import document_of, laxness_of
 from approvals.queries import policy_page
 from approvals.services import revisions as services
 from approvals.states import OPEN_STATES
@@ -66,7 +65,7 @@ class RevisionDetail(DetailPage):
             "against": against,
             "changes": policy_page.difference(document_of(against), document) if against else [],
             "lines": policy_page.lines(against.document, revision.document) if against else [],
-            "laxer": laxness(document),
+            "laxer": laxness_of(revision),
             "open_under": ChangeRequest.objects.visible_to(self.request.user)
             .filter(policy_revision=revision, state__in=OPEN_STATES)
             .count(),
@@ -142,7 +141,7 @@ class RevisionPublish(SignedMixin, ActionPage):
 
     def make_form(self, data: Any = None, files: Any = None) -> forms.Publication:
         """Ask for a signed reason where the revision is laxer than a control."""
-        self.laxer = laxness(document_of(self.object))
+        self.laxer = laxness_of(self.object)
         return forms.Publication(data=data, is_laxer=bool(self.laxer))
 
     def blockers(self) -> list[Blocker]:

@@ -122,7 +122,9 @@ def test_without_javascript_enter_signs(visit, scenes):
     shown = page.get_by_label("Demonstration authenticator").last.locator("code")
     page.locator("[name='password']").fill(shown.nth(0).inner_text())
     page.locator("[name='code']").fill(shown.nth(1).inner_text())
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert not page.locator("#form-errors, #problem, .field .error").all_inner_texts()
     expect(page.locator("h1")).to_contain_text("Receipt")
 
 

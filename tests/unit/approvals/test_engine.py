@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from approvals.facts import FactType
-from approvals.policy.engine import ExpressionInvalid, compile_expression
+from approvals.policy.engine import ExpressionInvalid, compiler
 
 TYPES = {
     "tier": FactType.INT,
@@ -42,7 +42,7 @@ ENDLESS = "".join(f"{TEN}.all(x{n}, " for n in range(7)) + "true" + ")" * 7
 )
 def test_what_does_not_compile_says_where(source, line, column, words):
     with pytest.raises(ExpressionInvalid) as refused:
-        compile_expression(source, TYPES)
+        compiler(TYPES)(source)
     problem = refused.value.problems[0]
     assert (problem.line, problem.column) == (line, column)
     assert words in problem.message
@@ -50,7 +50,7 @@ def test_what_does_not_compile_says_where(source, line, column, words):
 
 def test_every_unknown_fact_is_reported_not_only_the_first():
     with pytest.raises(ExpressionInvalid) as refused:
-        compile_expression("one && two", TYPES)
+        compiler(TYPES)("one && two")
     assert [problem.column for problem in refused.value.problems] == [1, 8]
 
 
@@ -84,21 +84,19 @@ def test_every_unknown_fact_is_reported_not_only_the_first():
     ],
 )
 def test_answers(source, values, holds):
-    assert compile_expression(source, TYPES).answer(values).holds is holds
+    assert compiler(TYPES)(source).answer(values).holds is holds
 
 
 def test_an_undecided_answer_names_the_missing_fact():
-    answer = compile_expression("first || kept", TYPES).answer({"first": False})
+    answer = compiler(TYPES)("first || kept").answer({"first": False})
     assert answer.missing == ("kept",)
     assert answer.reason == "no value for “kept”"
 
 
 def test_facts_are_found_in_code_and_not_in_quoted_text():
-    expression = compile_expression("missing.exists(m, m == \"tier\") || kind == 'score'", TYPES)
+    expression = compiler(TYPES)("missing.exists(m, m == \"tier\") || kind == 'score'")
     assert expression.facts == {"missing", "kind"}
 
 
 def test_the_same_expression_is_compiled_once():
-    assert compile_expression("tier == 2", TYPES) is compile_expression(
-        "tier == 2", dict(reversed(TYPES.items()))
-    )
+    assert compiler(TYPES)("tier == 2") is compiler(dict(reversed(TYPES.items())))("tier == 2")

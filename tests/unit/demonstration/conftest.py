@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from mlops_portal.demonstration.build import build
@@ -19,7 +19,12 @@ def played(blocker: Any, models: int, now: datetime | None = None) -> Iterator[W
     """Play a portfolio and forget it afterwards."""
     with blocker.unblock(), transaction.atomic():
         rights._tree.revision = -1
-        yield build(models=models, seed=7, now=now or timezone.now(), say=lambda text: None)
+        world = build(models=models, seed=7, now=now or timezone.now(), say=lambda text: None)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "ANALYZE"
+            )  # nobody else sees these rows and could tell PostgreSQL that they are there
+        yield world
         transaction.set_rollback(True)
 
 
