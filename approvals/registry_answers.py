@@ -29,26 +29,24 @@ from approvals.services.containment import way_back_blockers
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
-from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.words import time_text
 from registry import behind, gates
 from registry.gates import (
     APPROVAL_CRITERION,
     AliasMove,
+    ClosedActs,
     Criterion,
     Deletion,
     DeploymentStart,
     Duty,
-    Origin,
     Retirement,
     WantedSection,
 )
 from registry.models import Deployment, Environment, RegisteredModel
-from registry.states import Connector, DeploymentState
+from registry.states import Connector
 
 OWNER = "a change request"
-OF_ORIGIN = ("state", "bake_ends_at", "revoked_at", "rollback_target")
 MOVING = (
     ChangeRequest, Dossier, GateResult, Stage, Decision, Waiver, Condition, Lapse, Validation, ValidationFinding,
     Challenge, Comment, Execution, ExecutionStep,
@@ -134,26 +132,15 @@ def _criterion(change: ChangeRequest | None) -> Criterion:
     return Criterion(APPROVAL_CRITERION, label, completed, f"{change.code}: {detail}")
 
 
-def deployment_origins(user: User, deployments: Sequence[Deployment]) -> dict[int, Origin]:
-    """Name the change behind each deployment where the reader may see it, and say why the short way back is closed."""
+def closed_acts(deployments: Sequence[Deployment]) -> dict[int, ClosedActs]:
+    """Say why the short way back from a deployment is closed."""
     ids = {row.change_id for row in deployments if row.change_id}
-    changes = ChangeRequest.objects.only(*OF_ORIGIN).in_bulk(ids) if ids else {}
-    return {row.pk: _origin(user, row, changes.get(row.change_id or 0)) for row in deployments}
-
-
-def _origin(user: User, deployment: Deployment, change: ChangeRequest | None) -> Origin:
-    closed = {"roll-back": way_back_blockers(deployment, change)}
-    scope = {"unit_id": deployment.unit_id, "model_id": deployment.model_id}
-    if change is None or not rights_of(user).has("approvals.view", **scope):
-        return Origin(closed=closed)
-    watched = change.state == ChangeState.VERIFYING and deployment.state == DeploymentState.LIVE
-    return Origin(
-        label=change.code,
-        url=change.get_absolute_url(),
-        phase=change.get_state_display() if watched else "",
-        until=change.bake_ends_at if watched else None,
-        closed=closed,
+    releases = (
+        ChangeRequest.objects.only("state", "revoked_at", "rollback_target").in_bulk(ids) if ids else {}
     )
+    return {
+        row.pk: {"roll-back": way_back_blockers(row, releases.get(row.change_id or 0))} for row in deployments
+    }
 
 
 def wanted_sections(model: RegisteredModel, now: datetime) -> list[WantedSection]:
@@ -209,7 +196,7 @@ def register() -> None:
     gates.deletion_gates.append(deletion_objections)
     gates.retirement_gates.append(retirement_objections)
     gates.last_good_criteria.append(approval_criteria)
-    gates.deployment_origins.append(deployment_origins)
+    gates.closed_acts.append(closed_acts)
     gates.wanted_sections.append(wanted_sections)
     gates.unit_transfers.append(move_along)
     gates.duty_readers.append(lapse_duties)

@@ -29,6 +29,8 @@ class RequestBehind:
     state: str = ""
     requester: str = ""
     decided: Sequence[Decided] = ()
+    phase: str = ""  # what of it is still going on where it was executed, and until when
+    until: datetime | None = None
 
     @property
     def deciders(self) -> str:

@@ -3,7 +3,7 @@ except where a docstring says otherwise.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -78,19 +78,6 @@ class Criterion:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What an app above knows about a deployment: the change that put it there, as far as the reader may see it, what
-    of it is still going on, and which acts on the deployment are closed now.
-    """
-
-    label: str = ""
-    url: str = ""
-    phase: str = ""
-    until: datetime | None = None
-    closed: Mapping[str, Sequence[Blocker]] = field(default_factory=dict)  # by the name of the act's panel
-
-
 Question = TypeVar("Question")
 Gate = Callable[[Question], Sequence[Blocker]]
 
@@ -104,8 +91,10 @@ deployment_gates: list[Gate[DeploymentStart]] = []
 APPROVAL_CRITERION = "approval"
 last_good_criteria: list[Callable[[Sequence[Deployment]], dict[int, list[Criterion]]]] = []
 
-# Where deployments come from, for the pages that show many of them: for each deployment's id its origin.
-deployment_origins: list[Callable[[User, Sequence[Deployment]], Mapping[int, Origin]]] = []
+# Acts on deployments that are closed now, for the pages that show many of them: for each deployment's id why, by the
+# name of the act's panel.
+ClosedActs = Mapping[str, Sequence[Blocker]]
+closed_acts: list[Callable[[Sequence[Deployment]], Mapping[int, ClosedActs]]] = []
 
 # Sections that the policy wants documented for a model: (key, title, kind of document) in the policy's order.
 WantedSection = tuple[str, str, str]
@@ -124,11 +113,11 @@ def sections_wanted_of(model: RegisteredModel, now: datetime) -> list[WantedSect
     return [row for answer in wanted_sections for row in answer(model, now)]
 
 
-def origins_of(user: User, deployments: Sequence[Deployment]) -> dict[int, Origin]:
-    """Ask where deployments come from; none is asked for nothing."""
-    found: dict[int, Origin] = {}
-    for answer in deployment_origins:
-        found |= answer(user, deployments)
+def closed_acts_of(deployments: Sequence[Deployment]) -> dict[int, ClosedActs]:
+    """Ask which acts on deployments are closed now."""
+    found: dict[int, ClosedActs] = {}
+    for answer in closed_acts:
+        found |= answer(deployments)
     return found
 
 

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from approvals.models import ChangeRequest, Decision
-from approvals.states import OPEN_STATES
+from approvals.states import OPEN_STATES, ChangeState
 from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.models import User
 from registry.behind import Decided, RequestBehind
@@ -68,7 +68,12 @@ def requests_behind(
     Requests the person may not see are named by their number alone: the deployment tells it anyway.
     """
     ids = {one.change_id for one in deployments if one.change_id}
-    visible = ChangeRequest.objects.visible_to(user).select_related("requester").in_bulk(ids)
+    visible = (
+        ChangeRequest.objects.visible_to(user)
+        .select_related("requester")
+        .only("title", "state", "bake_ends_at", "requester__name")
+        .in_bulk(ids)
+    )
     standing = Decision.objects.visible_to(user).filter(change__in=visible)
     if at is None:
         standing = standing.filter(voided_at__isnull=True)
@@ -93,6 +98,7 @@ def _decided(decision: Decision) -> Decided:
 def _behind(pk: int, change: ChangeRequest | None, decided: Iterable[Decided]) -> RequestBehind:
     if change is None:
         return RequestBehind(code=f"CR-{pk}")
+    watched = change.state == ChangeState.VERIFYING
     return RequestBehind(
         code=change.code,
         title=change.title,
@@ -100,6 +106,8 @@ def _behind(pk: int, change: ChangeRequest | None, decided: Iterable[Decided]) -
         state=change.get_state_display(),
         requester=str(change.requester.name),
         decided=tuple(decided),
+        phase=change.get_state_display() if watched else "",
+        until=change.bake_ends_at if watched else None,
     )
 
 

@@ -13,7 +13,8 @@ from mlops_portal.foundation.web.pages import Page, visible
 from mlops_portal.foundation.web.panels import PlacedPanel, panels_for
 from mlops_portal.foundation.web.words import plural
 from registry import filtersets, tones
-from registry.gates import Origin, origins_of
+from registry.behind import RequestBehind, tell_requests
+from registry.gates import ClosedActs, closed_acts_of
 from registry.models import Deployment
 from registry.queries import board
 from registry.states import CURRENT_DEPLOYMENT_STATES, DeploymentState, Provider
@@ -35,25 +36,35 @@ class Card:
     """One deployment on the board."""
 
     deployment: Deployment
-    origin: Origin
     acts: list[Act]
+
+    @property
+    def behind(self) -> RequestBehind | None:
+        """The request behind it."""
+        return self.deployment.request_behind  # type: ignore[attr-defined]
+
+    @property
+    def phase(self) -> str:
+        """What of its request still goes on while it serves."""
+        watched = self.behind is not None and self.deployment.state == DeploymentState.LIVE
+        return self.behind.phase if watched and self.behind else ""
 
     @property
     def tone(self) -> str:
         """Tone of its state; what is still watched is as unsettled as what is being executed."""
-        return "info" if self.origin.phase else tones.DEPLOYMENT[self.deployment.state]
+        return "info" if self.phase else tones.DEPLOYMENT[self.deployment.state]
 
     @property
     def word(self) -> str:
         """Its state in words, empty while it serves as usual."""
         if self.deployment.state == DeploymentState.LIVE:
-            return self.origin.phase
+            return self.phase
         return self.deployment.get_state_display()
 
     @property
     def is_unsettled(self) -> bool:
         """Tell whether it is being executed or still watched: such cards come first."""
-        return self.deployment.state == DeploymentState.IN_PROGRESS or bool(self.origin.phase)
+        return self.deployment.state == DeploymentState.IN_PROGRESS or bool(self.phase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,9 @@ class DeploymentBoard(Page):
         places = self.filterset.environments(board.open_environments(user))
         providers = board.by_provider(places)
         lanes = board.lanes_of(list(places.select_related("unit")[: board.COLUMNS]), self.filterset.qs)
-        origins = origins_of(user, [row for lane in lanes for row in lane.deployments])
+        shown_rows = [row for lane in lanes for row in lane.deployments]
+        tell_requests(user, shown_rows)
+        closed = closed_acts_of(shown_rows)
         chips, total = self.filterset.chips(), sum(providers.values())
         shown, is_narrowed = sum(lane.total for lane in lanes), any(query.get(one) for one in NARROWS_CARDS)
         return {
@@ -110,7 +123,7 @@ class DeploymentBoard(Page):
             "filterset": self.filterset,
             "facets": self.filterset.facets(),
             "chips": chips,
-            "columns": [self._column(lane, origins, query) for lane in lanes],
+            "columns": [self._column(lane, closed, query) for lane in lanes],
             "others": _others(providers, query) if total > board.COLUMNS else [],
             "total": total,
             "count_text": f"{plural(total, 'environment')}, {plural(shown, 'deployment')}",
@@ -119,17 +132,17 @@ class DeploymentBoard(Page):
             "has_match": bool(shown) or not is_narrowed,
         }
 
-    def _column(self, lane: board.Lane, origins: Mapping[int, Origin], query: QueryDict) -> Column:
-        cards = [self._card(row, origins.get(row.pk, Origin())) for row in lane.deployments]
+    def _column(self, lane: board.Lane, closed: Mapping[int, ClosedActs], query: QueryDict) -> Column:
+        cards = [self._card(row, closed.get(row.pk, {})) for row in lane.deployments]
         cards.sort(key=lambda card: not card.is_unsettled)
         every = query.copy()
         every.setlist("environment", [str(lane.environment.pk)])
         every.setlist("state", [str(state) for state in CURRENT_DEPLOYMENT_STATES])
         return Column(lane, cards, f"{reverse('registry:deployment-list')}?{every.urlencode()}")
 
-    def _card(self, deployment: Deployment, origin: Origin) -> Card:
+    def _card(self, deployment: Deployment, closed: ClosedActs) -> Card:
         offered = panels_for(deployment, user=self.request.user, place="action")
-        return Card(deployment, origin, [Act(panel, origin.closed.get(panel.name, ())) for panel in offered])
+        return Card(deployment, [Act(panel, closed.get(panel.name, ())) for panel in offered])
 
 
 def _others(providers: Mapping[str, int], query: QueryDict) -> list[tuple[str, int, str]]:

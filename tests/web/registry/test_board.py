@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from registry import gates
-from registry.gates import Origin
+from registry import behind
+from registry.behind import RequestBehind
 from registry.queries import board
 from registry.services import operations
 from tests.factories.registry import DeploymentFactory, EnvironmentFactory, ModelFactory, VersionFactory
@@ -19,10 +19,10 @@ BOARD, LIST = "/deployments/board/", "/deployments/"
 def put(retail, now):
     """Return a factory of deployments, each of a model of its own."""
 
-    def make(environment, name, *, unit=retail, live=True, age=0):
+    def make(environment, name, *, unit=retail, live=True, age=0, **fields):
         version = VersionFactory(model=ModelFactory(unit=unit, name=name))
         at = now - timedelta(hours=age)
-        return DeploymentFactory(version=version, environment=environment, live=live, now=at)
+        return DeploymentFactory(version=version, environment=environment, live=live, now=at, **fields)
 
     return make
 
@@ -89,10 +89,10 @@ def test_what_an_app_above_still_watches_comes_first_and_its_change_is_linked(
     reader, retail, put, monkeypatch
 ):
     place = EnvironmentFactory(unit=retail, name="prod")
-    watched = put(place, "watched", age=9)
+    watched = put(place, "watched", age=9, change_id=7)
     put(place, "settled", age=1)
-    told = Origin(label="CR-7", url="/changes/7/", phase="Verifying", until=watched.started_at)
-    monkeypatch.setattr(gates, "deployment_origins", [lambda user, rows: {watched.pk: told}])
+    told = RequestBehind(code="CR-7", url="/changes/7/", phase="Verifying", until=watched.started_at)
+    monkeypatch.setattr(behind, "answers", [lambda user, rows, at: {7: told}])
     assert columns_of(reader) == {"prod": ["watched", "settled"]}
     page = text_of(reader)
     assert 'href="/changes/7/">CR-7</a>' in page
