@@ -25,7 +25,6 @@ from registry.states import DeploymentState, ModelKind
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.slow,
-    pytest.mark.xdist_group("small portfolio"),  # one process builds it, for all of these tests
 ]
 
 

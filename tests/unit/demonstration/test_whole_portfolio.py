@@ -35,7 +35,6 @@ from tests.unit.demonstration.conftest import played
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.slow,
-    pytest.mark.xdist_group("whole portfolio"),  # one process builds it, for all of these tests
     pytest.mark.skipif(
         "postgresql" in settings.DATABASES["default"]["ENGINE"],
         reason="the whole portfolio is built once, on SQLite; the small one on both engines",
