@@ -4,7 +4,8 @@ On PostgreSQL the columns are rendered and made safe in SQL and come by COPY; el
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,9 @@ from mlops_portal.foundation.people.models import BusinessUnit, UnitClosure, Use
 from mlops_portal.foundation.web.exports import safe_cell
 from registry.models import RegisteredModel
 
-CHUNK = 20_000  # entries read at once: a few megabytes
+CHUNK = 20_000  # entries that Python reads at once: a few megabytes
+COPIED = 100_000  # entries of one COPY, which waits in a file: each one costs a look at every number
+PART = 1024 * 1024
 
 Progress = Callable[[int, int, str], None]
 ENTRY = "audits_ledgerentry"
@@ -109,9 +112,11 @@ def csv_parts(
     columns = columns_of(scope)
     yield csv_line(column.label for column in columns).encode()
     copies = connection.vendor == "postgresql" if by_copy is None else by_copy
-    for low, high in _ranges(bounds, progress):
-        part = entries.filter(id__gte=low, id__lt=high)
-        yield copied(part, bounds.size, columns) if copies else written(part, bounds.size, columns)
+    for low, high in _ranges(bounds, progress, COPIED if copies else CHUNK):
+        if copies:
+            yield from copied(entries, Bounds(low, high - 1, bounds.size), columns)
+        else:
+            yield written(entries.filter(id__gte=low, id__lt=high), bounds.size, columns)
 
 
 def rows(scope: Scope, user: User, *, progress: Progress) -> Iterator[list[Any]]:
@@ -120,39 +125,46 @@ def rows(scope: Scope, user: User, *, progress: Progress) -> Iterator[list[Any]]
     bounds = bounds_of(entries)
     columns = columns_of(scope)
     yield [column.label for column in columns]
-    for low, high in _ranges(bounds, progress):
+    for low, high in _ranges(bounds, progress, CHUNK):
         for row in read(entries.filter(id__gte=low, id__lt=high), bounds.size):
             yield row[: len(columns)]
 
 
-def _ranges(bounds: Bounds, progress: Progress) -> Iterator[tuple[int, int]]:
+def _ranges(bounds: Bounds, progress: Progress, step: int) -> Iterator[tuple[int, int]]:
     total = bounds.last - bounds.first + 1
-    for low in range(bounds.first, bounds.last + 1, CHUNK):
+    for low in range(bounds.first, bounds.last + 1, step):
         progress(low - bounds.first, total, "Entries")
-        yield low, min(low + CHUNK, bounds.last + 1)
+        yield low, min(low + step, bounds.last + 1)
 
 
-def copied(entries: EntryQuerySet, size: int, columns: Iterable[LogColumn]) -> bytes:
-    """Write entries by COPY; a payload that SQL cannot read (a NUL in it) is left to Python."""
-    statement, params = copy_statement(entries, size, columns)
-    parts = []
-    try:
-        with (
-            transaction.atomic(),
-            connection.wrap_database_errors,
-            connection.cursor() as cursor,
-            cursor.copy(statement, params) as copy,
-        ):
-            parts = [bytes(data) for data in copy]
-    except DataError:
-        return written(entries, size, columns)
-    return b"".join(parts)
+def copied(entries: EntryQuerySet, bounds: Bounds, columns: Sequence[LogColumn]) -> Iterator[bytes]:
+    """Write the entries within bounds by COPY; what SQL cannot read (a NUL in a payload) is left to Python."""
+    statement, params = copy_statement(entries, bounds, columns)
+    with tempfile.TemporaryFile() as waiting:
+        try:
+            with (
+                transaction.atomic(),
+                connection.wrap_database_errors,
+                connection.cursor() as cursor,
+                cursor.copy(statement, params) as copy,
+            ):
+                for row in copy:
+                    waiting.write(row)
+        except DataError:
+            for low, high in _ranges(bounds, lambda *_: None, CHUNK):
+                yield written(entries.filter(id__gte=low, id__lt=high), bounds.size, columns)
+            return
+        waiting.seek(0)
+        yield from iter(lambda: waiting.read(PART), b"")
 
 
 def copy_statement(
-    entries: EntryQuerySet, size: int, columns: Iterable[LogColumn], *, safe: bool = True
+    entries: EntryQuerySet, bounds: Bounds, columns: Sequence[LogColumn], *, safe: bool = True
 ) -> tuple[str, list[Any]]:
-    """Return the COPY statement; without ``safe`` the columns are as they are stored (for comparison)."""
+    """Return the COPY statement; without ``safe`` the columns are as they are stored (for comparison).
+
+    The bounds are said of the entries themselves: told only of the chosen ids, PostgreSQL reads every entry.
+    """
     chosen, chosen_params = entries.order_by().values("id").query.sql_with_params()
     labels, label_params = _verb_values()
     listed = ", ".join(
@@ -165,9 +177,9 @@ def copy_statement(
         f"LEFT JOIN {BusinessUnit._meta.db_table} u ON u.id = e.unit_id "
         f"LEFT JOIN {RegisteredModel._meta.db_table} m ON m.id = e.model_id "
         f"LEFT JOIN (VALUES {labels}) v(name, label) ON v.name = e.verb "
-        f"WHERE e.id IN ({chosen}) AND l.index < %s ORDER BY e.id) TO STDOUT WITH (FORMAT csv)"
+        f"WHERE e.id >= %s AND e.id <= %s AND e.id IN ({chosen}) AND l.index < %s ORDER BY e.id) TO STDOUT WITH (FORMAT csv)"
     )
-    return statement, [*label_params, *chosen_params, size]
+    return statement, [*label_params, bounds.first, bounds.last, *chosen_params, bounds.size]
 
 
 def _verb_values() -> tuple[str, list[str]]:

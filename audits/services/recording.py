@@ -97,11 +97,13 @@ class Batch:
     @staticmethod
     def living(batches: "Iterable[Batch]") -> "list[Batch]":
         """Return the batches whose rows were not rolled back."""
-        hooks = transaction.get_connection().run_on_commit
-        known = {
-            id(owner) for _, hook, _ in hooks if isinstance(owner := getattr(hook, "__self__", None), Batch)
-        }
-        return [batch for batch in batches if id(batch) in known]
+        asked = {id(batch): batch for batch in batches}
+        known: set[int] = set()
+        for _, hook, _ in reversed(transaction.get_connection().run_on_commit):  # the newest hooks come last
+            if len(known) == len(asked):
+                break
+            known |= asked.keys() & {id(getattr(hook, "__self__", None))}
+        return [batch for key, batch in asked.items() if key in known]
 
 
 def row_draft(model: type[models.Model], row: Any) -> Draft:

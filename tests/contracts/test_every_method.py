@@ -20,6 +20,7 @@ from tests.contracts.expectations import (
 )
 from tests.contracts.test_access import (  # noqa: F401  (fixtures)
     CALLERS,
+    PART,
     Writes,
     address,
     answered,
@@ -77,13 +78,13 @@ def everything(given: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield name, address(name, given.get(subject, {}))
 
 
-def ask(client: Any, method: str, place: str) -> tuple[Any, set[str]]:
+def ask(client: Any, method: str, place: str, headers: dict[str, str] = PART) -> tuple[Any, set[str]]:
     """Send an empty body as the address expects it, and take back what it did; return answer and changed tables."""
     is_api = place.startswith("/api/")
     with transaction.atomic():
         with Writes() as writes:
             body, kind = (json.dumps({}), JSON) if is_api else ("", FORM)
-            response = client.generic(method, place, "" if method == "GET" else body, kind)
+            response = client.generic(method, place, "" if method == "GET" else body, kind, headers=headers)
             if getattr(response, "streaming", False):
                 b"".join(
                     response.streaming_content
@@ -96,7 +97,7 @@ def test_whoever_is_not_signed_in_reads_and_changes_nothing_by_any_method(whole,
     wrong = []
     for name, place in everything(whole):
         for method in METHODS:
-            response, changed = ask(client, method, place)
+            response, changed = ask(client, method, place, headers={})
             is_refused = response.status_code in (401, 403, 404, 405) or answered(response) == "sign in"
             if not is_refused or changed:
                 wrong.append(f"{method} {name}: {response.status_code}, changed {sorted(changed)}")

@@ -20,6 +20,8 @@ NAMES = (
 VALUES = (
     "\x00", "²", "9" * 5000, "0001-01-01T00:00+14:00", "0001-01-01", "9999-12-31", "9999-12-31T23:59-14:00", "0000-01",
 )  # fmt: skip
+READERS = ("auditor", "administrator")  # together they read nearly every page; the first who may walks it
+READ_AT_LEAST = 120
 KEYS = {int: (HUGE, 2**63), str: ("\x00", "²")}
 
 
@@ -28,16 +30,18 @@ def served(client: Any, place: str, *sent: Any) -> bool:
     return client.get(place, *sent).status_code < 500
 
 
-@pytest.mark.parametrize("role", ["auditor", "administrator"])
-def test_no_parameter_and_no_number_breaks_a_reading_address(role, world, make_person, group, as_person):  # noqa: F811
-    client = as_person(make_person("Rhea Reader", role, unit=group))
-    client.raise_request_exception = False
-    broken = []
+def test_no_parameter_and_no_number_breaks_a_reading_address(world, make_person, group, as_person):  # noqa: F811
+    clients = [as_person(make_person(f"{role.title()} Reader", role, unit=group)) for role in READERS]
+    for client in clients:
+        client.raise_request_exception = False
+    broken, read = [], set()
     for page, needs in {**PAGES, **READS}.items():
         given = world.get(needs.subject, {})
         place = address(page, given)
-        if client.get(place).status_code in (403, 405):
+        client = next((one for one in clients if one.get(place).status_code not in (403, 405)), None)
+        if client is None:
             continue
+        read.add(page)
         broken += [
             f"{page} {value[:30]!r}"
             for value in VALUES
@@ -52,6 +56,7 @@ def test_no_parameter_and_no_number_breaks_a_reading_address(role, world, make_p
                 if not served(client, other):
                     broken.append(f"{page} {key}={str(value)[:30]!r}")
     assert broken == []
+    assert len(read) >= READ_AT_LEAST, sorted(read)
 
 
 def test_no_single_parameter_breaks_a_page_of_a_person(world, make_person, group, as_person):  # noqa: F811

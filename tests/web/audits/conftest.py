@@ -81,10 +81,11 @@ def released(
 
 @pytest.fixture
 def run_jobs(sequence: Callable[[], int]) -> Callable[[], None]:
-    """Return a function that numbers what is committed and then runs every queued job."""
+    """Return a function that runs every queued job; what was done before each of them has its number by then."""
 
     def run() -> None:
         sequence()
-        run_pending(clock=timezone.now)
+        while run_pending(clock=timezone.now, limit=1):
+            sequence()
 
     return run

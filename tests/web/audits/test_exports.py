@@ -307,6 +307,7 @@ class TestChangeLog:
         self, retail, ada, cleo, as_person, sequence, run_jobs, monkeypatch
     ):
         monkeypatch.setattr("audits.exports.change_log.CHUNK", 3)
+        monkeypatch.setattr("audits.exports.change_log.COPIED", 4)
         for number in range(7):
             retail.name = f"Retail {number}"
             save_as(retail, by=ada, now=timezone.now())
