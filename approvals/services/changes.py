@@ -197,6 +197,8 @@ def _check(model: RegisteredModel, version: ModelVersion | None, fields: ChangeF
     target = fields.get("rollback_target")
     if target is not None and target.model_id != model.pk:
         raise invalid("rollback_target", "The rollback target belongs to another model.")
+    if target is not None and version is not None and target.pk == version.pk:
+        raise invalid("rollback_target", "A version is not its own way back.")
     predecessor = fields.get("predecessor")
     if predecessor is not None and predecessor.model_id != model.pk:
         raise invalid("predecessor", "The earlier request concerns another model.")

@@ -56,3 +56,21 @@ def test_who_sees_a_draft(drafted: ChangeRequest, reader: User, sees: bool, as_p
 def test_what_is_filed_is_seen_by_all_who_may_read(filed: ChangeRequest, vera: User, mona: User) -> None:
     for person in (vera, mona):
         assert ChangeRequest.objects.visible_to(person).filter(pk=filed.pk).exists()
+
+
+def test_a_version_is_not_its_own_way_back(
+    version: ModelVersion, prod: Environment, ada: User, as_person: SignIn
+) -> None:
+    answer = as_person(ada).post(
+        f"/changes/new/?model={version.model_id}",
+        {
+            "kind": "deploy",
+            "version": version.pk,
+            "environment": prod.pk,
+            "title": "First release",
+            "rollback_target": version.pk,
+        },
+    )
+    assert answer.status_code == 400
+    assert "A version is not its own way back." in answer.content.decode()
+    assert not ChangeRequest.objects.exists()

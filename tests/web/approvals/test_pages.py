@@ -374,6 +374,14 @@ def test_signing_together_names_what_cannot_be(at_risk: ChangeRequest, ines: Use
     page = text_of(as_person(ines), f"/approvals/together/?change={at_risk.pk}")
     assert "is tier 1: it is signed on its own." in page
     assert "Nothing here can be signed together" in page
+    assert "The reason stands beside each request." in page
+
+
+def test_signing_together_says_that_requests_went_elsewhere(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    page = text_of(as_person(ines), "/approvals/together/?change=999999")
+    assert "None of the selected requests waits for you any more" in page
 
 
 def test_tier_4_requests_are_signed_together_each_over_its_own_digest(
