@@ -45,7 +45,7 @@ def write(
 ) -> None:
     """Rewrite the page of the documentation."""
     optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    build = "built with optimisation" if optimised else "built without optimisation: 1.3 to 1.7 times slower"
+    build = "built with optimisation" if optimised else "built without optimisation"
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     engines = [f"SQLite {sqlite3.sqlite_version}", *_postgres_version()]
     lines = [
