@@ -91,10 +91,21 @@ def key_rotate(*, old: Signer, new: Signer, now: datetime) -> SigningKey:
     Raises:
         KeyNotValid: ``old`` is not the valid key.
     """
+    _wait_for_turn()
     key_admit(signer=old, now=now)
+    now = _not_before(now)
     SigningKey.objects.filter(pk=old.key.fingerprint).update(valid_until=now)
     statement = old.sign(f"{old.name}\nnext key {new.key}\n")
     return _enter_key(new.key, verb=events.KEY_ROTATED, now=now, data={"statement": statement})
+
+
+def _not_before(now: datetime, *others: datetime) -> datetime:
+    """Return ``now``, or the latest of what was signed before and ``others``.
+
+    Processes read clocks of different machines, which differ by moments; in the ledger no time lies before its key's.
+    """
+    signed = Checkpoint.objects.order_by("-size").values_list("created_at", flat=True).first()
+    return max([now, *others, *([signed] if signed else [])])
 
 
 def _enter_key(key: VerificationKey, *, verb: str, now: datetime, data: dict[str, Any]) -> SigningKey:
@@ -119,22 +130,30 @@ def sequence(*, signer: Signer, key: SigningKey, limit: int = BATCH) -> int:
 
     Raises:
         LedgerBroken: the stored tiles do not give the root signed last.
+        KeyNotValid: the key was ended meanwhile.
     """
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        _wait_for_turn()
         taken = _take(limit)
         if not taken:
             return 0
+        if not SigningKey.objects.filter(pk=key.pk, valid_until__isnull=True).exists():
+            raise KeyNotValid(f"{key.fingerprint} was ended.")
         builder = _continued_tree()
         _insert_leaves(builder.size, taken)
         _write_tiles(builder.append(b"".join(entry.leaf for entry in taken)))
-        now = database_now()
+        now = _not_before(database_now(), key.valid_from)
         root = builder.root()
         note = sign_checkpoint(signer, origin=signer.name, size=builder.size, root=root, now=now)
         Checkpoint(size=builder.size, root=root, note=note, created_at=now, key=key).save()
     return len(taken)
+
+
+def _wait_for_turn() -> None:
+    """Let one process at a time sign or change the key; SQLite lets only one write anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def sequence_all(*, signer: Signer, key: SigningKey) -> int:

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 from audits import keys
 from audits.services import sequencing
+from mlops_portal.foundation.db import database_now
 from mlops_portal.foundation.errors import DomainError
 
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         fresh = path.with_suffix(path.suffix + ".new")
         keys.create_key_file(fresh)
         try:
-            sequencing.key_rotate(old=old, new=keys.load_signer(fresh, name=name), now=timezone.now())
+            sequencing.key_rotate(old=old, new=keys.load_signer(fresh, name=name), now=database_now())
         except DomainError:
             fresh.unlink()
             raise

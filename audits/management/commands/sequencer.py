@@ -16,6 +16,7 @@ from audits import keys
 from audits.checkpoints import Signer
 from audits.models import SigningKey
 from audits.services import sequencing
+from mlops_portal.foundation.db import database_now
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.work import leases
 
@@ -36,14 +37,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
         try:
-            signer = sequencing.signer_from_settings()
-            key = sequencing.key_admit(signer=signer, now=timezone.now())
+            signer, key = self._key()
             if options["once"]:
                 self.stdout.write(f"numbered {sequencing.sequence_all(signer=signer, key=key)} entries")
                 return
             self._loop(signer, key, options["interval"])
         except (keys.KeyFileError, DomainError) as error:
             raise CommandError(str(error)) from error
+
+    def _key(self) -> tuple[Signer, SigningKey]:
+        signer = sequencing.signer_from_settings()
+        return signer, sequencing.key_admit(signer=signer, now=database_now())
 
     def _loop(self, signer: Signer, key: SigningKey, interval: float) -> None:
         stop, holder = threading.Event(), f"{socket.gethostname()}:{os.getpid()}"
@@ -60,8 +64,20 @@ class Command(BaseCommand):
             ) as error:  # the server restarts, or a lock took too long: the next look decides
                 self.stderr.write(f"not numbered: {error}")
                 connection.close()
+            except sequencing.KeyNotValid:
+                signer, key = self._next_key(signer, key)
             stop.wait(interval)
         leases.sign_off(kind=KIND, holder=holder)
+
+    def _next_key(self, signer: Signer, key: SigningKey) -> tuple[Signer, SigningKey]:
+        """Return the key that replaced an ended one; the ended one until its file is there, which takes a moment."""
+        try:
+            signer, key = self._key()
+        except (keys.KeyFileError, DomainError) as error:
+            self.stderr.write(f"not numbered: {error}")
+        else:
+            self.stdout.write(f"signing with {key.fingerprint}")
+        return signer, key
 
     def _beat(self, holder: str, beaten: float) -> float:
         now = timezone.now()

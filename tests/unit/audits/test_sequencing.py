@@ -5,15 +5,18 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
 from audits import keys, triggers
 from audits.checkpoints import open_checkpoint
+from audits.management.commands.sequencer import Command
 from audits.merkle import tree_root
 from audits.models import Checkpoint, LedgerEntry, LedgerLeaf, LedgerPending, LedgerTile, SigningKey
 from audits.services import recording, sequencing
 from audits.services.sequencing import KeyNotValid, LedgerBroken
+from audits.verification import verify_ledger
 from mlops_portal.foundation.ids import uuid7
 
 
@@ -105,6 +108,39 @@ class TestKeys:
         assert sequencing.key_admit(signer=new, now=now) == fresh
         with pytest.raises(KeyNotValid):
             sequencing.key_admit(signer=signer, now=now)
+
+    def test_an_ended_key_signs_nothing_more(self, signing_key, signer, tmp_path):
+        keys.create_key_file(tmp_path / "new.key")
+        new = keys.load_signer(tmp_path / "new.key", name=signer.name)
+        sequencing.key_rotate(old=signer, new=new, now=timezone.now())
+        with pytest.raises(KeyNotValid, match="was ended"):
+            sequencing.sequence_all(signer=signer, key=signing_key)
+        assert not Checkpoint.objects.exists()
+
+    def test_a_sequencer_that_runs_goes_on_with_the_key_that_replaced_its_own(self, signing_key, signer):
+        call_command("ledger_key", "--rotate")
+        enter(2)
+        _, fresh = Command()._next_key(signer, signing_key)
+        assert fresh.pk != signing_key.pk
+        assert fresh.valid_until is None
+
+    def test_clocks_that_differ_put_no_checkpoint_outside_the_validity_of_its_key(
+        self, signing_key, signer, tmp_path, monkeypatch
+    ):
+        behind = timedelta(seconds=2)
+        monkeypatch.setattr(sequencing, "database_now", lambda: timezone.now() - behind)
+        sequencing.sequence_all(signer=signer, key=signing_key)
+        monkeypatch.setattr(sequencing, "database_now", lambda: timezone.now() + behind)
+        enter(3)
+        sequencing.sequence_all(signer=signer, key=signing_key)
+        keys.create_key_file(tmp_path / "new.key")
+        new = keys.load_signer(tmp_path / "new.key", name=signer.name)
+        fresh = sequencing.key_rotate(old=signer, new=new, now=timezone.now())
+        monkeypatch.setattr(sequencing, "database_now", timezone.now)
+        sequencing.sequence_all(signer=new, key=fresh)
+        assert Checkpoint.objects.count() == 3
+        report = verify_ledger(with_rows=True)
+        assert report.ok, report.first
 
     def test_the_file_is_for_its_owner_only(self, key_file):
         assert key_file.stat().st_mode & 0o777 == 0o600

@@ -111,6 +111,7 @@ class TestWorkspace:
         job = Job.objects.get(kind="audits.verify")
         row = client.get(f"/jobs/{job.pk}/", headers={"HX-Request": "true"})
         assert job.result["size"] == checked
+        assert "No mismatch" in job.result["text"]
         assert job.result["text"] in row.content.decode()
         assert "portal:job-ended" in row.headers["HX-Trigger"]
         assert 'hx-trigger="portal:job-ended from:body" hx-select="#integrity"' in text_of(client, "/audit/")
