@@ -7,6 +7,7 @@ from typing import Any
 
 from mlops_portal.foundation.errors import FieldError, Invalid, NotAllowed
 from mlops_portal.foundation.history import bulk_save_as
+from mlops_portal.foundation.locks import lock_all
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
@@ -33,7 +34,7 @@ from registry.services.metrics import build_metrics
 from registry.services.models import NewModel, build_components, build_model, refuse_taken
 from registry.services.offices import hold_offices, named_in
 from registry.services.versions import NewVersion, build_version, take_numbers
-from registry.states import DeploymentKind, DeploymentState
+from registry.states import DeploymentKind, DeploymentState, LifecycleState
 
 LOOKED_UP_AT_ONCE = 500
 
@@ -249,8 +250,24 @@ def deployments_record_many(
         raise Invalid(errors)
     if rows:
         bulk_save_as(rows, by=by, now=now, reason=reason or "Recorded together")
+        _settle_models(rows, by=by, now=now)
     tell_all("deployments_recorded", "registry.Deployment", by=by, now=now, count=len(rows))
     return rows
+
+
+def _settle_models(rows: Sequence[Deployment], *, by: User | None, now: datetime) -> None:
+    """Say of models which of them run in production now, as a single deployment does."""
+    to = LifecycleState.IN_PRODUCTION
+    serving = {
+        row.model_id for row in rows if row.state == DeploymentState.LIVE and row.environment.is_production
+    }
+    models = lock_all(RegisteredModel.objects.alive().exclude(lifecycle_state=to), serving)
+    moved = [model for model in models if not policies.lifecycle_blockers(model, to=to)]
+    for model in moved:
+        model.lifecycle_state, model.updated_at = to, now
+    if moved:
+        fields = ["lifecycle_state", "updated_at"]
+        bulk_save_as(moved, by=by, now=now, reason="Follows what runs in production", fields=fields)
 
 
 def _past_errors(past: PastDeployment) -> list[tuple[str, str]]:

@@ -41,7 +41,7 @@ class Card:
     @property
     def behind(self) -> RequestBehind | None:
         """The request behind it."""
-        return self.deployment.request_behind  # type: ignore[attr-defined]
+        return self.deployment.request_behind
 
     @property
     def phase(self) -> str:

@@ -98,6 +98,8 @@ def test_past_deployments_are_recorded_by_the_portal_only(churn, churn_1, retail
         services.deployments_record_many(deployments=[past], by=ada, now=now)
     services.deployments_record_many(deployments=[past], by=None, now=now)
     assert Deployment.objects.get().traffic_percent == 100
+    churn.refresh_from_db()
+    assert churn.lifecycle_state == "registered", "that environment is no production"
     backwards = PastDeployment(
         version=churn_1,
         environment=place,
@@ -107,6 +109,24 @@ def test_past_deployments_are_recorded_by_the_portal_only(churn, churn_1, retail
     )
     with pytest.raises(Invalid, match="in this order"):
         services.deployments_record_many(deployments=[backwards], by=None, now=now)
+
+
+def test_a_model_with_a_recorded_production_deployment_is_in_production(churn, churn_1, retail, now):
+    place = EnvironmentFactory(unit=retail, production=True)
+    yesterday = now - timedelta(days=1)
+    ended = {"state": "superseded", "ended_at": yesterday}
+    for more, state in ((ended, "registered"), ({}, "in_production")):
+        past = PastDeployment(
+            version=churn_1,
+            environment=place,
+            started_at=now - timedelta(days=2),
+            finished_at=yesterday,
+            **more,
+        )
+        services.deployments_record_many(deployments=[past], by=None, now=now)
+        churn.refresh_from_db()
+        assert churn.lifecycle_state == state
+    assert churn.history.first().history_change_reason == "Follows what runs in production"
 
 
 def test_facts_of_many_models_cost_as_much_as_of_one(retail, olga, now, assert_flat_queries):
