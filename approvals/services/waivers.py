@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from approvals import policies
 from approvals.dossier_format import read_dossier, waiver_statement
 from approvals.duties import duty_records
-from approvals.evaluation import Evaluation, evaluate, policy_for, tier_of
+from approvals.evaluation import Evaluation, evaluate, live_waivers, policy_for, tier_of
 from approvals.events import event_of, tell
 from approvals.models import ChangeRequest, Dossier, Waiver
 from approvals.policy.document import AUTHORITIES
@@ -292,7 +292,10 @@ def _decide(
 
 @operation
 def waiver_end(*, waiver: Waiver, now: datetime) -> bool:
-    """End a waiver whose time has passed: its gate stands again, and where the version runs a lapse opens."""
+    """End a waiver whose time has passed: its gate stands again, and where the version runs a lapse opens.
+
+    Where another waiver of the gate is live, as one that was renewed in time, nothing lapsed.
+    """
     change = lock_change(waiver.change_id)
     waiver = lock(Waiver.objects.all(), waiver.pk)
     if waiver.state != Waiver.State.GRANTED or waiver.valid_until > now:
@@ -300,7 +303,7 @@ def waiver_end(*, waiver: Waiver, now: datetime) -> bool:
     waiver.state = Waiver.State.ENDED
     save_as(waiver, by=None, now=now, reason="Its time has passed", fields=["state"])
     tell("waiver_ended", waiver, by=None, now=now, gate=waiver.gate, change=change.code)
-    if is_running(change):
+    if is_running(change) and waiver.gate not in live_waivers(change, now):
         lapse_open(
             change=change,
             key=f"waiver:{waiver.pk}",
