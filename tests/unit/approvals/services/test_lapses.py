@@ -8,6 +8,7 @@ import pytest
 
 from approvals import services
 from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Waiver
+from approvals.services import upkeep
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.rules import RuleViolation
 from tests.factories import approvals as make
@@ -269,3 +270,22 @@ def test_a_waiver_that_ends_while_another_one_opens_its_gate_lapses_nothing(
     waived(running, at - timedelta(days=1), **fields)
     assert services.waiver_end(waiver=ending, now=at + timedelta(minutes=10)) is True
     assert Lapse.objects.filter(change=running).count() == opens
+
+
+def test_each_validation_that_ends_opens_its_own_lapse(
+    running: ChangeRequest,  # noqa: F811
+    release_cast: make.Cast,
+    now: datetime,
+) -> None:
+    first = running.version.validations.get()
+    ended = first.valid_until + timedelta(days=1)
+    assert upkeep.lapses_of_validity(now=ended) == 1
+    assert upkeep.lapses_of_validity(now=ended + timedelta(hours=1)) == 0
+    again = make.validate(running.version, cast=release_cast, now=ended + timedelta(days=1))
+    lapse = Lapse.objects.get(change=running)
+    services.lapse_close(lapse=lapse, outcome="renewed", by=release_cast.owner, now=ended + timedelta(days=2))
+    ended_again = again.valid_until + timedelta(days=1)
+    assert upkeep.lapses_of_validity(now=ended_again - timedelta(days=2)) == 0
+    assert upkeep.lapses_of_validity(now=ended_again) == 1
+    keys = Lapse.objects.filter(change=running).order_by("pk").values_list("key", flat=True)
+    assert list(keys) == [f"validation:{first.pk}", f"validation:{again.pk}"]
