@@ -11,6 +11,7 @@ from approvals.services.lapses import is_running, lapse_open
 from approvals.services.signing import prove, sign
 from approvals.services.stages import stage_open_next, stages_pause
 from approvals.states import ChangeState, Meaning
+from approvals.waiver_policies import authority_blockers
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -49,9 +50,7 @@ def signature_revoke(
 
 def _refuse(decision: Decision, *, by: User, now: datetime) -> None:
     records = duty_records(decision.change, now=now)
-    head = policies.authority_blockers(
-        by, "head_of_model_risk", unit_id=decision.unit_id, model_id=decision.model_id
-    )
+    head = authority_blockers(by, "head_of_model_risk", unit_id=decision.unit_id, model_id=decision.model_id)
     same = by.pk in records.holding(decision.stage.right)
     refuse_if(policies.revocation_blockers(decision, by=by, same_stage=same, is_head=not head))
 

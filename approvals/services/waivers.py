@@ -12,7 +12,7 @@ from approvals.duties import duty_records
 from approvals.evaluation import Evaluation, evaluate, live_waivers, policy_for, tier_of
 from approvals.events import event_of, tell
 from approvals.models import ChangeRequest, Dossier, Waiver
-from approvals.policy.document import AUTHORITIES
+from approvals.policy.document import AUTHORITIES, PolicyDocument
 from approvals.services.changes import lock_change
 from approvals.services.lapses import is_running, lapse_open
 from approvals.services.reading import (
@@ -25,6 +25,7 @@ from approvals.services.reading import (
 from approvals.services.signing import prove, sign
 from approvals.services.submission import change_refresh
 from approvals.states import ChangeState, Meaning, Verdict, meaning_of
+from approvals.waiver_policies import too_many_blockers, waiver_decision_blockers, waiver_request_blockers
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.history import save_as
@@ -62,14 +63,12 @@ def waiver_request(
         raise invalid("gate", f"{policy.name} knows no gate called {gate}.")
     if valid_until <= now:
         raise invalid("valid_until", "The end is in the past.")
-    earlier = _of_subject(change)
-    live = earlier.filter(state=Waiver.State.GRANTED, valid_until__gt=now)
-    blockers = policies.waiver_request_blockers(
+    blockers = waiver_request_blockers(
         change,
         rule,
         tier=tier_of(change),
         days=(valid_until - now).total_seconds() / 86_400,
-        live=live.exclude(gate=gate).count(),
+        live=_live_others(change, gate, now),
         document=policy.document,
     )
     if len(reason.strip()) < MIN_REASON or not compensating_control.strip():
@@ -82,19 +81,14 @@ def waiver_request(
         blockers.append(Blocker("requested", f"A waiver of {gate} is asked for already."))
     refuse_if(blockers)
     assert rule.waiver is not None  # noqa: S101  (refused above)
-    renewals = earlier.filter(gate=gate, state__in=[Waiver.State.GRANTED, Waiver.State.ENDED]).count()
+    renewals = _renewals(change, gate)
     waiver = Waiver(
         change=change,
         model_id=change.model_id,
         version_id=change.version_id,
         unit_id=change.unit_id,
         gate=gate,
-        authority=authority_for(
-            rule.waiver.authority,
-            renewals=renewals,
-            most=policy.document.max_waiver_renewals,
-            beyond=policy.document.waiver_beyond,
-        ),
+        authority=_authority_of(rule.waiver.authority, renewals, policy.document),
         reason=reason.strip(),
         compensating_control=compensating_control.strip(),
         requested_by=by,
@@ -116,10 +110,43 @@ def authority_for(named: str, *, renewals: int, most: int, beyond: str) -> str:
     return AUTHORITIES[min(AUTHORITIES.index(named) + renewals, len(AUTHORITIES) - 1)]
 
 
+def _authority_of(named: str, renewals: int, document: PolicyDocument) -> str:
+    return authority_for(
+        named, renewals=renewals, most=document.max_waiver_renewals, beyond=document.waiver_beyond
+    )
+
+
 def _of_subject(change: ChangeRequest) -> "QuerySet[Waiver]":
     if change.version_id is None:
         return Waiver.objects.filter(change=change)
     return Waiver.objects.filter(version_id=change.version_id)
+
+
+def _live_others(change: ChangeRequest, gate: str, now: datetime) -> int:
+    """Count the live waivers of other gates of what a waiver is for."""
+    live = _of_subject(change).filter(state=Waiver.State.GRANTED, valid_until__gt=now)
+    return live.exclude(gate=gate).count()
+
+
+def _renewals(change: ChangeRequest, gate: str) -> int:
+    """Count how often a gate was waived already for what a waiver is for."""
+    given = [Waiver.State.GRANTED, Waiver.State.ENDED]
+    return _of_subject(change).filter(gate=gate, state__in=given).count()
+
+
+def _raise_authority(granted: Waiver, *, by: User, now: datetime) -> None:
+    """Give what is still asked of the same gate, by other requests for the version, to the authority of a renewal."""
+    asked = _of_subject(granted.change).filter(gate=granted.gate, state=Waiver.State.REQUESTED)
+    for waiver in asked.select_related("change__policy_revision__policy").order_by("pk"):
+        policy = policy_for(waiver.change, now)
+        gates = policy.document.gates if policy else ()
+        rule = next((row for row in gates if row.id == waiver.gate), None)
+        if policy is None or rule is None or rule.waiver is None:
+            continue
+        waiver.renewals = _renewals(waiver.change, waiver.gate)
+        waiver.authority = _authority_of(rule.waiver.authority, waiver.renewals, policy.document)
+        reason = f"{granted.gate} was waived by {granted.change.code} meanwhile"
+        save_as(waiver, by=by, now=now, reason=reason, fields=["renewals", "authority"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +178,7 @@ def waiver_preview(*, waiver: Waiver, grant: bool, by: User, now: datetime) -> W
         parts=parts,
         has_read_before=has_read,
         rationale_min_length=_rationale_min_length(change, now),
-        blockers=tuple(_blockers(waiver, by=by, now=now)),
+        blockers=tuple(_blockers(waiver, grant=grant, by=by, now=now)),
     )
 
 
@@ -198,9 +225,13 @@ def _rationale_min_length(change: ChangeRequest, now: datetime) -> int:
     return policy.document.rationale_min_length[change.decided_tier or tier_of(change)]
 
 
-def _blockers(waiver: Waiver, *, by: User, now: datetime) -> list[Blocker]:
-    records = duty_records(waiver.change, now=now)
-    return policies.waiver_decision_blockers(waiver, by=by, records=records, authority=waiver.authority)
+def _blockers(waiver: Waiver, *, grant: bool, by: User, now: datetime) -> list[Blocker]:
+    change = waiver.change
+    records = duty_records(change, now=now)
+    blockers = waiver_decision_blockers(waiver, by=by, records=records, authority=waiver.authority)
+    if grant and (policy := policy_for(change, now)) is not None:
+        blockers += too_many_blockers(_live_others(change, waiver.gate, now), policy.document)
+    return blockers
 
 
 def waiver_decide(
@@ -224,7 +255,7 @@ def waiver_decide(
         Invalid: the password or the code is not right.
     """
     try:
-        _refuse(waiver, rationale=rationale, by=by, now=now)
+        _refuse(waiver, grant=grant, rationale=rationale, by=by, now=now)
         prove(by, password=password, code=code, subject=waiver, now=now)
         decided = _decide(
             waiver=waiver, grant=grant, rationale=rationale, read_digest=read_digest, by=by, now=now
@@ -245,9 +276,10 @@ def _refused(waiver: Waiver, reasons: list[str], *, by: User, now: datetime) -> 
     return event_of("decision_refused", waiver, by=by, now=now, data={"reasons": reasons})
 
 
-def _refuse(waiver: Waiver, *, rationale: str, by: User, now: datetime) -> None:
+def _refuse(waiver: Waiver, *, grant: bool, rationale: str, by: User, now: datetime) -> None:
     minimum = _rationale_min_length(waiver.change, now)
-    refuse_if(_blockers(waiver, by=by, now=now) + policies.rationale_blockers(rationale, minimum=minimum))
+    short = policies.rationale_blockers(rationale, minimum=minimum)
+    refuse_if(_blockers(waiver, grant=grant, by=by, now=now) + short)
 
 
 @operation
@@ -257,7 +289,7 @@ def _decide(
     change = lock_change(waiver.change_id)
     waiver = lock(Waiver.objects.select_related("requested_by"), waiver.pk)
     waiver.change = change
-    _refuse(waiver, rationale=rationale, by=by, now=now)
+    _refuse(waiver, grant=grant, rationale=rationale, by=by, now=now)
     if (evaluation := _evaluated(change, now)) is not None:
         refuse_other_content(change, evaluation)
     refuse_other_revision(change, read_digest)
@@ -275,6 +307,8 @@ def _decide(
     )
     waiver.state = Waiver.State.GRANTED if grant else Waiver.State.DECLINED
     save_as(waiver, by=by, now=now, reason=rationale.strip())
+    if grant:
+        _raise_authority(waiver, by=by, now=now)
     verb = "waiver_granted" if grant else "waiver_declined"
     tell(
         verb,

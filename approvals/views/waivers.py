@@ -14,6 +14,7 @@ from approvals.services.waivers import says_of, statement_of, waiver_decide, wai
 from approvals.states import Meaning
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
+from approvals.waiver_policies import waiver_decision_blockers
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.rules import Blocker
@@ -137,7 +138,7 @@ class WaiverDetail(DetailPage):
 
     def _blockers(self) -> list[Blocker]:
         records = duty_records(self.object.change, now=self.now)
-        return policies.waiver_decision_blockers(
+        return waiver_decision_blockers(
             self.object, by=self.request.user, records=records, authority=self.object.authority
         )
 

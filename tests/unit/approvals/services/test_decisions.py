@@ -483,6 +483,40 @@ def test_at_most_three_waivers_of_a_version_live_at_once(
     assert codes(refusal) == ["too_many"]
 
 
+def test_waivers_asked_for_while_none_was_live_are_granted_up_to_three(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    gates = ("PERF-02", "FAIR-01", "DATA-03", "PERF-01")
+    *first, last = [ask_waiver(weak, ada, now, gate=gate, days=5) for gate in gates]
+    for waiver in first:
+        grant(waiver, head, now)
+    with pytest.raises(RuleViolation) as refusal:
+        grant(last, head, now)
+    assert codes(refusal) == ["too_many"]
+    last.refresh_from_db()
+    preview = services.waiver_preview(waiver=last, grant=True, by=head, now=now)
+    assert [blocker.code for blocker in preview.blockers] == ["too_many"]
+    assert grant(last, head, now, grant=False).state == "declined"
+
+
+def test_what_two_requests_ask_for_one_version_is_a_renewal_for_the_second_one(
+    weak: ChangeRequest, retail: BusinessUnit, ada: User, head: User, ines: User, now: datetime
+) -> None:
+    elsewhere = make.production(retail, now=now, name="prod-us")
+    described = [{"title": "Keep", "metrics": {"auc": 0.7}, "gates": "pass", "why_not": "Weaker."}]
+    other = make.submitted(weak.version, elsewhere, by=ada, now=now, alternatives=described)
+    first = ask_waiver(weak, ada, now, gate="MON-01", days=5)
+    second = ask_waiver(other, ada, now, gate="MON-01", days=5)
+    assert (second.authority, second.renewals) == (first.authority, 0) == ("risk_officer", 0)
+    grant(first, ines, now)
+    second.refresh_from_db()
+    assert (second.authority, second.renewals) == ("head_of_model_risk", 1)
+    with pytest.raises(RuleViolation) as refusal:
+        grant(second, ines, now)
+    assert codes(refusal) == ["authority"]
+    assert grant(second, head, now).state == "granted"
+
+
 def test_a_stand_in_decides_within_their_own_rights_and_both_peoples_duties(
     filed: ChangeRequest, olga: User, vera: User, ines: User, rolf: User, ada: User, now: datetime
 ) -> None:
