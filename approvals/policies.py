@@ -20,7 +20,7 @@ from approvals.states import (
     Verdict,
     can_move,
 )
-from approvals.traffic import plan_words, steps_of, takes_steps
+from approvals.traffic import held_until, plan_words, steps_of, takes_steps
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
@@ -158,14 +158,11 @@ def step_blockers(
     change: ChangeRequest, *, taken: int, last_at: datetime | None, now: datetime
 ) -> list[Blocker]:
     """Why the next step of the traffic plan may not be confirmed yet: the one before is held (RULES 5.5)."""
-    steps = steps_of(change)
-    if not taken or last_at is None or taken >= len(steps):
+    until = held_until(change, taken=taken, last_at=last_at)
+    if until is None or now >= until:
         return []
-    held = steps[taken - 1]
-    until = last_at + timedelta(hours=float(held.get("hold_hours") or 0))
-    if now >= until:
-        return []
-    return [Blocker("held", f"{held['percent']} % of the traffic is held until {time_text(until)}.")]
+    share = steps_of(change)[taken - 1]["percent"]
+    return [Blocker("held", f"{share} % of the traffic is held until {time_text(until)}.")]
 
 
 def abort_blockers(change: ChangeRequest, *, is_open: bool, is_manual: bool, taken: int) -> list[Blocker]:

@@ -35,7 +35,6 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
-from mlops_portal.foundation.web.words import time_text
 from mlops_portal.foundation.work import jobs
 from registry.models import Deployment
 from registry.services.operations import deployment_traffic
@@ -427,8 +426,7 @@ def _hold(change: ChangeRequest, execution: Execution, *, place: int, by: User, 
     step = steps_of(change)[place]
     if execution.deployment is not None:
         deployment_traffic(deployment=execution.deployment, percent=step["percent"], by=by, now=now)
-    until = now + timedelta(hours=float(step.get("hold_hours") or 0))
-    change.headline = f"{step['percent']} % of the traffic, held until {time_text(until)}"
+    change.headline = f"{step['percent']} % of the traffic"
     change_save(change, by=by, now=now, reason=f"Step {place + 1} of {len(steps_of(change))} taken")
     tell("execution_step_taken", change, by=by, now=now, number=execution.number, percent=step["percent"])
 
