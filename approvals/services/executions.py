@@ -19,6 +19,7 @@ from approvals.services.gates import gates_store
 from approvals.services.reading import DossierChanged
 from approvals.services.rollouts import (
     connector_name,
+    is_manual,
     rollout_begin,
     rollout_fail,
     rollout_finish,
@@ -73,7 +74,7 @@ def change_schedule(*, change: ChangeRequest, start_at: datetime, by: User, now:
         change,
         by=by,
         signers=signers_of(change),
-        is_manual=not connector.is_automatic,
+        is_manual=is_manual(change),
         now=max(start_at, now),
     )
     if not connector.is_automatic:
@@ -108,7 +109,7 @@ def change_execute_now(*, change: ChangeRequest, by: User, now: datetime) -> Cha
     connector = _connector(change)
     refuse_if(
         policies.start_blockers(
-            change, by=by, signers=signers_of(change), is_manual=not connector.is_automatic, now=now
+            change, by=by, signers=signers_of(change), is_manual=is_manual(change), now=now
         )
     )
     _schedule_or_start(change, connector, by=by, now=now)
@@ -139,7 +140,7 @@ def execution_start(*, change: ChangeRequest, by: User | None, now: datetime) ->
     assert policy is not None  # noqa: S101  (refused above)
     refuse_if(
         policies.start_blockers(
-            change, by=by, signers=signers_of(change), is_manual=not connector.is_automatic, now=now
+            change, by=by, signers=signers_of(change), is_manual=is_manual(change), now=now
         )
         + policies.kind_blockers(change)
     )
