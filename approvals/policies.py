@@ -331,12 +331,18 @@ def materiality_blockers(change: ChangeRequest, stage: Stage) -> list[Blocker]:
     ]
 
 
+def rationale_least(
+    minimum: int, *, verdict: Verdict | None = None, change_class: str = ChangeClass.NORMAL
+) -> int:
+    """Return how many characters are needed: as the tier asks; for a recusal and the way back a reason, not an essay."""
+    return 10 if verdict == Verdict.RECUSE or change_class == ChangeClass.CONTAINMENT else minimum
+
+
 def rationale_blockers(
     rationale: str, *, minimum: int, verdict: Verdict | None = None, change_class: str = ChangeClass.NORMAL
 ) -> list[Blocker]:
-    """A rationale is as long as the tier asks; a recusal and the way back need a reason, not an essay."""
-    short = verdict == Verdict.RECUSE or change_class == ChangeClass.CONTAINMENT
-    needed = 10 if short else minimum
+    """Why a rationale is too short."""
+    needed = rationale_least(minimum, verdict=verdict, change_class=change_class)
     if len(rationale.strip()) >= needed:
         return []
     return [

@@ -14,7 +14,7 @@ from approvals.queries.gate_rows import gates_at_signing
 from approvals.services.conversation import dossier_read
 from approvals.services.decisions import decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
-from approvals.states import POSITIVE_VERDICTS, ChangeState, Meaning, Verdict
+from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Meaning, Verdict
 from approvals.views.decision_bar import POSITIVE_LABELS
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
@@ -79,7 +79,9 @@ class Sign(ChangeMixin, TwoSteps):
             data=data,
             verdict=self.verdict,
             minimum=self.preview.rationale_min_length,
-            tier=self.object.decided_tier or 1,
+            tier=None
+            if self.object.change_class == ChangeClass.CONTAINMENT
+            else self.object.decided_tier or 1,
             absentees=self.absentees,
             owners=self.bearers.owners,
             verifiers=self.bearers.verifiers,
@@ -91,6 +93,7 @@ class Sign(ChangeMixin, TwoSteps):
             self.form.cleaned_data.get("rationale", ""),
             minimum=self.preview.rationale_min_length,
             verdict=self.verdict,
+            change_class=self.object.change_class,
         )
         found: list[tuple[str | None, str]] = [("rationale", blocker.message) for blocker in blockers]
         if self.form.has_whole_conditions():

@@ -9,6 +9,7 @@ from django.test import Client
 
 from approvals import services
 from approvals.models import ChangeRequest, Decision, Waiver
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from tests.factories import approvals as make
 
@@ -46,6 +47,19 @@ def prove(
         **typed,
     }
     return client.post(sign_url(change, verdict), form)
+
+
+def test_the_way_back_needs_a_reason_on_the_page_and_not_an_essay(
+    at_risk: ChangeRequest, ines: User, now: datetime, as_person: SignIn
+) -> None:
+    at_risk.change_class = "containment"
+    save_as(at_risk, by=None, now=now, fields=["change_class"])
+    client = as_person(ines)
+    page = client.get(sign_url(at_risk, "approve")).content.decode()
+    assert "At least 10 characters." in page
+    reason = {"rationale": "Error rate doubled."}
+    digest = review(client, at_risk, "approve", **reason)
+    assert prove(client, ines, at_risk, "approve", digest, **reason).status_code == 303
 
 
 def test_an_approval_is_signed_over_the_digest_that_was_shown(
