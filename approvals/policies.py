@@ -28,6 +28,7 @@ from mlops_portal.foundation.web.words import time_text
 from registry.models import Deployment, ModelVersion
 from registry.states import DeploymentState, LifecycleState, RegistryStatus
 
+LOWEST_TIER = 4
 NEEDS_VERSION = frozenset(
     {
         ChangeKind.DEPLOY,
@@ -446,6 +447,17 @@ def verification_blockers(condition: Condition, *, by: User) -> list[Blocker]:
     if by.pk != condition.verifier_id:
         blockers.append(Blocker("not_verifier", f"{condition.verifier.name} verifies this condition."))
     return blockers
+
+
+def together_blockers(change: ChangeRequest) -> list[Blocker]:
+    """Why a request is signed on its own: not tier 4, or its evidence is not complete without waivers (RULES 4.9)."""
+    if change.decided_tier != LOWEST_TIER:
+        return [Blocker("tier", f"{change.code} is tier {change.decided_tier}: it is signed on its own.")]
+    if change.gates_failed or change.gates_at is None or change.gates_waived:
+        return [
+            Blocker("evidence", f"The evidence of {change.code} is not complete: it is signed on its own.")
+        ]
+    return []
 
 
 def revocation_blockers(decision: Decision, *, by: User, same_stage: bool, is_head: bool) -> list[Blocker]:

@@ -68,9 +68,12 @@ class QueueRow:
     of_stages: int
 
     @property
-    def can_sign_together(self) -> bool:
-        """Tell whether the one rule lets this request be signed with others (RULES 4.9)."""
-        return self.change.decided_tier == 4 and not self.change.gates_failed and not self.blockers
+    def why_alone(self) -> str:
+        """Say in few words why this request is not signed with others; empty where the one rule lets it (RULES 4.9)."""
+        if found := policies.together_blockers(self.change):
+            tier = f"tier {self.change.decided_tier}"
+            return tier if found[0].code == "tier" else "evidence not complete"
+        return "not yours to decide" if self.blockers else ""
 
     def is_for(self, person: User) -> bool:
         """Tell whether the request is this person's to take: a colleague took it otherwise."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from approvals import policies
 from approvals.events import event_of
 from approvals.models import ChangeRequest, Decision, Stage
 from approvals.services.decisions import WantedDecision, decision_write
@@ -12,19 +13,6 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, RuleViolation, refuse_if
-
-LOWEST_TIER = 4
-
-
-def together_blockers(change: ChangeRequest) -> list[Blocker]:
-    """Why a request is signed on its own."""
-    if change.decided_tier != LOWEST_TIER:
-        return [Blocker("tier", f"{change.code} is tier {change.decided_tier}: it is signed on its own.")]
-    if change.gates_failed or change.gates_at is None or change.gates_waived:
-        return [
-            Blocker("evidence", f"The evidence of {change.code} is not complete: it is signed on its own.")
-        ]
-    return []
 
 
 def decisions_sign_together(
@@ -46,7 +34,7 @@ def decisions_sign_together(
         refuse_if([Blocker("nothing", "Select at least one request.")])
     first = changes[stages[0][0].change_id]
     try:
-        refuse_if([blocker for change in changes.values() for blocker in together_blockers(change)])
+        refuse_if([blocker for change in changes.values() for blocker in policies.together_blockers(change)])
         prove(by, password=password, code=code, subject=first, now=now)
         return _write_all(stages=stages, rationale=rationale, by=by, now=now)
     except RuleViolation as refusal:

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from approvals import policies
 from approvals.models import ChangeRequest, Comment, Stage
 from approvals.queries.inbox_page import open_lapses_of, questions_to
 from approvals.services import evidence_ask
@@ -37,6 +38,26 @@ def test_a_failing_gate_stops_the_clock_and_names_who_owes(
     assert f"{blocked.requester.name} owes a fix, or a waiver." in page
     assert "Requesters owe 1, others 0" in page
     assert f'data-alone="{blocked.code} (tier 1)"' in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        pytest.param({}, "", id="tier 4 with complete evidence"),
+        pytest.param({"gates_waived": 1}, "evidence not complete", id="evidence that rests on a waiver"),
+        pytest.param({"gates_at": None}, "evidence not complete", id="gates that have not run"),
+        pytest.param({"decided_tier": 3}, "tier 3", id="a higher tier"),
+    ],
+)
+def test_the_queue_offers_joint_signing_where_the_service_accepts_it(
+    at_risk: ChangeRequest, ines: User, now: datetime, as_person: SignIn, fields: dict[str, object], why: str
+) -> None:
+    for name, value in {"decided_tier": 4, **fields}.items():
+        setattr(at_risk, name, value)
+    save_as(at_risk, by=None, now=now)
+    page = page_of(as_person(ines), "/approvals/")
+    assert (f'data-alone="{at_risk.code} ({why})"' in page) is bool(why)
+    assert ("data-alone" in page) is bool(policies.together_blockers(at_risk))
 
 
 def test_a_request_is_handed_to_a_colleague_who_may_decide_it(
