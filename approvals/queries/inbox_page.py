@@ -14,6 +14,7 @@ from approvals.models import ChangeRequest, Comment, Condition, Decision, Execut
 from approvals.queries.clocks import Clock, clock_of
 from approvals.queries.my_duties import duties_of
 from approvals.states import ChangeClass, ChangeState, Owes, Verdict
+from approvals.waiver_policies import AUTHORITY_RIGHTS
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import Rights, rights_of
 from mlops_portal.foundation.rules import Blocker
@@ -175,11 +176,14 @@ def waivers_decided_lately(user: Any, now: datetime) -> QuerySet[Waiver]:
 def waivers_to_decide(user: Any) -> QuerySet[Waiver]:
     """Requests for waivers whose authority this person may hold; the page of each says whether they do."""
     rights = rights_of(user)
-    held = Q(unit_id__in=rights.units("approvals.waive"), authority="risk_officer")
-    held |= Q(unit_id__in=rights.units("approvals.accept"), authority="model_owner")
-    held |= Q(unit_id__in=rights.units("approvals.approve_change"), authority="change_manager")
-    if rights.everywhere("approvals.waive"):
-        held |= Q(authority="head_of_model_risk")
+    held = reduce(
+        or_,
+        (
+            Q(authority=authority) & _where(rights, right)
+            for authority, (right, whole_group) in AUTHORITY_RIGHTS.items()
+            if rights.everywhere(right) or not whole_group
+        ),
+    )
     return (
         Waiver.objects.filter(held, state=Waiver.State.REQUESTED)
         .exclude(requested_by=user)

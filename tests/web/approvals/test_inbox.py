@@ -1,7 +1,7 @@
 """The inbox: who owes, handing requests to a colleague, asking for evidence, the way through the queue."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
@@ -9,14 +9,15 @@ from django.test import Client
 from django.utils import timezone
 
 from approvals import policies
-from approvals.models import ChangeRequest, Comment, Stage
-from approvals.queries.inbox_page import open_lapses_of, questions_to
+from approvals.models import ChangeRequest, Comment, Stage, Waiver
+from approvals.queries.inbox_page import open_lapses_of, questions_to, waivers_to_decide
 from approvals.services import evidence_ask
 from approvals.services.lapses import lapse_open
+from approvals.waiver_policies import authority_blockers
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import RoleGrant, User
 from mlops_portal.foundation.people.rights import forget_rights
-from mlops_portal.foundation.people.services.grants import grant_revoke
+from mlops_portal.foundation.people.services.grants import grant_revoke, role_grant
 from mlops_portal.foundation.web.models import Notification
 
 SignIn = Callable[[User], Client]
@@ -58,6 +59,32 @@ def test_the_queue_offers_joint_signing_where_the_service_accepts_it(
     page = page_of(as_person(ines), "/approvals/")
     assert (f'data-alone="{at_risk.code} ({why})"' in page) is bool(why)
     assert ("data-alone" in page) is bool(policies.together_blockers(at_risk))
+
+
+@pytest.mark.parametrize(
+    ("authority", "waits"),
+    [
+        pytest.param("model_owner", True, id="the authority they hold on this model"),
+        pytest.param("change_manager", False, id="an authority they do not hold"),
+        pytest.param("head_of_model_risk", False, id="an authority over the whole group"),
+    ],
+)
+def test_a_waiver_waits_for_who_holds_its_authority_on_one_model(
+    blocked: ChangeRequest, make_person: Callable[..., User], now: datetime, authority: str, waits: bool
+) -> None:
+    mona = make_person("Mona Manager")
+    role_grant(
+        user=mona, role="model_owner", model_id=blocked.model_id, reason="Stands in.", by=None, now=now
+    )
+    waiver = Waiver(
+        change=blocked, version=blocked.version, model=blocked.model, unit=blocked.unit, gate="OPS-02",
+        authority=authority, reason="Rehearsed next week.", compensating_control="Manual review.",
+        requested_by=blocked.requester, requested_at=now, valid_until=now + timedelta(days=10),
+    )  # fmt: skip
+    save_as(waiver, by=None, now=now)
+    assert waivers_to_decide(mona).filter(pk=waiver.pk).exists() is waits
+    lacks = authority_blockers(mona, authority, unit_id=waiver.unit_id, model_id=waiver.model_id)
+    assert (not lacks) is waits
 
 
 def test_a_request_is_handed_to_a_colleague_who_may_decide_it(
