@@ -11,7 +11,6 @@ from approvals.models import Decision, Stage
 from approvals.queries import signature_page
 from approvals.queries.condition_people import condition_people
 from approvals.queries.gate_rows import gates_at_signing
-from approvals.services.conversation import dossier_read
 from approvals.services.decisions import decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
 from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Meaning, Verdict
@@ -122,8 +121,8 @@ class Sign(ChangeMixin, TwoSteps):
         )
 
     def sign_now(self, *, read_digest: str, password: str, code: str) -> Decision:
-        """Sign the decision; what was acknowledged counts as read."""
-        decision = decision_sign(
+        """Sign the decision."""
+        return decision_sign(
             stage=self.stage,
             verdict=self.verdict.value,
             rationale=self.form.cleaned_data["rationale"],
@@ -136,8 +135,6 @@ class Sign(ChangeMixin, TwoSteps):
             by=self.request.user,
             now=self.now,
         )
-        dossier_read(change=self.object, by=self.request.user, now=self.now)
-        return decision
 
     def receipt_of(self, result: Decision) -> str:
         """Lead to what was signed."""

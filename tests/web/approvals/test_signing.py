@@ -311,6 +311,8 @@ def test_a_waiver_is_decided_in_the_two_steps_of_every_signature(
     assert "sign/grant" not in after
     assert make.RATIONALE in after
     assert client.get(address).status_code == 404
+    reading = asked.change.readings.get(reader=head)
+    assert (reading.dossier_number, asked.change.dossier_number) == (1, 2), "read is what was acknowledged"
     gate = client.get(asked.change.get_absolute_url()).content.decode()
     waived = gate[gate.index("Waived by Hedda Risk") :][:600]
     assert make.RATIONALE[:40] in waived
