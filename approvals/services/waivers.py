@@ -14,6 +14,7 @@ from approvals.events import event_of, tell
 from approvals.models import ChangeRequest, Dossier, Waiver
 from approvals.policy.document import AUTHORITIES, PolicyDocument
 from approvals.services.changes import lock_change
+from approvals.services.gates import shortfalls_of
 from approvals.services.lapses import is_running, lapse_open
 from approvals.services.reading import (
     DossierChanged,
@@ -150,11 +151,19 @@ def _raise_authority(granted: Waiver, *, by: User, now: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class GateWords:
+    """What the gate of a waiver says, reading by reading: now, or where it is not asked now as last evaluated."""
+
+    lines: tuple[str, ...] = ()
+    evaluated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WaiverPreview:
     """What a signature under a waiver would say, before it is given."""
 
     meaning: Meaning
-    says: tuple[str, ...]
+    said: GateWords
     dossier_digest: str
     is_current: bool
     parts: tuple[PreviewPart, ...]
@@ -172,7 +181,7 @@ def waiver_preview(*, waiver: Waiver, grant: bool, by: User, now: datetime) -> W
     evaluation = _evaluated(change, now)
     return WaiverPreview(
         meaning=meaning_for(grant=grant),
-        says=tuple(says_of(waiver)),
+        said=says_of(waiver, evaluation),
         dossier_digest=change.dossier_digest,
         is_current=evaluation is None or evaluation.dossier.digest == change.dossier_digest,
         parts=parts,
@@ -182,13 +191,14 @@ def waiver_preview(*, waiver: Waiver, grant: bool, by: User, now: datetime) -> W
     )
 
 
-def statement_of(waiver: Waiver, *, grant: bool, rationale: str, by: User) -> dict[str, Any]:
+def statement_of(waiver: Waiver, *, said: GateWords, grant: bool, rationale: str, by: User) -> dict[str, Any]:
     """Return what a signature under this waiver says, about the gate as it stands."""
     return waiver_statement(
         dossier_digest=waiver.change.dossier_digest,
         waiver=str(waiver.pk),
         gate=waiver.gate,
-        says=says_of(waiver),
+        says=said.lines,
+        evaluated_at=said.evaluated_at,
         reason=waiver.reason,
         compensating_control=waiver.compensating_control,
         valid_until=waiver.valid_until,
@@ -199,10 +209,14 @@ def statement_of(waiver: Waiver, *, grant: bool, rationale: str, by: User) -> di
     )
 
 
-def says_of(waiver: Waiver) -> list[str]:
-    """Return what the gate of a waiver says at this moment, reading by reading."""
+def says_of(waiver: Waiver, evaluation: Evaluation | None = None) -> GateWords:
+    """Return what the gate of a waiver says in ``evaluation``; without one what is stored, with its moment."""
+    if evaluation is not None:
+        readings = (row for row in evaluation.readings if row.gate.id == waiver.gate)
+        reading = next(readings, None)
+        return GateWords(tuple(shortfalls_of(reading)) if reading else ())
     gate = waiver.change.gate_results.filter(is_current=True, gate=waiver.gate).first()
-    return gate.shortfalls if gate else []
+    return GateWords(tuple(gate.shortfalls), gate.evaluated_at) if gate else GateWords()
 
 
 def meaning_for(*, grant: bool) -> Meaning:
@@ -290,7 +304,8 @@ def _decide(
     waiver = lock(Waiver.objects.select_related("requested_by"), waiver.pk)
     waiver.change = change
     _refuse(waiver, grant=grant, rationale=rationale, by=by, now=now)
-    if (evaluation := _evaluated(change, now)) is not None:
+    evaluation = _evaluated(change, now)
+    if evaluation is not None:
         refuse_other_content(change, evaluation)
     refuse_other_revision(change, read_digest)
     if grant and waiver.valid_until <= now:
@@ -300,7 +315,9 @@ def _decide(
     waiver.signature = sign(
         waiver,
         meaning=meaning,
-        statement=statement_of(waiver, grant=grant, rationale=rationale, by=by),
+        statement=statement_of(
+            waiver, said=says_of(waiver, evaluation), grant=grant, rationale=rationale, by=by
+        ),
         by=by,
         role=waiver.authority,
         now=now,

@@ -43,6 +43,12 @@ ANSWERS = {
 }
 
 
+def evaluated_at(statement: Mapping[str, Any]) -> datetime | None:
+    """Return when the gate said what was signed, where it was not asked for the signature."""
+    moment = statement.get("evaluated_at")
+    return datetime.fromisoformat(moment) if moment else None
+
+
 class WaiverAsk(ChangeMixin, ActionPage):
     """Ask the authority that a gate names to accept its failure."""
 
@@ -122,11 +128,13 @@ class WaiverDetail(DetailPage):
         """Say what the gate says: now while it is asked for, at the signature once it is decided."""
         waiver, change = self.object, self.object.change
         gate = change.gate_results.filter(is_current=True, gate=waiver.gate).first()
-        signed = waiver.signature.statement.get("says", []) if waiver.signature else []
+        statement = waiver.signature.statement if waiver.signature else {}
+        said = says_of(waiver)
         return {
             "change": change,
             "gate": gate,
-            "says": signed or says_of(waiver),
+            "says": statement.get("says") or said.lines,
+            "says_at": said.evaluated_at if not statement else evaluated_at(statement),
             "tones": tones,
             "blockers": self._blockers() if waiver.state == Waiver.State.REQUESTED else [],
             "answers": [
@@ -197,7 +205,13 @@ class WaiverSign(TwoSteps):
         """Return the digest of exactly what was typed."""
         rationale = self.form.cleaned_data["rationale"]
         return canonical.digest(
-            statement_of(self.object, grant=self.grant, rationale=rationale, by=self.request.user)
+            statement_of(
+                self.object,
+                said=self.preview.said,
+                grant=self.grant,
+                rationale=rationale,
+                by=self.request.user,
+            )
         )
 
     def sign_now(self, *, read_digest: str, password: str, code: str) -> Waiver:
@@ -258,6 +272,7 @@ class WaiverReceipt(DetailPage):
             "change": waiver.change,
             "signature": waiver.signature,
             "says": statement.get("says", []),
+            "says_at": evaluated_at(statement),
             "dossier_digest": statement.get("dossier", ""),
             "dossier_words": "Dossier digest of the revision that was read",
             "number": numbers_of([subject]).get(subject),

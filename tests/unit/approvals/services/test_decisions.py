@@ -388,6 +388,36 @@ def test_the_signature_of_a_waiver_covers_dossier_gate_what_it_says_and_why(
     assert granted.signature.digest == canonical.digest(statement)
 
 
+def test_a_waiver_is_signed_over_what_its_gate_says_at_this_moment(
+    weak: ChangeRequest, ada: User, vera: User, head: User, now: datetime
+) -> None:
+    waiver = ask_waiver(weak, ada, now, gate="VAL-02", days=5)
+    validation = services.validation_open(version=weak.version, kind="periodic", by=vera, now=now)
+    services.finding_raise(
+        validation=validation, title="Leak", detail="The target leaks.", severity="critical", owner=ada,
+        due_on=date(2026, 12, 1), by=vera, now=now,
+    )  # fmt: skip
+    assert not weak.gate_results.filter(gate="VAL-02", is_current=True, outcome="fail").exists()
+    statement = grant(waiver, head, now).signature.statement
+    assert "evaluated_at" not in statement
+    assert statement["says"] == ["Critical validation findings that are open: 1."]
+
+
+def test_a_waiver_after_review_says_when_its_gate_was_last_evaluated(
+    filed: ChangeRequest, release_cast: make.Cast, ada: User, head: User, now: datetime
+) -> None:
+    cast = release_cast
+    people = [cast.owner, cast.validator, cast.risk_officer, cast.change_manager]
+    change = make.approve_by(filed, people, now=now)
+    later = now + timedelta(hours=5)
+    waiver = ask_waiver(change, ada, later)
+    stored = change.gate_results.get(gate="PERF-01", is_current=True)
+    preview = services.waiver_preview(waiver=waiver, grant=True, by=head, now=later)
+    statement = grant(waiver, head, later).signature.statement
+    assert preview.said.evaluated_at == stored.evaluated_at
+    assert datetime.fromisoformat(statement["evaluated_at"]) == stored.evaluated_at
+
+
 def test_declining_a_waiver_is_signed_as_a_review(
     weak: ChangeRequest, ada: User, head: User, now: datetime
 ) -> None:
