@@ -316,11 +316,21 @@ def test_a_failing_blocking_gate_stops_approval_with_and_without_conditions(
     assert "head of model risk" in refusal.value.blockers[0].owner
 
 
-@pytest.mark.parametrize("verdict", ["request_changes", "reject"])
+@pytest.mark.parametrize(
+    ("verdict", "state", "stages"),
+    [
+        pytest.param("request_changes", "changes_requested", {"pending"}, id="it goes back to the requester"),
+        pytest.param("reject", "rejected", {"closed"}, id="its round ends"),
+    ],
+)
 def test_a_failing_gate_leaves_refusals_open(
-    weak: ChangeRequest, olga: User, verdict: str, now: datetime
+    weak: ChangeRequest, olga: User, verdict: str, state: str, stages: set[str], now: datetime
 ) -> None:
-    make.decide(weak, olga, now=now, verdict=verdict, items=["Raise the AUC."])
+    decision = make.decide(weak, olga, now=now, verdict=verdict, items=["Raise the AUC."])
+    weak.refresh_from_db()
+    assert (weak.gates_failed, weak.state) == (1, state)
+    assert (decision.verdict, decision.voided_at, decision.items) == (verdict, None, ["Raise the AUC."])
+    assert set(weak.stages.values_list("state", flat=True)) == stages
 
 
 @pytest.fixture
