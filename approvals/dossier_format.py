@@ -229,6 +229,7 @@ def waiver_statement(
     waiver: str,
     gate: str,
     says: Sequence[str],
+    evaluated_at: datetime | None,
     reason: str,
     compensating_control: str,
     valid_until: datetime,
@@ -237,9 +238,14 @@ def waiver_statement(
     rationale: str,
     signer: str,
 ) -> dict[str, Any]:
-    """Return what the signature under a waiver says: the gate as it stands, what was asked for, and the answer."""
+    """Return what the signature under a waiver says: the gate as it stands, what was asked for, and the answer.
+
+    ``evaluated_at`` is given where the gate was not asked for the signature: what it says is what it said then.
+    """
+    dated = {"evaluated_at": evaluated_at} if evaluated_at else {}
     return canonical.plain(
         {
+            **dated,
             "format": WAIVER_FORMAT,
             "dossier": dossier_digest,
             "waiver": waiver,

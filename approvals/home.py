@@ -79,7 +79,8 @@ def to_start(user: Any) -> Mapping[str, Any] | None:
 def overdue(user: Any) -> Mapping[str, Any] | None:
     """What is late in a manager's units: stages past their time and lapses in one order, the longest due first."""
     now = timezone.now()
-    stages, lapses = inbox_page.overdue_in_units(user, now), inbox_page.lapses_in_units(user)
+    stages = inbox_page.overdue_in_units(user, now)
+    lapses = inbox_page.lapses_in_units(user).filter(due_at__lt=now)
     rows = [_late_stage(stage) for stage in stages.order_by("due_at", "pk")[:SHOWN]]
     rows += [_late_lapse(lapse, now) for lapse in lapses.order_by("due_at", "pk")[:SHOWN]]
     return {
@@ -91,11 +92,14 @@ def overdue(user: Any) -> Mapping[str, Any] | None:
 
 
 def lapses(user: Any) -> Mapping[str, Any] | None:
-    """Open lapses of others that a second line answers for; what is their own waits among their duties."""
-    if rights_of(user).has("kpis.set_target"):
-        return None  # a manager reads them among what is overdue
-    now = timezone.now()
+    """Open lapses of others that a second line or a manager answers for; their own wait among their duties."""
+    rights, now = rights_of(user), timezone.now()
+    manages = rights.has("kpis.set_target")
+    if not (manages or rights.has("approvals.waive")):
+        return None
     found = inbox_page.lapses_in_units(user).exclude(owner=user)
+    if manages:
+        found = found.filter(due_at__gte=now)  # a manager reads the late ones among what is overdue
     rows = [_late_lapse(lapse, now) for lapse in found.order_by("due_at", "pk")[:SHOWN]]
     if not rows:
         return None

@@ -55,9 +55,7 @@ def register() -> None:
         home.Section(
             "approvals.overdue", "approvals/home/overdue.html", sections.overdue, "kpis.set_target", 20
         ),
-        home.Section(
-            "approvals.lapses", "approvals/home/overdue.html", sections.lapses, "approvals.waive", 20
-        ),
+        home.Section("approvals.lapses", "approvals/home/overdue.html", sections.lapses, view, 21),
         home.Section(
             "approvals.executed", "approvals/home/executed.html", sections.executed, "audits.verify", 20
         ),

@@ -10,10 +10,8 @@ from approvals.asked import Item
 from approvals.duties import DutyRecords, duty_of
 from approvals.evaluation import Evaluation
 from approvals.model_facts.inventory import alternatives_described
-from approvals.models import ChangeRequest, Condition, Decision, Lapse, Stage, Validation, Waiver
-from approvals.policy.document import Gate, PolicyDocument
+from approvals.models import ChangeRequest, Condition, Decision, Lapse, Stage, Validation
 from approvals.states import (
-    APPROVAL_LIVE_STATES,
     POSITIVE_VERDICTS,
     ChangeClass,
     ChangeKind,
@@ -22,7 +20,7 @@ from approvals.states import (
     Verdict,
     can_move,
 )
-from approvals.traffic import plan_words, steps_of, takes_steps
+from approvals.traffic import held_until, plan_words, steps_of, takes_steps
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
@@ -30,7 +28,7 @@ from mlops_portal.foundation.web.words import time_text
 from registry.models import Deployment, ModelVersion
 from registry.states import DeploymentState, LifecycleState, RegistryStatus
 
-CLOSED = Blocker("closed", "This request is closed.")
+LOWEST_TIER = 4
 NEEDS_VERSION = frozenset(
     {
         ChangeKind.DEPLOY,
@@ -42,13 +40,6 @@ NEEDS_VERSION = frozenset(
     }
 )
 RELEASE_KINDS = frozenset({ChangeKind.DEPLOY, ChangeKind.PROMOTE})
-# Who may waive: the right, and whether it must be held over the whole group.
-AUTHORITY_RIGHTS: Mapping[str, tuple[str, bool]] = {
-    "model_owner": ("approvals.accept", False),
-    "change_manager": ("approvals.approve_change", False),
-    "risk_officer": ("approvals.waive", False),
-    "head_of_model_risk": ("approvals.waive", True),
-}
 
 
 def move_blockers(change: ChangeRequest, to: ChangeState) -> list[Blocker]:
@@ -168,14 +159,11 @@ def step_blockers(
     change: ChangeRequest, *, taken: int, last_at: datetime | None, now: datetime
 ) -> list[Blocker]:
     """Why the next step of the traffic plan may not be confirmed yet: the one before is held (RULES 5.5)."""
-    steps = steps_of(change)
-    if not taken or last_at is None or taken >= len(steps):
+    until = held_until(change, taken=taken, last_at=last_at)
+    if until is None or now >= until:
         return []
-    held = steps[taken - 1]
-    until = last_at + timedelta(hours=float(held.get("hold_hours") or 0))
-    if now >= until:
-        return []
-    return [Blocker("held", f"{held['percent']} % of the traffic is held until {time_text(until)}.")]
+    share = steps_of(change)[taken - 1]["percent"]
+    return [Blocker("held", f"{share} % of the traffic is held until {time_text(until)}.")]
 
 
 def abort_blockers(change: ChangeRequest, *, is_open: bool, is_manual: bool, taken: int) -> list[Blocker]:
@@ -344,12 +332,18 @@ def materiality_blockers(change: ChangeRequest, stage: Stage) -> list[Blocker]:
     ]
 
 
+def rationale_least(
+    minimum: int, *, verdict: Verdict | None = None, change_class: str = ChangeClass.NORMAL
+) -> int:
+    """Return how many characters are needed: as the tier asks; for a recusal and the way back a reason, not an essay."""
+    return 10 if verdict == Verdict.RECUSE or change_class == ChangeClass.CONTAINMENT else minimum
+
+
 def rationale_blockers(
     rationale: str, *, minimum: int, verdict: Verdict | None = None, change_class: str = ChangeClass.NORMAL
 ) -> list[Blocker]:
-    """A rationale is as long as the tier asks; a recusal and the way back need a reason, not an essay."""
-    short = verdict == Verdict.RECUSE or change_class == ChangeClass.CONTAINMENT
-    needed = 10 if short else minimum
+    """Why a rationale is too short."""
+    needed = rationale_least(minimum, verdict=verdict, change_class=change_class)
     if len(rationale.strip()) >= needed:
         return []
     return [
@@ -396,68 +390,6 @@ def condition_blockers(
             )
         if row["due_on"] <= now.date():
             blockers.append(Blocker("condition_due", f"{said} is due on {row['due_on']}, which is past."))
-    return blockers
-
-
-def authority_blockers(by: User, authority: str, *, unit_id: int, model_id: int) -> list[Blocker]:
-    """Why ``by`` does not hold the authority a gate names."""
-    right, whole_group = AUTHORITY_RIGHTS[authority]
-    rights = rights_of(by)
-    holds = rights.everywhere(right) if whole_group else rights.has(right, unit_id=unit_id, model_id=model_id)
-    words = authority.replace("_", " ")
-    return [] if holds else [Blocker("authority", f"This gate is waived by the {words} only.", words)]
-
-
-def waiver_request_blockers(
-    change: ChangeRequest, gate: Gate, *, tier: int, days: float, live: int, document: PolicyDocument
-) -> list[Blocker]:
-    """Why a waiver of ``gate`` may not even be asked for."""
-    if gate.waiver is None:
-        return [Blocker("never_waived", f"{gate.id} is never waived.")]
-    blockers = []
-    most = gate.waiver.max_days.get(tier, 0)
-    if days > most:
-        blockers.append(
-            Blocker("too_long", f"At tier {tier} a waiver of {gate.id} lasts at most {most} days.")
-        )
-    if live >= document.max_live_waivers:
-        blockers.append(
-            Blocker(
-                "too_many",
-                f"This version has {live} live waivers already; at most {document.max_live_waivers}.",
-            )
-        )
-    if change.state not in (ChangeState.DRAFT, ChangeState.IN_REVIEW, ChangeState.CHANGES_REQUESTED) and (
-        change.state not in APPROVAL_LIVE_STATES | {ChangeState.COMPLETED}
-    ):
-        blockers.append(CLOSED)
-    return blockers
-
-
-def waiver_decision_blockers(
-    waiver: Waiver, *, by: User, records: DutyRecords, authority: str
-) -> list[Blocker]:
-    """Why ``by`` may not decide this waiver: it is decided, they lack the authority, or they benefit from it."""
-    blockers = []
-    if waiver.state != Waiver.State.REQUESTED:
-        blockers.append(Blocker("decided", "This waiver was decided already."))
-    if not records.change.dossier_number:
-        blockers.append(
-            Blocker(
-                "not_filed",
-                "The request is a draft: a waiver is signed over a dossier that is frozen.",
-                "the requester, by filing it",
-            )
-        )
-    blockers += authority_blockers(by, authority, unit_id=waiver.unit_id, model_id=waiver.model_id)
-    beneficiaries = (
-        records.people.requesters
-        | records.people.owners
-        | records.people.developers
-        | {waiver.requested_by_id}
-    )
-    if by.pk in beneficiaries:
-        blockers.append(Blocker("beneficiary", "Whoever benefits from a waiver does not grant it."))
     return blockers
 
 
@@ -515,6 +447,17 @@ def verification_blockers(condition: Condition, *, by: User) -> list[Blocker]:
     if by.pk != condition.verifier_id:
         blockers.append(Blocker("not_verifier", f"{condition.verifier.name} verifies this condition."))
     return blockers
+
+
+def together_blockers(change: ChangeRequest) -> list[Blocker]:
+    """Why a request is signed on its own: not tier 4, or its evidence is not complete without waivers (RULES 4.9)."""
+    if change.decided_tier != LOWEST_TIER:
+        return [Blocker("tier", f"{change.code} is tier {change.decided_tier}: it is signed on its own.")]
+    if change.gates_failed or change.gates_at is None or change.gates_waived:
+        return [
+            Blocker("evidence", f"The evidence of {change.code} is not complete: it is signed on its own.")
+        ]
+    return []
 
 
 def revocation_blockers(decision: Decision, *, by: User, same_stage: bool, is_head: bool) -> list[Blocker]:

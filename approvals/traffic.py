@@ -1,6 +1,7 @@
 """How the traffic moves: the approved steps where somebody can take them, else all of it at once."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from approvals.connectors import connector_named
@@ -21,6 +22,14 @@ def takes_steps(environment: Environment | None) -> bool:
 def steps_of(change: ChangeRequest) -> Sequence[Mapping[str, Any]]:
     """Return the steps of a change; without a plan there is one, for all of the traffic."""
     return change.traffic_plan or [AT_ONCE]
+
+
+def held_until(change: ChangeRequest, *, taken: int, last_at: datetime | None) -> datetime | None:
+    """Return until when the step taken last is held (RULES 5.5); None where no further one follows it."""
+    steps = steps_of(change)
+    if not taken or last_at is None or taken >= len(steps):
+        return None
+    return last_at + timedelta(hours=float(steps[taken - 1].get("hold_hours") or 0))
 
 
 def plan_words(change: ChangeRequest) -> str:

@@ -43,9 +43,10 @@ class WaiverStatement(forms.Form):
         count_rationale(self.fields["rationale"], minimum=minimum, tier=tier)
 
 
-def count_rationale(field: forms.Field, *, minimum: int, tier: int) -> None:
-    """Say how long a rationale is, and let the page count."""
-    field.help_text = f"Part of what you sign. At least {minimum} characters for tier {tier}."
+def count_rationale(field: forms.Field, *, minimum: int, tier: int | None) -> None:
+    """Say how long a rationale is, for a tier or without one for any of them, and let the page count."""
+    for_tier = f" for tier {tier}" if tier else ""
+    field.help_text = f"Part of what you sign. At least {minimum} characters{for_tier}."
     field.widget.attrs |= {"data-count": "rationale-count", "data-least": str(minimum)}
 
 
@@ -78,7 +79,7 @@ class Statement(forms.Form):
         *,
         verdict: Verdict,
         minimum: int,
-        tier: int,
+        tier: int | None,
         absentees: list[User],
         owners: QuerySet[User] | None = None,
         verifiers: QuerySet[User] | None = None,
@@ -87,7 +88,7 @@ class Statement(forms.Form):
         super().__init__(**kwargs)
         self.verdict = verdict
         rationale = self.fields["rationale"]
-        count_rationale(rationale, minimum=10 if verdict == Verdict.RECUSE else minimum, tier=tier)
+        count_rationale(rationale, minimum=minimum, tier=tier)
         if verdict == Verdict.RECUSE:
             rationale.label = "Why you step aside"
             rationale.help_text = "Kept with the request. At least 10 characters."

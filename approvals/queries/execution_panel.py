@@ -8,6 +8,7 @@ from django.db.models import Prefetch
 from approvals import tones
 from approvals.models import ChangeRequest, Execution, ExecutionStep
 from approvals.states import ChangeState
+from approvals.traffic import held_until
 
 FOLLOWED = (ChangeState.SCHEDULED, ChangeState.EXECUTING, ChangeState.VERIFYING)
 NEAR = timedelta(minutes=2)
@@ -58,7 +59,16 @@ def read(change: ChangeRequest, *, now: datetime, opened: str = "", said: str = 
         "news": _news(change) if said in ChangeState.values and said != state else "",
         "state_tone": tones.CHANGE[change.state],
         "detail": change.headline if change.headline != state.label else "",
+        "held_until": _held_until(change, executions),
     }
+
+
+def _held_until(change: ChangeRequest, executions: list[Execution]) -> datetime | None:
+    """Return until when the step that an operator took last is held; None when none waits for the next one."""
+    if not executions or executions[0].state != Execution.State.WAITING:
+        return None
+    taken = list(executions[0].steps.all())
+    return held_until(change, taken=len(taken), last_at=taken[-1].finished_at if taken else None)
 
 
 def _news(change: ChangeRequest) -> str:

@@ -14,6 +14,7 @@ from approvals.models import ChangeRequest, Comment, Condition, Decision, Execut
 from approvals.queries.clocks import Clock, clock_of
 from approvals.queries.my_duties import duties_of
 from approvals.states import ChangeClass, ChangeState, Owes, Verdict
+from approvals.waiver_policies import AUTHORITY_RIGHTS
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import Rights, rights_of
 from mlops_portal.foundation.rules import Blocker
@@ -68,9 +69,12 @@ class QueueRow:
     of_stages: int
 
     @property
-    def can_sign_together(self) -> bool:
-        """Tell whether the one rule lets this request be signed with others (RULES 4.9)."""
-        return self.change.decided_tier == 4 and not self.change.gates_failed and not self.blockers
+    def why_alone(self) -> str:
+        """Say in few words why this request is not signed with others; empty where the one rule lets it (RULES 4.9)."""
+        if found := policies.together_blockers(self.change):
+            tier = f"tier {self.change.decided_tier}"
+            return tier if found[0].code == "tier" else "evidence not complete"
+        return "not yours to decide" if self.blockers else ""
 
     def is_for(self, person: User) -> bool:
         """Tell whether the request is this person's to take: a colleague took it otherwise."""
@@ -172,11 +176,14 @@ def waivers_decided_lately(user: Any, now: datetime) -> QuerySet[Waiver]:
 def waivers_to_decide(user: Any) -> QuerySet[Waiver]:
     """Requests for waivers whose authority this person may hold; the page of each says whether they do."""
     rights = rights_of(user)
-    held = Q(unit_id__in=rights.units("approvals.waive"), authority="risk_officer")
-    held |= Q(unit_id__in=rights.units("approvals.accept"), authority="model_owner")
-    held |= Q(unit_id__in=rights.units("approvals.approve_change"), authority="change_manager")
-    if rights.everywhere("approvals.waive"):
-        held |= Q(authority="head_of_model_risk")
+    held = reduce(
+        or_,
+        (
+            Q(authority=authority) & _where(rights, right)
+            for authority, (right, whole_group) in AUTHORITY_RIGHTS.items()
+            if rights.everywhere(right) or not whole_group
+        ),
+    )
     return (
         Waiver.objects.filter(held, state=Waiver.State.REQUESTED)
         .exclude(requested_by=user)

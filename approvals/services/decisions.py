@@ -400,7 +400,11 @@ def decision_preview(
         is_current=evaluation.dossier.digest == change.dossier_digest,
         parts=parts,
         waivers=tuple(f"{row.gate} until {row.valid_until:%d %b %Y}" for row in relied),
-        rationale_min_length=policy.document.rationale_min_length[change.decided_tier or 1],
+        rationale_min_length=policies.rationale_least(
+            policy.document.rationale_min_length[change.decided_tier or 1],
+            verdict=chosen,
+            change_class=change.change_class,
+        ),
         blockers=tuple(blockers),
         has_read_before=has_read,
     )

@@ -19,6 +19,7 @@ from approvals.services.gates import gates_store
 from approvals.services.reading import DossierChanged
 from approvals.services.rollouts import (
     connector_name,
+    is_manual,
     rollout_begin,
     rollout_fail,
     rollout_finish,
@@ -35,7 +36,6 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
-from mlops_portal.foundation.web.words import time_text
 from mlops_portal.foundation.work import jobs
 from registry.models import Deployment
 from registry.services.operations import deployment_traffic
@@ -74,7 +74,7 @@ def change_schedule(*, change: ChangeRequest, start_at: datetime, by: User, now:
         change,
         by=by,
         signers=signers_of(change),
-        is_manual=not connector.is_automatic,
+        is_manual=is_manual(change),
         now=max(start_at, now),
     )
     if not connector.is_automatic:
@@ -109,7 +109,7 @@ def change_execute_now(*, change: ChangeRequest, by: User, now: datetime) -> Cha
     connector = _connector(change)
     refuse_if(
         policies.start_blockers(
-            change, by=by, signers=signers_of(change), is_manual=not connector.is_automatic, now=now
+            change, by=by, signers=signers_of(change), is_manual=is_manual(change), now=now
         )
     )
     _schedule_or_start(change, connector, by=by, now=now)
@@ -140,7 +140,7 @@ def execution_start(*, change: ChangeRequest, by: User | None, now: datetime) ->
     assert policy is not None  # noqa: S101  (refused above)
     refuse_if(
         policies.start_blockers(
-            change, by=by, signers=signers_of(change), is_manual=not connector.is_automatic, now=now
+            change, by=by, signers=signers_of(change), is_manual=is_manual(change), now=now
         )
         + policies.kind_blockers(change)
     )
@@ -427,8 +427,7 @@ def _hold(change: ChangeRequest, execution: Execution, *, place: int, by: User, 
     step = steps_of(change)[place]
     if execution.deployment is not None:
         deployment_traffic(deployment=execution.deployment, percent=step["percent"], by=by, now=now)
-    until = now + timedelta(hours=float(step.get("hold_hours") or 0))
-    change.headline = f"{step['percent']} % of the traffic, held until {time_text(until)}"
+    change.headline = f"{step['percent']} % of the traffic"
     change_save(change, by=by, now=now, reason=f"Step {place + 1} of {len(steps_of(change))} taken")
     tell("execution_step_taken", change, by=by, now=now, number=execution.number, percent=step["percent"])
 

@@ -73,6 +73,11 @@ def _row(
     )
 
 
+def shortfalls_of(reading: GateReading) -> list[str]:
+    """Say what misses which limit, in the words that the stored result would say it in."""
+    return GateResult(message=reading.message, readings=_lines(reading)).shortfalls
+
+
 def _lines(reading: GateReading) -> list[dict[str, Any]]:
     return [
         {

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from approvals import policies
-from approvals.evaluation import policy_for
+from approvals.evaluation import live_waivers, policy_for
 from approvals.events import tell
 from approvals.facts import facts
 from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Validation, Waiver
@@ -104,7 +104,7 @@ _MISSING = {
     Lapse.Outcome.SUSPENDED: "The version still serves there.",
 }
 _NOT_RENEWED = {
-    "waiver": "No waiver of that gate was granted since.",
+    "waiver": "No other waiver of that gate is live here.",
     "condition": "A condition is a duty: no waiver stands for it.",
     "validation": "Neither was this version validated again since, nor its validation waived.",
     "revocation": "No waiver was asked for on this request since and granted by the head of model risk.",
@@ -134,7 +134,9 @@ def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str, now: datetime)
 
 
 def _is_renewed(lapse: Lapse, change: ChangeRequest, now: datetime) -> bool:
-    """Tell whether something that answers the same matter came into force since and still holds."""
+    """Tell whether something that answers the same matter holds now: for a waiver another one of its gate, whenever
+    it was granted; for what is no waiver, something that came into force since.
+    """
     waivers = Waiver.objects.filter(
         version_id=change.version_id,
         state=Waiver.State.GRANTED,
@@ -143,7 +145,8 @@ def _is_renewed(lapse: Lapse, change: ChangeRequest, now: datetime) -> bool:
     )
     match _matter(lapse):
         case "waiver":
-            return lapse.waiver is not None and waivers.filter(gate=lapse.waiver.gate).exists()
+            live = live_waivers(change, now).get(lapse.waiver.gate) if lapse.waiver else None
+            return live is not None and live.pk != lapse.waiver_id
         case "validation":
             again = Validation.objects.filter(
                 version_id=change.version_id,

@@ -9,8 +9,9 @@ from approvals.models import ChangeRequest, Decision, Signature, Stage
 from approvals.services.changes import change_save, lock_change
 from approvals.services.lapses import is_running, lapse_open
 from approvals.services.signing import prove, sign
-from approvals.services.stages import stage_open_next, stages_pause
+from approvals.services.stages import clock_stop, stage_open_next, stages_pause
 from approvals.states import ChangeState, Meaning
+from approvals.waiver_policies import authority_blockers
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -49,9 +50,7 @@ def signature_revoke(
 
 def _refuse(decision: Decision, *, by: User, now: datetime) -> None:
     records = duty_records(decision.change, now=now)
-    head = policies.authority_blockers(
-        by, "head_of_model_risk", unit_id=decision.unit_id, model_id=decision.model_id
-    )
+    head = authority_blockers(by, "head_of_model_risk", unit_id=decision.unit_id, model_id=decision.model_id)
     same = by.pk in records.holding(decision.stage.right)
     refuse_if(policies.revocation_blockers(decision, by=by, same_stage=same, is_head=not head))
 
@@ -81,8 +80,15 @@ def _fall(change: ChangeRequest, decision: Decision, *, reason: str, by: User, n
     if change.state == ChangeState.IN_REVIEW:
         stage = change.stages.get(pk=decision.stage_id)
         for later in change.stages.filter(state=Stage.State.CURRENT).exclude(pk=stage.pk):
+            clock_stop(later, now=now)
             later.state = Stage.State.PENDING
-            save_as(later, by=by, now=now, reason="An earlier stage is open again", fields=["state"])
+            save_as(
+                later,
+                by=by,
+                now=now,
+                reason="An earlier stage is open again",
+                fields=["state", "clock_started_at", "used_seconds", "due_at"],
+            )
         stage.state, stage.decided_at = Stage.State.RENEW, None
         save_as(stage, by=by, now=now, reason=reason, fields=["state", "decided_at"])
         stage_open_next(change, by=by, now=now)

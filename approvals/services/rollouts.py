@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from approvals.connectors import connector_named
 from approvals.evaluation import Evaluation
 from approvals.models import ChangeRequest
 from approvals.states import ChangeKind
@@ -35,6 +36,12 @@ PORTAL_RECORD = "portal_record"
 def connector_name(change: ChangeRequest) -> str:
     """Return which connector carries a change out; without an environment the portal's own record is all there is."""
     return change.environment.connector if change.environment else PORTAL_RECORD
+
+
+def is_manual(change: ChangeRequest) -> bool:
+    """Tell whether an operator carries a change out and says so; by a connector that is not installed nobody does."""
+    connector = connector_named(connector_name(change))
+    return connector is not None and not connector.is_automatic
 
 
 def step_arguments(change: ChangeRequest) -> dict[str, Any]:

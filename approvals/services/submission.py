@@ -214,7 +214,8 @@ def change_refresh(*, change: ChangeRequest, by: User | None = None, now: dateti
         before = (change.headline, change.gates_failed, change.gates_waived, change.gates_warned)
         gates_store(change, evaluation, by=by, now=now)
         if change.state != ChangeState.IN_REVIEW and not evaluation.blocking:
-            change.headline = before[0]  # approved or scheduled: that the evidence is complete is no news
+            # Approved or scheduled: that the evidence is complete is no news, nor is a failure that has passed.
+            change.headline = before[0] if before[1] == 0 else change.get_state_display()
         _look_again(change, by=by, now=now)
         if before != (change.headline, change.gates_failed, change.gates_waived, change.gates_warned):
             change_save(change, by=by, now=now, reason="Gates evaluated again")

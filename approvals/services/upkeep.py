@@ -4,8 +4,10 @@ bears repetition.
 
 from datetime import datetime, timedelta
 
+from django.db.models import F, OuterRef, Subquery
+
 from approvals.events import tell
-from approvals.models import ChangeRequest, Condition, Lapse, Stage, Waiver
+from approvals.models import ChangeRequest, Condition, Lapse, Stage, Validation, Waiver
 from approvals.services.conditions import condition_lapse
 from approvals.services.executions import EXECUTE_JOB, change_complete
 from approvals.services.lapses import is_running, lapse_open
@@ -78,7 +80,9 @@ def stages_escalate(*, now: datetime, since: datetime) -> int:
 
 @operation
 def lapses_of_validity(*, now: datetime) -> int:
-    """Open lapses for releases whose validation ended while they run."""
+    """Open lapses for releases whose validation ended while they run, one for each validation that ended."""
+    concluded = Validation.objects.filter(version=OuterRef("version"), state=Validation.State.CONCLUDED)
+    last = concluded.order_by(F("valid_until").desc(nulls_last=True), "-pk")
     ended = ChangeRequest.objects.filter(
         state=ChangeState.COMPLETED,
         kind__in=["deploy", "promote"],
@@ -87,13 +91,13 @@ def lapses_of_validity(*, now: datetime) -> int:
     ).exclude(version__validations__valid_until__gt=now)
     count = 0
     for change in (
-        ended.select_related("model", "requester", "policy_revision__policy")
+        ended.annotate(last_validation=Subquery(last.values("pk")[:1]))
+        .select_related("model", "requester", "policy_revision__policy")
         .distinct()
         .order_by("model_id", "pk")
     ):
-        if is_running(change) and not Lapse.objects.filter(change=change, key="validation").exists():
-            lapse_open(
-                change=change, key="validation", text="The validation ended while the version runs.", now=now
-            )
+        key = f"validation:{change.last_validation}"
+        if is_running(change) and not Lapse.objects.filter(change=change, key=key).exists():
+            lapse_open(change=change, key=key, text="The validation ended while the version runs.", now=now)
             count += 1
     return count

@@ -14,6 +14,7 @@ from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.models import ChangeRequest, Execution, Stage
 from approvals.services.executions import signers_of
 from approvals.services.materiality import is_second_line
+from approvals.services.rollouts import is_manual
 from approvals.states import ChangeClass, ChangeState, Meaning, Verdict
 from approvals.traffic import next_step_words
 from approvals.views.scope import gates_words
@@ -248,16 +249,16 @@ def _operates(change: ChangeRequest, user: User) -> bool:
 def _operator_bar(change: ChangeRequest, user: User, now: datetime) -> Bar | None:
     if not _operates(change, user):
         return None
-    is_manual = change.environment is None or change.environment.connector == "manual"
+    by_hand = is_manual(change)
     blockers = policies.start_blockers(
-        change, by=user, signers=signers_of(change), is_manual=is_manual, now=now
+        change, by=user, signers=signers_of(change), is_manual=by_hand, now=now
     )
     later = [one for one in blockers if one.code != "too_early"]
-    if is_manual:
+    if by_hand:
         later = [*later, Blocker("manual", "An operator starts this change by hand; nothing can be planned.")]
     until = f" Valid until {time_text(change.expires_at)}." if change.expires_at else ""
     return Bar(
-        "fail" if later and not is_manual else "ok",
+        "fail" if later and not by_hand else "ok",
         f"{change.get_state_display()}{f' for {time_text(change.scheduled_at)}' if change.scheduled_at else ''}",
         (" ".join(one.message for one in blockers) or "Dossier and gates are checked again at the start.")
         + until,

@@ -11,6 +11,7 @@ from approvals.models import ChangeRequest, Execution
 from approvals.queries import execution_panel
 from approvals.queries.way_back import criteria_of
 from approvals.services import containment, executions
+from approvals.services.rollouts import is_manual
 from approvals.traffic import next_step_words, traffic_words
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.signing import SignedMixin
@@ -71,12 +72,11 @@ class Start(ChangeMixin, ActionPage):
     def blockers(self) -> list[Blocker]:
         """Outside its window or by an approver nothing starts."""
         change = self.object
-        is_manual = change.environment is None or change.environment.connector == "manual"
         return policies.start_blockers(
             change,
             by=self.request.user,
             signers=executions.signers_of(change),
-            is_manual=is_manual,
+            is_manual=is_manual(change),
             now=self.now,
         )
 

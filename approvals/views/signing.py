@@ -11,10 +11,9 @@ from approvals.models import Decision, Stage
 from approvals.queries import signature_page
 from approvals.queries.condition_people import condition_people
 from approvals.queries.gate_rows import gates_at_signing
-from approvals.services.conversation import dossier_read
 from approvals.services.decisions import decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
-from approvals.states import POSITIVE_VERDICTS, ChangeState, Meaning, Verdict
+from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Meaning, Verdict
 from approvals.views.decision_bar import POSITIVE_LABELS
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
@@ -79,7 +78,9 @@ class Sign(ChangeMixin, TwoSteps):
             data=data,
             verdict=self.verdict,
             minimum=self.preview.rationale_min_length,
-            tier=self.object.decided_tier or 1,
+            tier=None
+            if self.object.change_class == ChangeClass.CONTAINMENT
+            else self.object.decided_tier or 1,
             absentees=self.absentees,
             owners=self.bearers.owners,
             verifiers=self.bearers.verifiers,
@@ -91,6 +92,7 @@ class Sign(ChangeMixin, TwoSteps):
             self.form.cleaned_data.get("rationale", ""),
             minimum=self.preview.rationale_min_length,
             verdict=self.verdict,
+            change_class=self.object.change_class,
         )
         found: list[tuple[str | None, str]] = [("rationale", blocker.message) for blocker in blockers]
         if self.form.has_whole_conditions():
@@ -119,8 +121,8 @@ class Sign(ChangeMixin, TwoSteps):
         )
 
     def sign_now(self, *, read_digest: str, password: str, code: str) -> Decision:
-        """Sign the decision; what was acknowledged counts as read."""
-        decision = decision_sign(
+        """Sign the decision."""
+        return decision_sign(
             stage=self.stage,
             verdict=self.verdict.value,
             rationale=self.form.cleaned_data["rationale"],
@@ -133,8 +135,6 @@ class Sign(ChangeMixin, TwoSteps):
             by=self.request.user,
             now=self.now,
         )
-        dossier_read(change=self.object, by=self.request.user, now=self.now)
-        return decision
 
     def receipt_of(self, result: Decision) -> str:
         """Lead to what was signed."""

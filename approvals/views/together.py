@@ -6,10 +6,10 @@ from typing import Any
 
 from django.urls import reverse
 
-from approvals import forms
+from approvals import forms, policies
 from approvals.models import Decision
 from approvals.queries import inbox_page
-from approvals.services.together import decisions_sign_together, together_blockers
+from approvals.services.together import decisions_sign_together
 from approvals.views.inbox import RULE
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.web.pages import CreatePage
@@ -34,7 +34,12 @@ class SignTogether(CreatePage):
             inbox_page.at_my_stage(user).filter(change_id__in=keys), user, now=self.now
         )
         self.chosen = [
-            (row, " ".join(blocker.message for blocker in [*together_blockers(row.change), *row.blockers]))
+            (
+                row,
+                " ".join(
+                    blocker.message for blocker in [*policies.together_blockers(row.change), *row.blockers]
+                ),
+            )
             for row in rows
         ]
         self.allowed = [row for row, why in self.chosen if not why]

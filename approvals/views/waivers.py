@@ -14,6 +14,7 @@ from approvals.services.waivers import says_of, statement_of, waiver_decide, wai
 from approvals.states import Meaning
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
+from approvals.waiver_policies import waiver_decision_blockers
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.rules import Blocker
@@ -40,6 +41,12 @@ ANSWERS = {
     "grant": ("Sign: accept the risk", "Sign and grant the waiver"),
     "decline": ("Sign: decline the waiver", "Sign and decline the waiver"),
 }
+
+
+def evaluated_at(statement: Mapping[str, Any]) -> datetime | None:
+    """Return when the gate said what was signed, where it was not asked for the signature."""
+    moment = statement.get("evaluated_at")
+    return datetime.fromisoformat(moment) if moment else None
 
 
 class WaiverAsk(ChangeMixin, ActionPage):
@@ -121,11 +128,13 @@ class WaiverDetail(DetailPage):
         """Say what the gate says: now while it is asked for, at the signature once it is decided."""
         waiver, change = self.object, self.object.change
         gate = change.gate_results.filter(is_current=True, gate=waiver.gate).first()
-        signed = waiver.signature.statement.get("says", []) if waiver.signature else []
+        statement = waiver.signature.statement if waiver.signature else {}
+        said = says_of(waiver)
         return {
             "change": change,
             "gate": gate,
-            "says": signed or says_of(waiver),
+            "says": statement.get("says") or said.lines,
+            "says_at": said.evaluated_at if not statement else evaluated_at(statement),
             "tones": tones,
             "blockers": self._blockers() if waiver.state == Waiver.State.REQUESTED else [],
             "answers": [
@@ -137,7 +146,7 @@ class WaiverDetail(DetailPage):
 
     def _blockers(self) -> list[Blocker]:
         records = duty_records(self.object.change, now=self.now)
-        return policies.waiver_decision_blockers(
+        return waiver_decision_blockers(
             self.object, by=self.request.user, records=records, authority=self.object.authority
         )
 
@@ -196,7 +205,13 @@ class WaiverSign(TwoSteps):
         """Return the digest of exactly what was typed."""
         rationale = self.form.cleaned_data["rationale"]
         return canonical.digest(
-            statement_of(self.object, grant=self.grant, rationale=rationale, by=self.request.user)
+            statement_of(
+                self.object,
+                said=self.preview.said,
+                grant=self.grant,
+                rationale=rationale,
+                by=self.request.user,
+            )
         )
 
     def sign_now(self, *, read_digest: str, password: str, code: str) -> Waiver:
@@ -257,6 +272,7 @@ class WaiverReceipt(DetailPage):
             "change": waiver.change,
             "signature": waiver.signature,
             "says": statement.get("says", []),
+            "says_at": evaluated_at(statement),
             "dossier_digest": statement.get("dossier", ""),
             "dossier_words": "Dossier digest of the revision that was read",
             "number": numbers_of([subject]).get(subject),

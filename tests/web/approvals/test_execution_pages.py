@@ -12,9 +12,10 @@ from approvals import services
 from approvals.models import ChangeRequest, Execution
 from approvals.queries import execution_panel
 from approvals.states import ChangeState
+from approvals.views.decision_bar import Standing, bar_for
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.work.worker import run_pending
-from registry.models import Deployment, Environment, RegisteredModel
+from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
 
 SignIn = Callable[[User], Client]
@@ -159,3 +160,29 @@ def test_the_board_says_by_which_change_a_version_came_and_which_acts_are_open(
     assert f'href="/deployments/{deployment.pk}/roll-back/"' in page
     assert "No way back was approved" not in page
     assert first.code not in page
+
+
+@pytest.mark.parametrize(
+    ("connector", "by_hand"),
+    [
+        pytest.param("", False, id="a retirement is recorded by the portal itself"),
+        pytest.param("registry_alias", False, id="an alias moves by itself"),
+        pytest.param("manual", True, id="an operator reaches the place by hand"),
+    ],
+)
+def test_what_the_portal_carries_out_can_be_planned(
+    version: ModelVersion,
+    retail: BusinessUnit,
+    release_cast: make.Cast,
+    now: datetime,
+    connector: str,
+    by_hand: bool,
+) -> None:
+    place = make.production(retail, now=now, connector=connector) if connector else None
+    kind = "deploy" if place else "retire"
+    change = make.draft(version, place, by=release_cast.developer, now=now, kind=kind)
+    change.state = ChangeState.APPROVED
+    bar = bar_for(change, Standing(), user=release_cast.operator, now=now)
+    assert bar is not None
+    plan = next(one for one in bar.choices if one.label == "Plan the start")
+    assert [blocker.code for blocker in plan.blockers] == (["manual"] if by_hand else [])

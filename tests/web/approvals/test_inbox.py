@@ -1,21 +1,23 @@
 """The inbox: who owes, handing requests to a colleague, asking for evidence, the way through the queue."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from approvals.models import ChangeRequest, Comment, Stage
-from approvals.queries.inbox_page import open_lapses_of, questions_to
+from approvals import policies
+from approvals.models import ChangeRequest, Comment, Stage, Waiver
+from approvals.queries.inbox_page import open_lapses_of, questions_to, waivers_to_decide
 from approvals.services import evidence_ask
 from approvals.services.lapses import lapse_open
+from approvals.waiver_policies import authority_blockers
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import RoleGrant, User
 from mlops_portal.foundation.people.rights import forget_rights
-from mlops_portal.foundation.people.services.grants import grant_revoke
+from mlops_portal.foundation.people.services.grants import grant_revoke, role_grant
 from mlops_portal.foundation.web.models import Notification
 
 SignIn = Callable[[User], Client]
@@ -37,6 +39,52 @@ def test_a_failing_gate_stops_the_clock_and_names_who_owes(
     assert f"{blocked.requester.name} owes a fix, or a waiver." in page
     assert "Requesters owe 1, others 0" in page
     assert f'data-alone="{blocked.code} (tier 1)"' in page
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        pytest.param({}, "", id="tier 4 with complete evidence"),
+        pytest.param({"gates_waived": 1}, "evidence not complete", id="evidence that rests on a waiver"),
+        pytest.param({"gates_at": None}, "evidence not complete", id="gates that have not run"),
+        pytest.param({"decided_tier": 3}, "tier 3", id="a higher tier"),
+    ],
+)
+def test_the_queue_offers_joint_signing_where_the_service_accepts_it(
+    at_risk: ChangeRequest, ines: User, now: datetime, as_person: SignIn, fields: dict[str, object], why: str
+) -> None:
+    for name, value in {"decided_tier": 4, **fields}.items():
+        setattr(at_risk, name, value)
+    save_as(at_risk, by=None, now=now)
+    page = page_of(as_person(ines), "/approvals/")
+    assert (f'data-alone="{at_risk.code} ({why})"' in page) is bool(why)
+    assert ("data-alone" in page) is bool(policies.together_blockers(at_risk))
+
+
+@pytest.mark.parametrize(
+    ("authority", "waits"),
+    [
+        pytest.param("model_owner", True, id="the authority they hold on this model"),
+        pytest.param("change_manager", False, id="an authority they do not hold"),
+        pytest.param("head_of_model_risk", False, id="an authority over the whole group"),
+    ],
+)
+def test_a_waiver_waits_for_who_holds_its_authority_on_one_model(
+    blocked: ChangeRequest, make_person: Callable[..., User], now: datetime, authority: str, waits: bool
+) -> None:
+    mona = make_person("Mona Manager")
+    role_grant(
+        user=mona, role="model_owner", model_id=blocked.model_id, reason="Stands in.", by=None, now=now
+    )
+    waiver = Waiver(
+        change=blocked, version=blocked.version, model=blocked.model, unit=blocked.unit, gate="OPS-02",
+        authority=authority, reason="Rehearsed next week.", compensating_control="Manual review.",
+        requested_by=blocked.requester, requested_at=now, valid_until=now + timedelta(days=10),
+    )  # fmt: skip
+    save_as(waiver, by=None, now=now)
+    assert waivers_to_decide(mona).filter(pk=waiver.pk).exists() is waits
+    lacks = authority_blockers(mona, authority, unit_id=waiver.unit_id, model_id=waiver.model_id)
+    assert (not lacks) is waits
 
 
 def test_a_request_is_handed_to_a_colleague_who_may_decide_it(

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from approvals import services
+from approvals import home, services
 from approvals.models import ChangeRequest, Lapse
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from tests.factories import approvals as make
@@ -68,7 +68,7 @@ def test_the_head_of_model_risk_finds_it_on_the_home_page(
     assert section.index(WORDS) < section.index("Overdue</span>") < section.index(LATER)
 
 
-def test_a_manager_reads_what_is_late_by_its_due_day(
+def test_a_manager_reads_what_is_late_by_its_due_day_and_apart_from_it_what_is_open(
     lapse: Lapse, manager: User, filed: ChangeRequest, as_person: SignIn
 ) -> None:
     stage = filed.stages.get(state="current")
@@ -77,8 +77,13 @@ def test_a_manager_reads_what_is_late_by_its_due_day(
     page = page_of(as_person(manager), "/")
     section = page[page.index("Overdue in your units") :].split("</section>")[0]
     days = re.findall(r'due <time class="nowrap" datetime="([^"]+)"', section)
-    assert len(days) == 3
+    assert len(days) == 2
     assert days == sorted(days)
+    assert LATER not in section
+    assert home.overdue(manager)["total"] == 2
+    still_open = page[page.index("Open lapses in your units") :].split("</section>")[0]
+    assert LATER in still_open
+    assert WORDS not in still_open
 
 
 def test_its_owner_sees_that_it_is_overdue(lapse: Lapse, olga: User, as_person: SignIn) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 
 from approvals import services
 from approvals.models import ChangeRequest, Decision, Waiver
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from tests.factories import approvals as make
 
@@ -46,6 +47,19 @@ def prove(
         **typed,
     }
     return client.post(sign_url(change, verdict), form)
+
+
+def test_the_way_back_needs_a_reason_on_the_page_and_not_an_essay(
+    at_risk: ChangeRequest, ines: User, now: datetime, as_person: SignIn
+) -> None:
+    at_risk.change_class = "containment"
+    save_as(at_risk, by=None, now=now, fields=["change_class"])
+    client = as_person(ines)
+    page = client.get(sign_url(at_risk, "approve")).content.decode()
+    assert "At least 10 characters." in page
+    reason = {"rationale": "Error rate doubled."}
+    digest = review(client, at_risk, "approve", **reason)
+    assert prove(client, ines, at_risk, "approve", digest, **reason).status_code == 303
 
 
 def test_an_approval_is_signed_over_the_digest_that_was_shown(
@@ -297,6 +311,8 @@ def test_a_waiver_is_decided_in_the_two_steps_of_every_signature(
     assert "sign/grant" not in after
     assert make.RATIONALE in after
     assert client.get(address).status_code == 404
+    reading = asked.change.readings.get(reader=head)
+    assert (reading.dossier_number, asked.change.dossier_number) == (1, 2), "read is what was acknowledged"
     gate = client.get(asked.change.get_absolute_url()).content.decode()
     waived = gate[gate.index("Waived by Hedda Risk") :][:600]
     assert make.RATIONALE[:40] in waived

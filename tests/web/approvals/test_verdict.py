@@ -64,3 +64,26 @@ def test_an_approved_request_says_so_also_after_its_gates_were_asked_again(
     services.change_refresh(change=change, now=now + timedelta(hours=1))
     change.refresh_from_db()
     assert (change.state, change.headline) == ("approved", "Approved")
+
+
+def test_an_approved_request_does_not_keep_the_failure_of_a_gate_that_passes_again(
+    at_risk: ChangeRequest, ada: User, vera: User, ines: User, carl: User, now: datetime
+) -> None:
+    change = make.approve_by(at_risk, [ines, carl], now=now + timedelta(minutes=30))
+    at = now + timedelta(hours=1)
+
+    def said() -> tuple[str, int, str]:
+        services.change_refresh(change=change, now=at)
+        change.refresh_from_db()
+        return change.state, change.gates_failed, change.headline
+
+    validation = services.validation_open(version=change.version, kind="periodic", by=vera, now=at)
+    finding = services.finding_raise(
+        validation=validation, title="Leak", detail="The target leaks.", severity="critical", owner=ada,
+        due_on=(at + timedelta(days=9)).date(), by=vera, now=at,
+    )  # fmt: skip
+    state, failed, headline = said()
+    assert (state, failed) == ("approved", 1)
+    assert "fails" in headline
+    services.finding_close(finding=finding, evidence="Retrained without the field.", by=vera, now=at)
+    assert said() == ("approved", 0, "Approved")

@@ -71,6 +71,24 @@ def test_the_clock_goes_on_when_the_gate_is_fixed_and_counts_only_what_was_owed(
     assert stage.due_at == fixed + timedelta(hours=stage.sla_hours)
 
 
+def test_the_clock_of_a_later_stage_stops_when_an_earlier_approval_is_revoked(
+    filed: ChangeRequest, release_cast: make.Cast, now: datetime
+) -> None:
+    signer = release_cast.validator
+    change = make.approve_by(filed, [release_cast.owner, signer], now=now)
+    later = change.stages.get(state="current")
+    assert later.clock_started_at is not None
+    services.signature_revoke(
+        decision=change.decisions.get(signer=signer), reason="The sample was not the one agreed.",
+        password=make.PASSWORD, code=make.fresh_code(signer), by=signer,
+        now=later.clock_started_at + timedelta(hours=3),
+    )  # fmt: skip
+    later.refresh_from_db()
+    assert (later.state, later.clock_started_at, later.due_at) == ("pending", None, None)
+    assert later.used_seconds == 3 * 3600
+    assert change.stages.get(state="current").clock_started_at is not None
+
+
 def test_the_clock_keeps_what_was_used_when_a_gate_begins_to_fail(
     filed: ChangeRequest, release_cast: make.Cast, now: datetime
 ) -> None:

@@ -316,11 +316,21 @@ def test_a_failing_blocking_gate_stops_approval_with_and_without_conditions(
     assert "head of model risk" in refusal.value.blockers[0].owner
 
 
-@pytest.mark.parametrize("verdict", ["request_changes", "reject"])
+@pytest.mark.parametrize(
+    ("verdict", "state", "stages"),
+    [
+        pytest.param("request_changes", "changes_requested", {"pending"}, id="it goes back to the requester"),
+        pytest.param("reject", "rejected", {"closed"}, id="its round ends"),
+    ],
+)
 def test_a_failing_gate_leaves_refusals_open(
-    weak: ChangeRequest, olga: User, verdict: str, now: datetime
+    weak: ChangeRequest, olga: User, verdict: str, state: str, stages: set[str], now: datetime
 ) -> None:
-    make.decide(weak, olga, now=now, verdict=verdict, items=["Raise the AUC."])
+    decision = make.decide(weak, olga, now=now, verdict=verdict, items=["Raise the AUC."])
+    weak.refresh_from_db()
+    assert (weak.gates_failed, weak.state) == (1, state)
+    assert (decision.verdict, decision.voided_at, decision.items) == (verdict, None, ["Raise the AUC."])
+    assert set(weak.stages.values_list("state", flat=True)) == stages
 
 
 @pytest.fixture
@@ -386,6 +396,36 @@ def test_the_signature_of_a_waiver_covers_dossier_gate_what_it_says_and_why(
     assert statement["rationale"] == make.RATIONALE
     assert statement["says"] == ["AUC: 0.7, minimum 0.75"]
     assert granted.signature.digest == canonical.digest(statement)
+
+
+def test_a_waiver_is_signed_over_what_its_gate_says_at_this_moment(
+    weak: ChangeRequest, ada: User, vera: User, head: User, now: datetime
+) -> None:
+    waiver = ask_waiver(weak, ada, now, gate="VAL-02", days=5)
+    validation = services.validation_open(version=weak.version, kind="periodic", by=vera, now=now)
+    services.finding_raise(
+        validation=validation, title="Leak", detail="The target leaks.", severity="critical", owner=ada,
+        due_on=date(2026, 12, 1), by=vera, now=now,
+    )  # fmt: skip
+    assert not weak.gate_results.filter(gate="VAL-02", is_current=True, outcome="fail").exists()
+    statement = grant(waiver, head, now).signature.statement
+    assert "evaluated_at" not in statement
+    assert statement["says"] == ["Critical validation findings that are open: 1."]
+
+
+def test_a_waiver_after_review_says_when_its_gate_was_last_evaluated(
+    filed: ChangeRequest, release_cast: make.Cast, ada: User, head: User, now: datetime
+) -> None:
+    cast = release_cast
+    people = [cast.owner, cast.validator, cast.risk_officer, cast.change_manager]
+    change = make.approve_by(filed, people, now=now)
+    later = now + timedelta(hours=5)
+    waiver = ask_waiver(change, ada, later)
+    stored = change.gate_results.get(gate="PERF-01", is_current=True)
+    preview = services.waiver_preview(waiver=waiver, grant=True, by=head, now=later)
+    statement = grant(waiver, head, later).signature.statement
+    assert preview.said.evaluated_at == stored.evaluated_at
+    assert datetime.fromisoformat(statement["evaluated_at"]) == stored.evaluated_at
 
 
 def test_declining_a_waiver_is_signed_as_a_review(
@@ -481,6 +521,40 @@ def test_at_most_three_waivers_of_a_version_live_at_once(
     with pytest.raises(RuleViolation) as refusal:
         ask_waiver(weak, ada, now)
     assert codes(refusal) == ["too_many"]
+
+
+def test_waivers_asked_for_while_none_was_live_are_granted_up_to_three(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    gates = ("PERF-02", "FAIR-01", "DATA-03", "PERF-01")
+    *first, last = [ask_waiver(weak, ada, now, gate=gate, days=5) for gate in gates]
+    for waiver in first:
+        grant(waiver, head, now)
+    with pytest.raises(RuleViolation) as refusal:
+        grant(last, head, now)
+    assert codes(refusal) == ["too_many"]
+    last.refresh_from_db()
+    preview = services.waiver_preview(waiver=last, grant=True, by=head, now=now)
+    assert [blocker.code for blocker in preview.blockers] == ["too_many"]
+    assert grant(last, head, now, grant=False).state == "declined"
+
+
+def test_what_two_requests_ask_for_one_version_is_a_renewal_for_the_second_one(
+    weak: ChangeRequest, retail: BusinessUnit, ada: User, head: User, ines: User, now: datetime
+) -> None:
+    elsewhere = make.production(retail, now=now, name="prod-us")
+    described = [{"title": "Keep", "metrics": {"auc": 0.7}, "gates": "pass", "why_not": "Weaker."}]
+    other = make.submitted(weak.version, elsewhere, by=ada, now=now, alternatives=described)
+    first = ask_waiver(weak, ada, now, gate="MON-01", days=5)
+    second = ask_waiver(other, ada, now, gate="MON-01", days=5)
+    assert (second.authority, second.renewals) == (first.authority, 0) == ("risk_officer", 0)
+    grant(first, ines, now)
+    second.refresh_from_db()
+    assert (second.authority, second.renewals) == ("head_of_model_risk", 1)
+    with pytest.raises(RuleViolation) as refusal:
+        grant(second, ines, now)
+    assert codes(refusal) == ["authority"]
+    assert grant(second, head, now).state == "granted"
 
 
 def test_a_stand_in_decides_within_their_own_rights_and_both_peoples_duties(

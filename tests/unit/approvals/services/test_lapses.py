@@ -8,6 +8,7 @@ import pytest
 
 from approvals import services
 from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Waiver
+from approvals.services import upkeep
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.rules import RuleViolation
 from tests.factories import approvals as make
@@ -131,7 +132,7 @@ def test_an_overdue_condition_is_fixed_once_it_is_met_or_its_version_is_gone(
 # What is renewed: the gate whose waiver ended, the validation, the approval that fell; a duty never is.
 LAPSED = {
     "waiver": "waiver:1",
-    "validation": "validation",
+    "validation": "validation:1",
     "revocation": "revocation:1",
     "condition": "condition:1",
 }
@@ -179,9 +180,15 @@ BEFORE, ENDED = "before the lapse", "ended again"
     [
         pytest.param(
             "waiver",
-            [{"gate": "MON-01"}, {"gate": "OPS-01", "decided_at": BEFORE}, {"gate": "OPS-01", "valid_until": ENDED}],
+            [{"gate": "MON-01"}, {"gate": "OPS-01", "decided_at": BEFORE, "valid_until": ENDED}],
             {"gate": "OPS-01"},
             id="a waiver by another one of its gate that still holds",
+        ),
+        pytest.param(
+            "waiver",
+            [{"gate": "OPS-01", "state": Waiver.State.DECLINED}],
+            {"gate": "OPS-01", "decided_at": BEFORE},
+            id="a waiver by another one that was granted before it ended",
         ),
         pytest.param(
             "validation",
@@ -211,17 +218,18 @@ def test_a_lapse_is_renewed_only_by_what_answers_the_same_matter(
     at = now + timedelta(days=3)
     moments = {BEFORE: now, ENDED: at - timedelta(hours=1)}
     renew = {"lapse": lapse, "outcome": "renewed", "by": release_cast.owner, "now": at}
+
+    def write(fields: dict[str, Any]) -> None:
+        dated = {name: moments.get(value, value) for name, value in fields.items()}
+        waived(running, at - timedelta(days=1), **dated)
+
     for fields in unlike:
-        waived(
-            running,
-            at - timedelta(days=1),
-            **{name: moments.get(value, value) for name, value in fields.items()},
-        )
+        write(fields)
         with pytest.raises(RuleViolation) as refusal:
             services.lapse_close(**renew)
         assert codes(refusal) == ["no_record"], fields
     if alike is not None:
-        waived(running, at - timedelta(days=1), **alike)
+        write(alike)
         assert services.lapse_close(**renew).outcome == "renewed"
 
 
@@ -239,3 +247,45 @@ def test_an_ended_validation_is_renewed_by_a_new_one_that_approves(
         services.lapse_close(**renew)
     make.validate(running.version, cast=release_cast, now=at)
     assert services.lapse_close(**renew).closed_at == at
+
+
+@pytest.mark.parametrize(
+    ("renewed", "opens"),
+    [
+        pytest.param({}, 0, id="a waiver renewed in time"),
+        pytest.param({"gate": "MON-01"}, 1, id="another gate is waived"),
+        pytest.param({"valid_until": ENDED}, 1, id="the renewal ended as well"),
+    ],
+)
+def test_a_waiver_that_ends_while_another_one_opens_its_gate_lapses_nothing(
+    renewed: dict[str, Any],
+    opens: int,
+    running: ChangeRequest,  # noqa: F811
+    now: datetime,
+) -> None:
+    at = now + timedelta(days=3)
+    ending = waived(running, now, gate="OPS-01", valid_until=at)
+    moments = {ENDED: at + timedelta(minutes=5)}
+    fields = {"gate": "OPS-01"} | {name: moments.get(value, value) for name, value in renewed.items()}
+    waived(running, at - timedelta(days=1), **fields)
+    assert services.waiver_end(waiver=ending, now=at + timedelta(minutes=10)) is True
+    assert Lapse.objects.filter(change=running).count() == opens
+
+
+def test_each_validation_that_ends_opens_its_own_lapse(
+    running: ChangeRequest,  # noqa: F811
+    release_cast: make.Cast,
+    now: datetime,
+) -> None:
+    first = running.version.validations.get()
+    ended = first.valid_until + timedelta(days=1)
+    assert upkeep.lapses_of_validity(now=ended) == 1
+    assert upkeep.lapses_of_validity(now=ended + timedelta(hours=1)) == 0
+    again = make.validate(running.version, cast=release_cast, now=ended + timedelta(days=1))
+    lapse = Lapse.objects.get(change=running)
+    services.lapse_close(lapse=lapse, outcome="renewed", by=release_cast.owner, now=ended + timedelta(days=2))
+    ended_again = again.valid_until + timedelta(days=1)
+    assert upkeep.lapses_of_validity(now=ended_again - timedelta(days=2)) == 0
+    assert upkeep.lapses_of_validity(now=ended_again) == 1
+    keys = Lapse.objects.filter(change=running).order_by("pk").values_list("key", flat=True)
+    assert list(keys) == [f"validation:{first.pk}", f"validation:{again.pk}"]

@@ -1,11 +1,14 @@
 """What is signed about the traffic is what happens (RULES 5.5): steps where an operator takes them, else all at once."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from approvals import services
 from approvals.models import ChangeRequest, Execution
+from approvals.queries import execution_panel
 from approvals.traffic import traffic_words
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
@@ -127,3 +130,17 @@ def test_an_abort_at_the_first_step_is_an_abort(by_hand: Execution, omar: User, 
     )
     assert ChangeRequest.objects.get(pk=by_hand.change_id).state == "approved"
     assert Deployment.objects.get(change_id=by_hand.change_id).state == "aborted"
+
+
+def test_until_when_a_step_is_held_is_shown_in_the_zone_of_the_reader(
+    by_hand: Execution, omar: User, now: datetime
+) -> None:
+    first = now + timedelta(hours=1)
+    with timezone.override(ZoneInfo("Asia/Tokyo")):
+        confirm(by_hand, omar, first)
+    change = ChangeRequest.objects.get(pk=by_hand.change_id)
+    assert change.headline == "25 % of the traffic"
+    assert execution_panel.read(change, now=first)["held_until"] == first + timedelta(hours=2)
+    confirm(by_hand, omar, first + timedelta(hours=2))
+    change.refresh_from_db()
+    assert execution_panel.read(change, now=first + timedelta(hours=2))["held_until"] is None
