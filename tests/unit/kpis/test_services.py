@@ -15,6 +15,7 @@ from kpis.windows import month_of, trailing
 from mlops_portal.foundation.errors import Invalid, NotAllowed
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import RuleViolation
+from registry.services.models import model_transfer_unit
 from tests.unit.kpis.rows import model_of, place_of, ran, version_of
 
 pytestmark = pytest.mark.django_db
@@ -172,6 +173,21 @@ def test_the_number_of_models_in_production_is_kept_with_the_periods_of_pages(wo
     ran(version_of(other, started_at=now - 9 * DAY), place, now, state="live")
     snapshot_take(now=now)
     assert running() == {2}
+
+
+def test_a_model_that_moves_takes_its_kept_numbers_along(worked, cleo, plant, now):
+    def units():
+        window = trailing(now, zone())
+        figure = read(scope_for(cleo), [window], now=now).of("change_failure_rate", window)
+        assert figure.is_stored
+        return {cell.unit_id for cell in figure.cells} - {None}
+
+    snapshot_take(now=now)
+    assert units() == {worked.unit_id}
+    model_transfer_unit(model=worked, unit=plant, by=None, now=now, reason="The plant runs it")
+    assert snapshot_take(now=now) > 0
+    assert units() == {plant.pk}
+    assert snapshot_take(now=now) == 0
 
 
 def test_reading_kept_numbers_costs_one_statement(worked, cleo, now, django_assert_num_queries):
