@@ -23,10 +23,11 @@ from approvals.states import (
     can_move,
 )
 from approvals.traffic import plan_words, steps_of, takes_steps
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.words import time_text
+from mlops_portal.foundation.web.words import day_text, time_text
 from registry.models import Deployment, ModelVersion
 from registry.states import DeploymentState, LifecycleState, RegistryStatus
 
@@ -394,8 +395,9 @@ def condition_blockers(
             blockers.append(
                 Blocker("condition_verifier", f"{said}: its verifier has no role that decides on this model.")
             )
-        if row["due_on"] <= now.date():
-            blockers.append(Blocker("condition_due", f"{said} is due on {row['due_on']}, which is past."))
+        if row["due_on"] < portal_day(now):
+            day = day_text(row["due_on"])
+            blockers.append(Blocker("condition_due", f"{said} is due on {day}, which is past."))
     return blockers
 
 
