@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from approvals import policies, services
 from approvals.duties import duty_of, duty_records
@@ -373,6 +375,11 @@ def test_a_live_waiver_opens_its_gate_and_the_signature_accepts_the_risk(
     granted = grant(ask_waiver(weak, ada, now), head, now)
     assert granted.signature.meaning == "accept_risk"
     cast = release_cast
+    with timezone.override(ZoneInfo("Pacific/Pago_Pago")):  # the day before goes on there
+        preview = services.decision_preview(
+            stage=weak.stages.get(key="risk"), verdict="approve", by=cast.risk_officer, now=now
+        )
+    assert preview.waivers == ("PERF-01 until 6 Dec 2026",)
     change = make.approve_by(
         weak, [cast.owner, cast.validator, cast.risk_officer, cast.change_manager], now=now
     )
