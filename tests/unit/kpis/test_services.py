@@ -94,6 +94,16 @@ def test_a_late_approval_does_not_bend_the_line(mona, max_, retail, now):
         target_approve(target=target, by=max_, now=now + 3 * DAY)
 
 
+def test_what_comes_too_late_to_be_approved_can_be_declined(mona, max_, retail, now):
+    target = propose(mona, retail, now)
+    late = now + 3 * DAY
+    with pytest.raises(RuleViolation, match="does not decide"):
+        target_decide(target=target, approve=False, note="Too late.", by=mona, now=late)
+    assert (
+        target_decide(target=target, approve=False, note="Too late.", by=max_, now=late).state == "declined"
+    )
+
+
 def test_declining_needs_a_reason(mona, max_, retail, now):
     target = propose(mona, retail, now)
     with pytest.raises(Invalid):
