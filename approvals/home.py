@@ -13,6 +13,7 @@ from approvals.models import ChangeRequest, Lapse, PolicyRevision, Stage
 from approvals.policy_in_force import policy_in_force
 from approvals.queries import inbox_page, panel_reads
 from approvals.states import ChangeState
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.first_run import Result
 from mlops_portal.foundation.web.search import Hit
@@ -44,7 +45,7 @@ def decisions(user: Any) -> Mapping[str, Any] | None:
         "conditions": list(inbox_page.conditions_to_verify(user).order_by("due_on", "pk")[:SHOWN]),
         "lapses": list(inbox_page.open_lapses_of(user).order_by("due_at", "pk")[:SHOWN]),
         "questions": list(inbox_page.questions_to(user).order_by("written_at", "pk")[:SHOWN]),
-        "today": now.date(),
+        "today": portal_day(now),
         "now": now,
     }
     waits = any(found[name] for name in ("rows", "waivers", "conditions", "lapses", "questions"))

@@ -21,10 +21,11 @@ from approvals.states import (
     can_move,
 )
 from approvals.traffic import held_until, plan_words, steps_of, takes_steps
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.words import time_text
+from mlops_portal.foundation.web.words import day_text, zoned_text
 from registry.models import Deployment, ModelVersion
 from registry.states import DeploymentState, LifecycleState, RegistryStatus
 
@@ -163,7 +164,7 @@ def step_blockers(
     if until is None or now >= until:
         return []
     share = steps_of(change)[taken - 1]["percent"]
-    return [Blocker("held", f"{share} % of the traffic is held until {time_text(until)}.")]
+    return [Blocker("held", f"{share} % of the traffic is held until {zoned_text(until)}.")]
 
 
 def abort_blockers(change: ChangeRequest, *, is_open: bool, is_manual: bool, taken: int) -> list[Blocker]:
@@ -388,8 +389,9 @@ def condition_blockers(
             blockers.append(
                 Blocker("condition_verifier", f"{said}: its verifier has no role that decides on this model.")
             )
-        if row["due_on"] <= now.date():
-            blockers.append(Blocker("condition_due", f"{said} is due on {row['due_on']}, which is past."))
+        if row["due_on"] < portal_day(now):
+            day = day_text(row["due_on"])
+            blockers.append(Blocker("condition_due", f"{said} is due on {day}, which is past."))
     return blockers
 
 
@@ -509,13 +511,11 @@ def start_blockers(
         blockers.append(Blocker("not_approved", f"{change.code} {change.predicate}."))
     contains = change.change_class == ChangeClass.CONTAINMENT
     if change.expires_at and change.expires_at <= now and not contains:
-        blockers.append(Blocker("expired", f"The approval expired on {change.expires_at:%d %b %Y %H:%M}."))
+        blockers.append(Blocker("expired", f"The approval expired on {zoned_text(change.expires_at)}."))
     if change.window_starts_at and now < change.window_starts_at:
-        blockers.append(
-            Blocker("too_early", f"The window opens on {change.window_starts_at:%d %b %Y %H:%M}.")
-        )
+        blockers.append(Blocker("too_early", f"The window opens on {zoned_text(change.window_starts_at)}."))
     if change.window_ends_at and now >= change.window_ends_at:
-        blockers.append(Blocker("too_late", f"The window closed on {change.window_ends_at:%d %b %Y %H:%M}."))
+        blockers.append(Blocker("too_late", f"The window closed on {zoned_text(change.window_ends_at)}."))
     if is_manual and by is not None and by.pk in signers and not contains:
         blockers.append(Blocker("is_approver", "Who starts a manual step is none of its approvers."))
     return blockers + traffic_blockers(change)

@@ -62,7 +62,8 @@ def _plain_copy(auditor: User) -> float:
     entries = change_log.entries_of(SCOPE, auditor)
     bounds = change_log.bounds_of(entries)
     columns = [replace(one, sql=AS_STORED.get(one.label, one.sql)) for one in change_log.COLUMNS]
-    statement, params = change_log.copy_statement(entries, bounds, columns, safe=False)
+    whole = change_log.Span(0, bounds.size, bounds.first, bounds.last)
+    statement, params = change_log.copy_statement(entries, whole, columns, safe=False)
     began = time.perf_counter()
     with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
         for _ in copy:

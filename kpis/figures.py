@@ -210,13 +210,18 @@ def _part_row(part: Part) -> list[float | None]:
     return [part.value, part.n, part.numerator, part.denominator, part.p90]
 
 
+def cell_rows(figure: Figure) -> list[list[Any]]:
+    """Return the numbers of units and tiers as a snapshot keeps them."""
+    return [[cell.unit_id, cell.tier, *_part_row(cell.part)] for cell in figure.cells]
+
+
 def _detail(figure: Figure) -> dict[str, Any]:
     return {
         "p50": figure.p50,
         "p90": figure.p90,
         "mean": figure.mean,
         "parts": {name: _part_row(part) for name, part in figure.parts.items()},
-        "cells": [[cell.unit_id, cell.tier, *_part_row(cell.part)] for cell in figure.cells],
+        "cells": cell_rows(figure),
         "bins": list(figure.bins),
         "errors": [list(one) for one in figure.errors],
         "error_count": figure.error_count,

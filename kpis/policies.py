@@ -43,8 +43,8 @@ def _named(people: Sequence[User]) -> str:
     return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
-def target_decision_blockers(target: KpiTarget, *, by: User, today: date) -> list[Blocker]:
-    """Return why this person cannot approve or decline a target now."""
+def target_decision_blockers(target: KpiTarget, *, approve: bool, by: User, today: date) -> list[Blocker]:
+    """Return why this person cannot approve, or decline, a target now; one whose first day has passed is declined only."""
     found = []
     if target.state != "proposed":
         found.append(Blocker("decided", f"This target is {target.state} already."))
@@ -55,7 +55,7 @@ def target_decision_blockers(target: KpiTarget, *, by: User, today: date) -> lis
                 f"Who proposed a target does not decide on it. {approver_text(target.unit, but=by)}",
             )
         )
-    if target.state == "proposed" and target.valid_from < today:
+    if approve and target.state == "proposed" and target.valid_from < today:
         found.append(
             Blocker("past", "Its first day has passed: charts keep the line they had. Propose a later day.")
         )

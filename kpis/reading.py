@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-
 from kpis import definitions
 from kpis.collectors import collect
 from kpis.computing import compute
@@ -26,6 +24,7 @@ from kpis.windows import (
     trailing,
     whole_days,
 )
+from mlops_portal.foundation.days import portal_zone
 
 MONTHS_SHOWN = 13
 Wanted = tuple[str, datetime, datetime]
@@ -34,7 +33,7 @@ NAMES = tuple(kpi.name for kpi in definitions.every())
 
 def zone() -> ZoneInfo:
     """The reporting time zone."""
-    return ZoneInfo(settings.PORTAL_TIME_ZONE)
+    return portal_zone()
 
 
 def months(now: datetime) -> list[Window]:

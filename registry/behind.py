@@ -21,7 +21,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBehind:
-    """A change request as far as the reader may see it; ``url`` and the rest are empty where they may not."""
+    """A change request as far as the reader may see it; ``url`` and the rest are empty where they may not.
+
+    ``state``, ``phase`` and ``until`` are those of today, and empty where a past moment is told.
+    """
 
     code: str
     title: str = ""
@@ -43,7 +46,7 @@ answers: list[Answer] = []
 
 
 def tell_requests(user: User, deployments: Sequence[Deployment], at: datetime | None = None) -> None:
-    """Put on each deployment the request behind it (`request_behind`, or None), as it stood at a moment or today."""
+    """Put on each deployment the request behind it (`request_behind`, or None), with the decisions of today or of a moment."""
     found: dict[int, RequestBehind] = {}
     for answer in answers:
         found |= answer(user, deployments, at)

@@ -6,6 +6,7 @@ import django_filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, ListFacet, OneOfFacet, SearchFilter
@@ -129,7 +130,7 @@ class ModelFilters(Filters):
     def by_review(self, rows: QuerySet, name: str, value: str) -> QuerySet:
         """Narrow by the date of the next review."""
         if value == "overdue":
-            return rows.filter(next_review_on__lt=timezone.localdate())
+            return rows.filter(next_review_on__lt=portal_day(timezone.now()))
         return rows.filter(next_review_on__isnull=True) if value == "none" else rows
 
 

@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
 from mlops_portal.foundation.web.words import percent, share, when
@@ -48,7 +49,7 @@ def _production(value: Any, row: Any) -> Any:
 def _review(value: Any, row: Any) -> Any:
     if value is None:
         return cells.absent("not set")
-    if value >= timezone.localdate():
+    if value >= portal_day(timezone.now()):
         return when(value)
     return format_html("{}<small>{}</small>", marks.pill("fail", "Overdue"), when(value))
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Q
+from django.utils import timezone
 
 from approvals import policies
 from approvals.dossier_format import compare, read_dossier
@@ -12,6 +13,7 @@ from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.models import ChangeRequest, Dossier, Lapse, Stage
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.words import zoned_text
 from registry.models import Deployment, Environment, ModelVersion
 from registry.states import DeploymentState
 
@@ -44,8 +46,12 @@ class GateAnswer:
         return self.change.dossier_digest if self.change else ""
 
 
+@timezone.override(UTC)
 def gate_answer(version: ModelVersion, environment: Environment, *, now: datetime) -> GateAnswer:
-    """Ask for one version and one environment. Reads only; whatever nobody knows speaks against it."""
+    """Ask for one version and one environment. Reads only; whatever nobody knows speaks against it.
+
+    Reasons name times in UTC: pipelines of every place read them.
+    """
     change = _change_for(version, environment)
     if change is None:
         missing = Blocker(
@@ -93,9 +99,7 @@ def _revoked(change: ChangeRequest) -> Sequence[Blocker]:
     if change.revoked_at is None:
         return ()
     return (
-        Blocker(
-            "revoked", f"The approval of {change.code} was revoked on {change.revoked_at:%d %b %Y %H:%M}."
-        ),
+        Blocker("revoked", f"The approval of {change.code} was revoked on {zoned_text(change.revoked_at)}."),
     )
 
 
@@ -109,7 +113,7 @@ def _overdue_lapses(version: ModelVersion, environment: Environment, now: dateti
     return [
         Blocker(
             "lapse_overdue",
-            f"A lapse of {row.change.code} is overdue since {row.due_at:%d %b %Y %H:%M}: {row.text}",
+            f"A lapse of {row.change.code} is overdue since {zoned_text(row.due_at)}: {row.text}",
             row.owner.name,
         )
         for row in rows.select_related("change", "owner").order_by("due_at", "pk")

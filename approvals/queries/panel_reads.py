@@ -63,9 +63,10 @@ def _decisions_then(user: User, at: datetime, **among: Any) -> QuerySet:
 def requests_behind(
     user: User, deployments: Sequence[Deployment], at: datetime | None = None
 ) -> dict[int, RequestBehind]:
-    """Name the request behind each deployment and the decisions that stood, in two statements; today, or as of then.
+    """Name the request behind each deployment and the decisions that stand, or stood then, in two statements.
 
-    Requests the person may not see are named by their number alone: the deployment tells it anyway.
+    How far the request is, is told of today only. Requests the person may not see are named by their number alone:
+    the deployment tells it anyway.
     """
     ids = {one.change_id for one in deployments if one.change_id}
     visible = (
@@ -82,7 +83,7 @@ def requests_behind(
     decided: dict[int, list[Decided]] = defaultdict(list)
     for one in standing.select_related("signer", "stage").order_by("decided_at", "pk"):
         decided[one.change_id].append(_decided(one))
-    return {pk: _behind(pk, visible.get(pk), decided[pk]) for pk in ids}
+    return {pk: _behind(pk, visible.get(pk), decided[pk], is_today=at is None) for pk in ids}
 
 
 def _decided(decision: Decision) -> Decided:
@@ -95,15 +96,17 @@ def _decided(decision: Decision) -> Decided:
     )
 
 
-def _behind(pk: int, change: ChangeRequest | None, decided: Iterable[Decided]) -> RequestBehind:
+def _behind(
+    pk: int, change: ChangeRequest | None, decided: Iterable[Decided], *, is_today: bool
+) -> RequestBehind:
     if change is None:
         return RequestBehind(code=f"CR-{pk}")
-    watched = change.state == ChangeState.VERIFYING
+    watched = is_today and change.state == ChangeState.VERIFYING
     return RequestBehind(
         code=change.code,
         title=change.title,
         url=change.get_absolute_url(),
-        state=change.get_state_display(),
+        state=change.get_state_display() if is_today else "",
         requester=str(change.requester.name),
         decided=tuple(decided),
         phase=change.get_state_display() if watched else "",

@@ -285,7 +285,7 @@ def _answer(change: ChangeRequest, answers: Sequence[Mapping[str, Any]]) -> None
     for row in answers:
         text = row.get("answer")
         if isinstance(text, str) and (len(text) > MAX_TEXT or "\x00" in text):
-            raise invalid("answers", f"Give a text of at most {MAX_TEXT:,} characters.")
+            raise invalid("answers", f"Give a text of at most {number(MAX_TEXT)} characters.")
     try:
         change.answers = with_answers(change, open_items(change), answers)
     except ValueError as error:

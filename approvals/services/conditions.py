@@ -7,6 +7,7 @@ from approvals.events import tell
 from approvals.models import Condition
 from approvals.services.changes import lock_change
 from approvals.services.lapses import is_running, lapse_open
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -38,7 +39,7 @@ def condition_lapse(*, condition: Condition, now: datetime) -> bool:
     """Open a lapse for a condition that is past its date while the version runs."""
     change = lock_change(condition.change_id)
     condition = lock(Condition.objects.all(), condition.pk)
-    overdue = condition.state == Condition.State.OPEN and condition.due_on < now.date()
+    overdue = condition.state == Condition.State.OPEN and condition.due_on < portal_day(now)
     if not overdue or not is_running(change):
         return False
     lapse_open(

@@ -34,6 +34,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, RuleViolation, refuse_if
+from mlops_portal.foundation.web.words import day_text
 
 
 class ConditionInput(TypedDict):
@@ -399,7 +400,7 @@ def decision_preview(
         dossier_digest=change.dossier_digest,
         is_current=evaluation.dossier.digest == change.dossier_digest,
         parts=parts,
-        waivers=tuple(f"{row.gate} until {row.valid_until:%d %b %Y}" for row in relied),
+        waivers=tuple(f"{row.gate} until {day_text(row.valid_until)}" for row in relied),
         rationale_min_length=policies.rationale_least(
             policy.document.rationale_min_length[change.decided_tier or 1],
             verdict=chosen,

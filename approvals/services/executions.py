@@ -36,6 +36,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.words import utc_text
 from mlops_portal.foundation.work import jobs
 from registry.models import Deployment
 from registry.services.operations import deployment_traffic
@@ -88,7 +89,7 @@ def change_schedule(*, change: ChangeRequest, start_at: datetime, by: User, now:
 
 def _schedule(change: ChangeRequest, *, start_at: datetime, by: User, now: datetime) -> None:
     change.state, change.scheduled_at, change.headline = ChangeState.SCHEDULED, start_at, "Scheduled"
-    change_save(change, by=by, now=now, reason=f"Start planned for {start_at:%d %b %Y %H:%M}")
+    change_save(change, by=by, now=now, reason=f"Start planned for {utc_text(start_at)}")
     tell("change_scheduled", change, by=by, now=now, start_at=start_at.isoformat())
     jobs.start(
         kind=EXECUTE_JOB,

@@ -14,6 +14,7 @@ from approvals.services.lapses import is_running, lapse_open
 from approvals.services.submission import REFRESHABLE, change_expire, change_refresh
 from approvals.services.waivers import waiver_end
 from approvals.states import ChangeState
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.work import jobs
 
@@ -35,7 +36,9 @@ def waivers_end(*, now: datetime) -> int:
 
 def conditions_lapse(*, now: datetime) -> int:
     """Open lapses for conditions past their date."""
-    due = Condition.objects.filter(state=Condition.State.OPEN, due_on__lt=now.date(), lapses__isnull=True)
+    due = Condition.objects.filter(
+        state=Condition.State.OPEN, due_on__lt=portal_day(now), lapses__isnull=True
+    )
     return sum(condition_lapse(condition=condition, now=now) for condition in list(due.order_by("pk")))
 
 

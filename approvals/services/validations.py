@@ -13,6 +13,7 @@ from approvals.policy_in_force import policy_in_force
 from approvals.services.signing import prove, sign
 from approvals.states import OPEN_STATES, Meaning
 from mlops_portal.foundation import canonical
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import Conflict, invalid
 from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.history import save_as
@@ -21,6 +22,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import ServiceAccount, User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.words import day_text
 from registry.models import MetricValue, ModelVersion, RegisteredModel
 from registry.queries.offices import Offices, offices_of
 from registry.services.models import model_note_validation
@@ -116,8 +118,8 @@ def finding_raise(
     validation = _lock_open(validation)
     if severity not in ValidationFinding.Severity.values:
         raise invalid("severity", "Choose critical, high, medium or low.")
-    if due_on < now.date():
-        raise invalid("due_on", f"{due_on} is in the past.")
+    if due_on < portal_day(now):
+        raise invalid("due_on", f"{day_text(due_on)} is in the past.")
     blockers = (
         []
         if by.pk == validation.validator_id
@@ -337,7 +339,7 @@ def _conclude(
     validation.state = Validation.State.CONCLUDED
     save_as(validation, by=by, now=now, reason=summary.strip())
     model_note_validation(
-        model=model, validated_at=now, next_validation_on=validation.valid_until.date(), by=by, now=now
+        model=model, validated_at=now, next_validation_on=portal_day(validation.valid_until), by=by, now=now
     )
     tell(
         "validation_concluded", validation, by=by, now=now, outcome=outcome, digest=validation.content_digest

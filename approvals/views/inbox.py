@@ -14,6 +14,7 @@ from approvals.queries import inbox_page
 from approvals.services.conversation import delegation_create
 from approvals.views.review import preview_of
 from approvals.views.scope import CHANGES
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.web.filters import clean_query
 from mlops_portal.foundation.web.pages import CreatePage, Page
 from mlops_portal.foundation.web.words import plural
@@ -59,7 +60,7 @@ class Inbox(Page):
             "rule": RULE,
             "tones": tones,
             "sort": self.request.GET.get("sort", ""),
-            "today": now.date(),
+            "today": portal_day(now),
         }
         if self.queue == "conditions":
             return found | {

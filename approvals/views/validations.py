@@ -12,6 +12,7 @@ from approvals.policy_in_force import policy_in_force
 from approvals.queries import validation_page
 from approvals.services import validations as services
 from approvals.views.signing import SignedMixin
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
@@ -109,7 +110,7 @@ class ValidationDetail(DetailPage):
             and rights.has("approvals.comment", **scope),
             "may_close": rights.has("approvals.validate", **scope),
             "tones": tones,
-            "today": self.now.date(),
+            "today": portal_day(self.now),
         }
 
 

@@ -6,7 +6,7 @@ On PostgreSQL the columns are rendered and made safe in SQL and come by COPY; el
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.apps import apps
@@ -25,7 +25,7 @@ from mlops_portal.foundation.web.exports import safe_cell
 from registry.models import RegisteredModel
 
 CHUNK = 20_000  # entries that Python reads at once: a few megabytes
-COPIED = 100_000  # entries of one COPY, which waits in a file: each one costs a look at every number
+COPIED = 100_000  # entries of one COPY, which waits in a file
 PART = 1024 * 1024
 
 Progress = Callable[[int, int, str], None]
@@ -96,6 +96,16 @@ class Bounds:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Entries numbered from ``low`` to below ``high``; their row ids lie from ``first`` to ``last``."""
+
+    low: int
+    high: int
+    first: int
+    last: int
+
+
 def bounds_of(entries: EntryQuerySet) -> Bounds:
     """Fix what is exported before the first line is written."""
     size = Checkpoint.objects.order_by("-size").values_list("size", flat=True).first() or 0
@@ -112,11 +122,11 @@ def csv_parts(
     columns = columns_of(scope)
     yield csv_line(column.label for column in columns).encode()
     copies = connection.vendor == "postgresql" if by_copy is None else by_copy
-    for low, high in _ranges(bounds, progress, COPIED if copies else CHUNK):
+    for span in spans(bounds, progress, COPIED if copies else CHUNK):
         if copies:
-            yield from copied(entries, Bounds(low, high - 1, bounds.size), columns)
+            yield from copied(entries, span, columns)
         else:
-            yield written(entries.filter(id__gte=low, id__lt=high), bounds.size, columns)
+            yield written(entries, span, columns)
 
 
 def rows(scope: Scope, user: User, *, progress: Progress) -> Iterator[list[Any]]:
@@ -125,21 +135,27 @@ def rows(scope: Scope, user: User, *, progress: Progress) -> Iterator[list[Any]]
     bounds = bounds_of(entries)
     columns = columns_of(scope)
     yield [column.label for column in columns]
-    for low, high in _ranges(bounds, progress, CHUNK):
-        for row in read(entries.filter(id__gte=low, id__lt=high), bounds.size):
+    for span in spans(bounds, progress, CHUNK):
+        for row in read(entries, span):
             yield row[: len(columns)]
 
 
-def _ranges(bounds: Bounds, progress: Progress, step: int) -> Iterator[tuple[int, int]]:
-    total = bounds.last - bounds.first + 1
-    for low in range(bounds.first, bounds.last + 1, step):
-        progress(low - bounds.first, total, "Entries")
-        yield low, min(low + step, bounds.last + 1)
+def spans(bounds: Bounds, progress: Progress, step: int) -> Iterator[Span]:
+    """Part the ledger by number, and name the row ids of each part: numbers follow visibility, not ids."""
+    for low in range(0, bounds.size, step):
+        progress(low, bounds.size, "Entries")
+        high = min(low + step, bounds.size)
+        rows = LedgerLeaf.objects.filter(index__gte=low, index__lt=high).aggregate(
+            first=Min("entry_row"), last=Max("entry_row")
+        )
+        first, last = max(rows["first"] or 0, bounds.first), min(rows["last"] or -1, bounds.last)
+        if first <= last:
+            yield Span(low, high, first, last)
 
 
-def copied(entries: EntryQuerySet, bounds: Bounds, columns: Sequence[LogColumn]) -> Iterator[bytes]:
-    """Write the entries within bounds by COPY; what SQL cannot read (a NUL in a payload) is left to Python."""
-    statement, params = copy_statement(entries, bounds, columns)
+def copied(entries: EntryQuerySet, span: Span, columns: Sequence[LogColumn]) -> Iterator[bytes]:
+    """Write a part of the entries by COPY; what SQL cannot read (a NUL in a payload) is left to Python."""
+    statement, params = copy_statement(entries, span, columns)
     with tempfile.TemporaryFile() as waiting:
         try:
             with (
@@ -151,19 +167,20 @@ def copied(entries: EntryQuerySet, bounds: Bounds, columns: Sequence[LogColumn])
                 for row in copy:
                     waiting.write(row)
         except DataError:
-            for low, high in _ranges(bounds, lambda *_: None, CHUNK):
-                yield written(entries.filter(id__gte=low, id__lt=high), bounds.size, columns)
+            for low in range(span.low, span.high, CHUNK):
+                part = replace(span, low=low, high=min(low + CHUNK, span.high))
+                yield written(entries, part, columns)
             return
         waiting.seek(0)
         yield from iter(lambda: waiting.read(PART), b"")
 
 
 def copy_statement(
-    entries: EntryQuerySet, bounds: Bounds, columns: Sequence[LogColumn], *, safe: bool = True
+    entries: EntryQuerySet, span: Span, columns: Sequence[LogColumn], *, safe: bool = True
 ) -> tuple[str, list[Any]]:
     """Return the COPY statement; without ``safe`` the columns are as they are stored (for comparison).
 
-    The bounds are said of the entries themselves: told only of the chosen ids, PostgreSQL reads every entry.
+    The row ids are said of the entries themselves: told only of the chosen ids, PostgreSQL reads every entry.
     """
     chosen, chosen_params = entries.order_by().values("id").query.sql_with_params()
     labels, label_params = _verb_values()
@@ -177,9 +194,9 @@ def copy_statement(
         f"LEFT JOIN {BusinessUnit._meta.db_table} u ON u.id = e.unit_id "
         f"LEFT JOIN {RegisteredModel._meta.db_table} m ON m.id = e.model_id "
         f"LEFT JOIN (VALUES {labels}) v(name, label) ON v.name = e.verb "
-        f"WHERE e.id >= %s AND e.id <= %s AND e.id IN ({chosen}) AND l.index < %s ORDER BY e.id) TO STDOUT WITH (FORMAT csv)"
+        f"WHERE e.id >= %s AND e.id <= %s AND e.id IN ({chosen}) AND l.index >= %s AND l.index < %s ORDER BY l.index) TO STDOUT WITH (FORMAT csv)"
     )
-    return statement, [*label_params, bounds.first, bounds.last, *chosen_params, bounds.size]
+    return statement, [*label_params, span.first, span.last, *chosen_params, span.low, span.high]
 
 
 def _verb_values() -> tuple[str, list[str]]:
@@ -193,20 +210,22 @@ def _verb_values() -> tuple[str, list[str]]:
     return ", ".join(["(%s, %s)"] * len(known)), [text for pair in known for text in pair]
 
 
-def written(entries: EntryQuerySet, size: int, columns: Iterable[LogColumn]) -> bytes:
-    """Write entries in Python, byte for byte what COPY gives."""
+def written(entries: EntryQuerySet, span: Span, columns: Iterable[LogColumn]) -> bytes:
+    """Write a part of the entries in Python, byte for byte what COPY gives."""
     free = [column.is_free for column in columns]
     return "".join(
         csv_line(safe_cell(value) if is_free else value for value, is_free in zip(row, free, strict=False))
-        for row in read(entries, size)
+        for row in read(entries, span)
     ).encode()
 
 
-def read(entries: EntryQuerySet, size: int) -> Iterator[list[Any]]:
+def read(entries: EntryQuerySet, span: Span) -> Iterator[list[Any]]:
     """Yield the plain values of every column, content included."""
-    leaf = LedgerLeaf.objects.filter(entry_id=OuterRef("entry_id"), index__lt=size).values("index")
-    wanted = entries.annotate(number=Subquery(leaf)).filter(number__isnull=False)
-    found = list(wanted.order_by("id").select_related("payload"))
+    leaf = LedgerLeaf.objects.filter(
+        entry_id=OuterRef("entry_id"), index__gte=span.low, index__lt=span.high
+    ).values("index")
+    wanted = entries.filter(id__gte=span.first, id__lte=span.last).annotate(number=Subquery(leaf))
+    found = list(wanted.filter(number__isnull=False).order_by("number").select_related("payload"))
     actors = dict(
         User.objects.filter(
             pk__in={int(one.actor_id) for one in found if one.actor_id.isdigit()}

@@ -1,7 +1,7 @@
 """The report of a release as plain texts: what the typesetter prints and what `record.json` holds."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +13,7 @@ from audits.queries import LedgerState
 from audits.reading.records import ToldStep
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.roles import ROLES
-from mlops_portal.foundation.web.words import day_text, exact, name_of, number, spaced, time_text
+from mlops_portal.foundation.web.words import day_text, exact, name_of, number, spaced, utc_text
 from registry.models import Deployment
 
 CLASSIFICATION = "Confidential: evidence of a decision"
@@ -27,7 +27,7 @@ HISTORY_SHOWN = 60
 
 def _moment(value: datetime | None, absent: str = "none") -> str:
     """Write a moment with its zone: a report is read long after, and elsewhere."""
-    return f"{time_text(value.astimezone(UTC))} UTC" if value else absent
+    return utc_text(value) if value else absent
 
 
 def report_of(

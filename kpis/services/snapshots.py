@@ -11,7 +11,7 @@ from typing import Any
 from kpis import definitions
 from kpis.collectors import Facts, collect
 from kpis.computing import compute
-from kpis.figures import Figure, snapshot_of
+from kpis.figures import Figure, cell_rows, snapshot_of
 from kpis.models import KpiSnapshot
 from kpis.reading import NAMES, months, standing_windows, usual_windows
 from kpis.scopes import Scope, key, key_digest
@@ -22,7 +22,7 @@ from mlops_portal.foundation.people.models import UnitClosure, User
 from registry.states import INVENTORY_KINDS, Tier
 
 BATCH = 500
-Mark = tuple[str, int, float | None, int | None]
+Mark = tuple[str, int, float | None, int | None, list[list[Any]]]
 Known = Mapping[tuple[str, str, datetime, datetime], Mark]
 
 
@@ -40,7 +40,7 @@ def snapshot_take(*, now: datetime, by: User | None = None) -> int:
     fresh: list[KpiSnapshot] = []
     for scope, mine in _scopes(facts):
         scope_digest = key_digest(scope)
-        known = _known(scope_digest, windows)
+        known = _known(scope_digest, windows, usual)
         for window in windows:
             for name in NAMES:
                 place = (name, definitions.get(name).version, window.start, window.end)
@@ -55,10 +55,18 @@ def snapshot_take(*, now: datetime, by: User | None = None) -> int:
 
 
 def _mark(figure: Figure) -> Mark:
-    return (figure.source, figure.open_count, figure.value, figure.notes.get("running"))
+    """Return by what a number is told from the one kept before; a unit or tier may change beneath the same rows."""
+    return (
+        figure.source,
+        figure.open_count,
+        figure.value,
+        figure.notes.get("running"),
+        cell_rows(figure),
+    )
 
 
-def _known(scope_digest: str, windows: Sequence[Window]) -> Known:
+def _known(scope_digest: str, windows: Sequence[Window], usual: Sequence[Window]) -> Known:
+    with_cells = {(window.start, window.end) for window in usual}
     rows = KpiSnapshot.objects.filter(
         scope_digest=scope_digest, window_end__in={window.end for window in windows}
     ).order_by("computed_at", "pk")
@@ -68,6 +76,7 @@ def _known(scope_digest: str, windows: Sequence[Window]) -> Known:
             row.detail.get("open", [0])[0],
             row.value,
             row.detail.get("notes", {}).get("running"),
+            row.detail.get("cells", []) if (row.window_start, row.window_end) in with_cells else [],
         )
         for row in rows
     }

@@ -82,11 +82,11 @@ def target_decide(*, target: KpiTarget, approve: bool, by: User, now: datetime, 
     """Approve or decline a target as the second person.
 
     Raises:
-        RuleViolation: decided already, by the proposer, or its first day has passed.
+        RuleViolation: decided already, by the proposer, or approved when its first day has passed.
     """
     target = lock(KpiTarget.objects.select_related("unit", "proposed_by"), target.pk)
     _require(by, target.unit_id)
-    refuse_if(policies.target_decision_blockers(target, by=by, today=local_day(now, zone())))
+    refuse_if(policies.target_decision_blockers(target, approve=approve, by=by, today=local_day(now, zone())))
     if not approve and not note.strip():
         raise invalid("note", "Say why the target is declined.")
     verb = "target_approved" if approve else "target_declined"

@@ -64,6 +64,10 @@ class TargetDetail(DetailPage):
         """Write the limits in the KPI's unit; show what is between this person and a decision."""
         target, kpi = self.object, definitions.get(self.object.kpi)
         today = local_day(self.now, zone())
+        approving, declining = (
+            policies.target_decision_blockers(target, approve=approve, by=self.request.user, today=today)
+            for approve in (True, False)
+        )
         own = target_limits(kpi, target.value, target.green_limit, target.amber_limit)
         return {
             "kpi": kpi,
@@ -79,7 +83,8 @@ class TargetDetail(DetailPage):
             "approvers": policies.approver_text(target.unit, but=target.proposed_by)
             if target.state == "proposed"
             else "",
-            "blockers": policies.target_decision_blockers(target, by=self.request.user, today=today),
+            "blockers": approving,
+            "refused": "You cannot decide on this" if declining else "You can only decline this",
             "history": self._history(),
         }
 
@@ -185,7 +190,9 @@ class TargetApprove(ActionPage):
     def blockers(self) -> list[Blocker]:
         """Say why it is not possible now."""
         today = local_day(self.now, zone())
-        return policies.target_decision_blockers(self.object, by=self.request.user, today=today)
+        return policies.target_decision_blockers(
+            self.object, approve=self.approve, by=self.request.user, today=today
+        )
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> KpiTarget:
         """Decide."""

@@ -29,7 +29,7 @@ SENTENCES = {
     "PORTAL_PG_OPTIONS": "Options of PostgreSQL connections, such as time limits; replaces those of the portal.",
     "PORTAL_PROCESS": "Kind of the process: `web` gets short time limits on PostgreSQL. Set by the server's entry point.",
     "PORTAL_SECRETS_KEYS": "Keys for secrets at rest, with commas between them: the first encrypts, all decrypt.",
-    "PORTAL_TIME_ZONE": "Zone of people who chose none.",
+    "PORTAL_TIME_ZONE": "Zone in which the portal's days begin and end, and of people who chose none.",
     "PORTAL_TRUSTED_PROXIES": "Networks of the proxies in front, with commas between them: their X-Forwarded-For and "
     "X-Forwarded-Proto are believed, those of others dropped. Production trusts this machine when none is named.",
     "PORTAL_VAR": "Folder of the demonstration's data.",

@@ -4,6 +4,7 @@ import django_filters
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.web.filters import SearchFilter
 from mlops_portal.foundation.years import refuse_far_years
 from registry.models import (
@@ -60,7 +61,7 @@ class ModelFilter(django_filters.FilterSet):
 
     def by_review(self, rows: QuerySet, name: str, value: bool) -> QuerySet:
         """Narrow by whether the review is due."""
-        late = Q(next_review_on__lt=timezone.localdate())
+        late = Q(next_review_on__lt=portal_day(timezone.now()))
         return rows.filter(late) if value else rows.exclude(late)
 
 

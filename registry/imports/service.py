@@ -248,11 +248,10 @@ def _write_chunk(
     *, run: ImportRun, chunk: Sequence[PlannedRow], planner: Planner, by: User | None, now: datetime
 ) -> ImportRun:
     run = ImportRun.objects.select_for_update(of=("self",)).select_related("unit", "file").get(pk=run.pk)
-    if run.resume_row == 0:
-        used = {label: key for label, key in planner.keys.items() if any(key in row.custom for row in chunk)}
-        custom_fields_for(run.unit, used, by=by, now=now)
+    used = {label: key for label, key in planner.keys.items() if any(key in row.custom for row in chunk)}
+    custom_fields_for(run.unit, used, by=by, now=now)
     writer = _writer(planner, Units(run.unit, adds=run.adds_units), by=by, now=now)
-    decisions = writer.decide(chunk, holds_people=True)
+    decisions = writer.decide(chunk, holds=True)
     writer.write(decisions)
     counts = Counter(decision.outcome.value for decision in decisions)
     for outcome in Outcome:

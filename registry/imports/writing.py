@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from mlops_portal.foundation.errors import DomainError, Invalid, NotAllowed
 from mlops_portal.foundation.history import bulk_save_as
+from mlops_portal.foundation.locks import lock_all
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.people.services.units import units_create
@@ -87,30 +88,31 @@ class ChunkWriter:
         self._declared: dict[int, dict[str, CustomField]] = {}
         self._deciders = Deciders()
 
-    def decide(self, rows: Sequence[PlannedRow], *, holds_people: bool = False) -> list[Decision]:
+    def decide(self, rows: Sequence[PlannedRow], *, holds: bool = False) -> list[Decision]:
         """Say for each row what would be written. A preview and a run ask alike; nothing is written here.
 
-        A run also holds the people whom rows name, within its transaction, so that none is given a role meanwhile.
+        A run also holds, within its transaction, the people whom rows name, so that none is given a role meanwhile,
+        and then the models that rows find again, so that nobody edits them before they are written.
         """
         living = RegisteredModel.objects.alive()
         fit = [row for row in rows if row.is_fit]
+        people = self._people(fit)
+        self._deciders = (
+            hold_offices(people.values(), now=self._now)
+            if holds
+            else deciders_among([person.pk for person in people.values()], now=self._now)
+        )
+        found = living.filter(
+            source_name=self._mapping.source, external_id__in=[row.external_id for row in fit]
+        ).select_related("unit")
         known = {
-            model.external_id: model
-            for model in living.filter(
-                source_name=self._mapping.source, external_id__in=[row.external_id for row in fit]
-            ).select_related("unit")
+            model.external_id: model for model in (lock_all(found, found.values("pk")) if holds else found)
         }
         numbers = dict(
             ModelCounter.objects.filter(model__in=known.values()).values_list("model_id", "last_number")
         )
         wanted = [name for row in fit for name in row.names]
         taken = set(living.filter(name__in=wanted).values_list("name", flat=True))
-        people = self._people(fit)
-        self._deciders = (
-            hold_offices(people.values(), now=self._now)
-            if holds_people
-            else deciders_among([person.pk for person in people.values()], now=self._now)
-        )
         decisions = []
         for row in rows:
             model = known.get(row.external_id) if row.is_fit else None

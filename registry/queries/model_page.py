@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, Subquery
 from django.utils import timezone
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.history import as_of, rows_as_of
 from registry.gates import duties_of
@@ -71,7 +72,7 @@ def read(model: RegisteredModel, *, at: datetime | None, user: Any) -> dict[str,
             if newest
             else []
         ),
-        "today": timezone.localdate(at) if at else timezone.localdate(),
+        "today": portal_day(at or timezone.now()),
     }
 
 

@@ -13,7 +13,7 @@ from mlops_portal.foundation.operations import operation, taken_is_told
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
-from mlops_portal.foundation.web.words import plural
+from mlops_portal.foundation.web.words import number, plural
 from registry import policies
 from registry.events import tell
 from registry.models import CustomField, RegisteredModel
@@ -123,7 +123,7 @@ def _choices_problem(choices: Sequence[Any]) -> str:
     if not choices:
         return "At least one choice is required."
     if len(choices) > CHOICES_MAX:
-        return f"These are {len(choices):,} choices; at most {CHOICES_MAX:,} are possible."
+        return f"These are {number(len(choices))} choices; at most {number(CHOICES_MAX)} are possible."
     if any(not isinstance(one, str) or not one.strip() for one in choices):
         return "Each choice is a text."
     if any(len(one) > CHOICE_MAX for one in choices):

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from mlops_portal.foundation.errors import FieldError, Invalid
+from mlops_portal.foundation.web.words import number
 from registry.models import CustomField
 
 TEXT_MAX = 10_000
@@ -21,7 +22,7 @@ def _text(field: CustomField, value: Any) -> str:
     if not isinstance(value, str):
         raise _UnfitError("A text is expected.")
     if len(value) > TEXT_MAX:
-        raise _UnfitError(f"It has {len(value):,} characters; at most {TEXT_MAX:,} are kept.")
+        raise _UnfitError(f"It has {number(len(value))} characters; at most {number(TEXT_MAX)} are kept.")
     return value
 
 
@@ -34,7 +35,7 @@ def _number(field: CustomField, value: Any) -> int | float:
         raise _UnfitError(f"“{str(value)[:40]}” is not a number.") from None
     if isinstance(found, int):
         if abs(found) > WHOLE_MAX:
-            raise _UnfitError(f"A whole number lies between -{WHOLE_MAX:,} and {WHOLE_MAX:,}.")
+            raise _UnfitError(f"A whole number lies between {number(-WHOLE_MAX)} and {number(WHOLE_MAX)}.")
         return found
     if not math.isfinite(found):
         raise _UnfitError("It is not a finite number.")

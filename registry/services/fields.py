@@ -10,6 +10,7 @@ from django.db import models
 
 from mlops_portal.foundation.canonical import canonical_bytes
 from mlops_portal.foundation.errors import FieldError, Invalid
+from mlops_portal.foundation.web.words import number
 from mlops_portal.foundation.years import year_problem
 
 TEXT_MAX = 100_000
@@ -34,7 +35,7 @@ def _json_problem(field: models.JSONField, value: Any) -> str:
     except (TypeError, ValueError, RecursionError):
         return "This is not JSON."
     if size > JSON_MAX:
-        return f"It is larger than {JSON_MAX:,} bytes."
+        return f"It is larger than {number(JSON_MAX)} bytes."
     return _nested_text_problem(value)
 
 
@@ -66,7 +67,7 @@ def _plain_problem(field: Any, value: Any) -> str:
         if problem:
             return problem
         if isinstance(field, models.TextField) and len(value) > TEXT_MAX:
-            return f"It has {len(value):,} characters; at most {TEXT_MAX:,} are kept."
+            return f"It has {number(len(value))} characters; at most {number(TEXT_MAX)} are kept."
     if isinstance(value, date) and (problem := year_problem(value)):
         return problem
     if isinstance(value, datetime) and value.tzinfo is None:

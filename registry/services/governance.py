@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
@@ -150,7 +151,7 @@ def _due_tasks(
     if model.tier is None:
         due[TaskKind.RATING_MISSING] = DueTask(RATING_MISSING)
     review_on = model.next_review_on
-    if review_on is not None and review_on < now.date():
+    if review_on is not None and review_on < portal_day(now):
         due[TaskKind.REVIEW_OVERDUE] = DueTask(f"The review was due on {review_on:%-d %B %Y}.", review_on)
     return due
 

@@ -10,6 +10,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import refuse_if
+from mlops_portal.foundation.web.words import number
 from registry import policies
 from registry.events import tell
 from registry.models import MetricValue, ModelVersion
@@ -36,7 +37,7 @@ def build_metrics(
     """
     errors: list[FieldError] = []
     if len(rows) > MAX_AT_ONCE:
-        raise Invalid([FieldError("metrics", f"At most {MAX_AT_ONCE:,} values are recorded at once.")])
+        raise Invalid([FieldError("metrics", f"At most {number(MAX_AT_ONCE)} values are recorded at once.")])
     built: dict[Key, MetricValue] = {}
     for place, row in enumerate(rows, start=1):
         metric = MetricValue(

@@ -7,12 +7,14 @@ from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, transaction
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import DomainError, FieldError, Invalid, NotFound, invalid
 from mlops_portal.foundation.history import bulk_save_as, delete_as, save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.words import day_text
 from registry import gates, policies
 from registry.events import tell
 from registry.models import Alias, Component, ModelCounter, ModelTag, ModelVersion, RegisteredModel
@@ -392,8 +394,8 @@ def model_attest(
     if by is None or by.pk not in (model.owner_id, model.accountable_executive_id):
         owner = str(model.owner or "the owner, once there is one")
         refuse_if([Blocker("not_the_owner", "The owner attests the record.", owner)])
-    if next_review_on is not None and next_review_on <= now.date():
-        raise invalid("next_review_on", "The next review is in the past.")
+    if next_review_on is not None and next_review_on < portal_day(now):
+        raise invalid("next_review_on", f"{day_text(next_review_on)} is in the past.")
     model.last_attested_at = now
     changed = ["last_attested_at"]
     if next_review_on is not None:

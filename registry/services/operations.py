@@ -10,6 +10,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.words import zoned_text
 from registry import policies
 from registry.events import tell
 from registry.gates import DeploymentStart, blockers_of, deployment_gates
@@ -162,7 +163,9 @@ def _in_progress_blockers(model: RegisteredModel, environment: Environment) -> l
     if running is None:
         return []
     return [
-        Blocker("in_progress", f"{running} is in progress since {running.started_at:%H:%M}.", "the operator")
+        Blocker(
+            "in_progress", f"{running} is in progress since {zoned_text(running.started_at)}.", "the operator"
+        )
     ]
 
 

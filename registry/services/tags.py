@@ -7,6 +7,7 @@ from mlops_portal.foundation.history import delete_as, save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
+from mlops_portal.foundation.web.words import number
 from registry import policies
 from registry.events import tell
 from registry.models import ModelTag, ModelVersion, RegisteredModel, VersionTag
@@ -22,7 +23,7 @@ def _refuse_impossible(key: str, value: str) -> None:
     if problem := plain_fields.text_problem(value):
         errors.append(FieldError("value", problem))
     if len(value) > plain_fields.TEXT_MAX:
-        errors.append(FieldError("value", f"At most {plain_fields.TEXT_MAX:,} characters are kept."))
+        errors.append(FieldError("value", f"At most {number(plain_fields.TEXT_MAX)} characters are kept."))
     if errors:
         raise Invalid(errors)
 

@@ -79,8 +79,7 @@ def marked(text: str, words: str) -> SafeString:
 @register.simple_tag
 def now_text() -> str:
     """Write the present moment with its zone, for the line at the top of printed pages."""
-    local = timezone.localtime(timezone.now())
-    return f"{words.time_text(local)} {local:%Z}"
+    return words.zoned_text(timezone.now())
 
 
 @register.filter

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
-from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from mlops_portal.foundation.days import portal_zone
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.ids import uuid7
 from mlops_portal.foundation.web.error_views import render_error
@@ -77,7 +77,7 @@ class TimeZoneMiddleware:
     @cached_property
     def default(self) -> ZoneInfo:
         """The zone of the portal."""
-        return ZoneInfo(settings.PORTAL_TIME_ZONE)
+        return portal_zone()
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         with timezone.override(self.zone_of(request)):

@@ -95,14 +95,30 @@ def sentence(text: str) -> str:
 
 
 def day_text(value: date) -> str:
-    """Write a date as `17 Nov 2026`."""
+    """Write a date as `17 Nov 2026`; of a moment, the day it has in the reader's zone."""
+    return _day(
+        timezone.localtime(value) if isinstance(value, datetime) and timezone.is_aware(value) else value
+    )
+
+
+def _day(value: date) -> str:
     return f"{value.day} {MONTHS[value.month - 1]} {value.year}"
 
 
 def time_text(value: datetime) -> str:
     """Write a moment as `17 Nov 2026 10:40`, in the reader's zone."""
     local = timezone.localtime(value) if timezone.is_aware(value) else value
-    return f"{day_text(local)} {local:%H:%M}"
+    return f"{_day(local)} {local:%H:%M}"
+
+
+def zoned_text(value: datetime) -> str:
+    """Write a moment in the reader's zone and name it, for what is read on pages, by machines and in messages of jobs."""
+    return f"{time_text(value)} {timezone.localtime(value):%Z}"
+
+
+def utc_text(value: datetime) -> str:
+    """Write a moment as `17 Nov 2026 09:40 UTC`, for texts that are kept."""
+    return f"{_day(value.astimezone(UTC))} {value.astimezone(UTC):%H:%M} UTC"
 
 
 def exact(value: datetime) -> str:

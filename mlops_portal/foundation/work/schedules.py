@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 
+from mlops_portal.foundation.days import portal_zone
 from mlops_portal.foundation.work.models import Occurrence, Schedule
 from mlops_portal.foundation.work.runs import WorkContext, current_work
 from mlops_portal.foundation.work.tasks import task
@@ -34,7 +33,7 @@ class Plan:
         if self.daily_at is None:
             step = (self.every or timedelta(days=1)).total_seconds()
             return datetime.fromtimestamp((moment.timestamp() // step + 1) * step, UTC)
-        zone = ZoneInfo(settings.PORTAL_TIME_ZONE)
+        zone = portal_zone()
         day = moment.astimezone(zone).date()
         while (due := datetime.combine(day, self.daily_at, zone).astimezone(UTC)) <= moment:
             day += timedelta(days=1)

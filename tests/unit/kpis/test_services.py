@@ -15,6 +15,7 @@ from kpis.windows import month_of, trailing
 from mlops_portal.foundation.errors import Invalid, NotAllowed
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import RuleViolation
+from registry.services.models import model_transfer_unit
 from tests.unit.kpis.rows import model_of, place_of, ran, version_of
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +92,16 @@ def test_a_late_approval_does_not_bend_the_line(mona, max_, retail, now):
     target = propose(mona, retail, now)
     with pytest.raises(RuleViolation, match="first day has passed"):
         target_approve(target=target, by=max_, now=now + 3 * DAY)
+
+
+def test_what_comes_too_late_to_be_approved_can_be_declined(mona, max_, retail, now):
+    target = propose(mona, retail, now)
+    late = now + 3 * DAY
+    with pytest.raises(RuleViolation, match="does not decide"):
+        target_decide(target=target, approve=False, note="Too late.", by=mona, now=late)
+    assert (
+        target_decide(target=target, approve=False, note="Too late.", by=max_, now=late).state == "declined"
+    )
 
 
 def test_declining_needs_a_reason(mona, max_, retail, now):
@@ -172,6 +183,21 @@ def test_the_number_of_models_in_production_is_kept_with_the_periods_of_pages(wo
     ran(version_of(other, started_at=now - 9 * DAY), place, now, state="live")
     snapshot_take(now=now)
     assert running() == {2}
+
+
+def test_a_model_that_moves_takes_its_kept_numbers_along(worked, cleo, plant, now):
+    def units():
+        window = trailing(now, zone())
+        figure = read(scope_for(cleo), [window], now=now).of("change_failure_rate", window)
+        assert figure.is_stored
+        return {cell.unit_id for cell in figure.cells} - {None}
+
+    snapshot_take(now=now)
+    assert units() == {worked.unit_id}
+    model_transfer_unit(model=worked, unit=plant, by=None, now=now, reason="The plant runs it")
+    assert snapshot_take(now=now) > 0
+    assert units() == {plant.pk}
+    assert snapshot_take(now=now) == 0
 
 
 def test_reading_kept_numbers_costs_one_statement(worked, cleo, now, django_assert_num_queries):

@@ -4,11 +4,12 @@ import pytest
 from django.urls import reverse
 
 from mlops_portal.foundation.errors import Invalid
+from mlops_portal.foundation.web.words import number
 from registry.models import RegisteredModel
 from registry.queries.custom import declared_for, shown
 from registry.services.bulk import models_register_many
-from registry.services.custom_fields import custom_field_save
-from registry.services.custom_values import fitted
+from registry.services.custom_fields import CHOICES_MAX, custom_field_save
+from registry.services.custom_values import WHOLE_MAX, fitted
 from registry.services.models import NewModel, model_register, model_update
 
 pytestmark = pytest.mark.django_db
@@ -59,17 +60,32 @@ def test_fitting_values_are_stored_in_their_type(declared, key, given, stored):
         pytest.param(
             "cost-centre",
             10**400,
-            "Cost centre: A whole number lies between -9,007,199,254,740,991 and 9,007,199,254,740,991.",
+            f"Cost centre: A whole number lies between {number(-WHOLE_MAX)} and {number(WHOLE_MAX)}.",
             id="beyond-any-float",
         ),
         ("bought-on", "17.11.2026", "Bought on: “17.11.2026” is not a date. Write it as 2026-11-17."),
         ("is-outsourced", "perhaps", "Is outsourced: “perhaps” is neither yes nor no."),
         ("nickname", 7, "Nickname: A text is expected."),
+        pytest.param(
+            "nickname",
+            "x" * 10_001,
+            "Nickname: It has 10\u202f001 characters; at most 10\u202f000 are kept.",
+            id="too long",
+        ),
     ],
 )
 def test_other_values_are_refused_by_name(declared, key, given, label):
     _, errors = fitted({key: given}, declared)
     assert [(error.where, error.message) for error in errors] == [(f"custom.{key}", label)]
+
+
+def test_counts_of_choices_are_written_as_numbers_are(group, now):
+    offered = [f"choice {place}" for place in range(CHOICES_MAX + 1)]
+    with pytest.raises(Invalid) as refusal:
+        custom_field_save(unit=group, label="Town", type="choice", choices=offered, by=None, now=now)
+    (error,) = refusal.value.errors
+    told = f"These are {number(CHOICES_MAX + 1)} choices; at most {number(CHOICES_MAX)} are possible."
+    assert error.message == told
 
 
 def test_services_ask_for_fitting_values(declared, retail, now):

@@ -1,6 +1,6 @@
 """Governance, ratings, limits and uses: who decides what, and what follows."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -77,6 +77,18 @@ def test_an_overdue_review_opens_a_task_and_attesting_closes_it(churn, olga, now
     services.model_attest(model=churn, by=olga, now=now, next_review_on=(now + timedelta(days=90)).date())
     services.governance_evaluate(model=churn, now=now)
     assert "review_overdue" not in open_kinds(churn)
+
+
+def test_a_review_is_overdue_when_its_day_has_ended_where_the_portal_is(churn, olga, now, settings):
+    settings.PORTAL_TIME_ZONE = "America/New_York"
+    evening = now.replace(hour=2) + timedelta(days=1)
+    with pytest.raises(Invalid, match="16 Nov 2026 is in the past"):
+        services.model_attest(model=churn, by=olga, now=evening, next_review_on=date(2026, 11, 16))
+    services.model_attest(model=churn, by=olga, now=evening, next_review_on=date(2026, 11, 17))
+    services.governance_evaluate(model=churn, now=evening)
+    assert "review_overdue" not in open_kinds(churn)
+    services.governance_evaluate(model=churn, now=evening + timedelta(hours=4))
+    assert "review_overdue" in open_kinds(churn)
 
 
 def test_gaps_name_what_the_record_lacks(churn, churn_1, olga, now):

@@ -1,8 +1,10 @@
 """Environments and deployments: what serves where, what replaced it, and where to go back to."""
 
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from mlops_portal.foundation.errors import Invalid, NotAllowed, NotFound
 from mlops_portal.foundation.people.services.grants import role_grant
@@ -53,6 +55,17 @@ def test_a_rollback_marks_what_it_replaces(churn, production, now):
     run(version, production, now, kind="rollback")
     bad.refresh_from_db()
     assert bad.state == "rolled_back"
+
+
+def test_a_second_start_is_told_since_when_the_first_goes_on_and_in_which_zone(churn, production, now):
+    DeploymentFactory(version=VersionFactory(model=churn), environment=production)
+    with (
+        timezone.override(ZoneInfo("Europe/Berlin")),
+        pytest.raises(RuleViolation, match="is in progress since 17 Nov 2026 10:40 CET"),
+    ):
+        services.deployment_start(
+            version=VersionFactory(model=churn), environment=production, by=None, now=now
+        )
 
 
 def test_a_failed_deployment_leaves_what_served(churn, production, now):

@@ -1,18 +1,23 @@
 """Two people at once, on PostgreSQL: nothing is lost, nothing doubled, the second is told."""
 
+import threading
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from mlops_portal.foundation.errors import Conflict
+from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people.services.units import unit_create
 from mlops_portal.foundation.rules import RuleViolation
 from registry import services
+from registry.imports import mapping
+from registry.imports import service as importing
+from registry.imports.writing import ChunkWriter
 from registry.models import Alias, Deployment, RegisteredModel
 from registry.services.models import ModelExists
-from tests.factories.registry import EnvironmentFactory, ModelFactory, VersionFactory
+from tests.factories.registry import EnvironmentFactory, ModelFactory, UnitFactory, VersionFactory
 from tests.threads import at_once
 
 NOW = datetime(2026, 11, 17, 9, 40, tzinfo=UTC)
@@ -68,3 +73,50 @@ def test_one_deployment_is_in_progress_at_a_time(no_gates):
     start = lambda: services.deployment_start(version=version, environment=place, by=None, now=NOW)  # noqa: E731
     assert refused(at_once(*[start] * 3), RuleViolation) == 2
     assert Deployment.objects.count() == 1
+
+
+def test_an_import_keeps_what_somebody_edits_meanwhile(monkeypatch):
+    unit = UnitFactory()
+    columns = mapping.build(
+        {
+            "name": "bank",
+            "source": "bank",
+            "key": ["Id"],
+            "fields": {"name": "Model", "decisions_per_day": "Volume"},
+        }
+    )
+
+    def run(rows):
+        started = importing.import_start(
+            content=f"Id,Model,Volume\n{rows}".encode(),
+            name="models.csv",
+            mapping=columns,
+            unit=unit,
+            by=None,
+            now=NOW,
+            in_background=False,
+        )
+        importing.import_run(run=started, by=None, clock=lambda: NOW, progress=lambda done, total: None)
+
+    def edit():
+        try:
+            services.model_update(model=RegisteredModel.objects.get(), title="Edited", by=None, now=NOW)
+        finally:
+            connections.close_all()
+
+    run("1,churn,1200\n")
+    editor = threading.Thread(target=edit)
+    write = ChunkWriter.write
+
+    def write_late(writer, decisions):
+        editor.start()
+        editor.join(timeout=1)
+        write(writer, decisions)
+
+    monkeypatch.setattr(ChunkWriter, "write", write_late)
+    run("1,churn,1300\n")
+    editor.join(timeout=60)
+    model = RegisteredModel.objects.get()
+    last = history_model(RegisteredModel).objects.latest("history_date", "history_id")
+    assert (model.title, model.decisions_per_day, model.revision) == ("Edited", 1300, 3)
+    assert (last.title, last.decisions_per_day, last.revision) == ("Edited", 1300, 3)

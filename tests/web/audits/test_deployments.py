@@ -38,6 +38,18 @@ def test_a_decision_that_became_void_does_not_stand_there(released, deployment, 
     assert f"/decisions/{decision.pk}/" not in text_of(as_person(cleo), f"/deployments/{deployment.pk}/")
 
 
+def test_of_a_past_day_it_says_who_had_decided_and_not_how_far_the_request_is_today(
+    released, deployment, cleo, now
+):
+    released.refresh_from_db()
+    (today,) = requests_behind(cleo, [deployment]).values()
+    assert (today.state, len(today.decided)) == (released.get_state_display(), 4)
+    first = min(one.at for one in today.decided)
+    (then,) = requests_behind(cleo, [deployment], first).values()
+    assert (then.state, then.phase, then.until) == ("", "", None)
+    assert {one.at for one in then.decided} == {first}
+
+
 def test_who_may_not_see_the_request_gets_its_number_alone(released, deployment, dora):
     assert requests_behind(dora, [deployment]) == {released.pk: RequestBehind(code=f"CR-{released.pk}")}
 

@@ -11,6 +11,7 @@ from kpis.definitions import get
 from kpis.models import KpiTarget
 from kpis.reading import quarter, zone
 from kpis.windows import local_day
+from mlops_portal.foundation.history import save_as
 from tests.unit.kpis.rows import model_of, place_of, ran, version_of
 
 pytestmark = pytest.mark.django_db
@@ -143,3 +144,21 @@ def test_a_measure_without_targets_cannot_be_chosen(as_person, mona):
     for name in ("deployment_frequency", "weather"):
         assert client.get(f"{PROPOSE}?kpi={name}").status_code == 400
         assert client.post(PROPOSE, {"kpi": name}).status_code == 400
+
+
+def test_what_comes_too_late_to_be_approved_is_declined_on_its_page(
+    as_person, mona, make_person, retail, today
+):
+    second = make_person("Max Weber", "manager", unit=retail)
+    as_person(mona).post(PROPOSE, entry(retail, today))
+    target = KpiTarget.objects.get()
+    target.valid_from = today - DAY
+    save_as(target, by=None, now=timezone.now(), reason="Days went by")
+    client = as_person(second)
+    assert "You can only decline this" in client.get(target.get_absolute_url()).content.decode()
+    decline = reverse("kpis:target-decline", args=[target.pk])
+    assert client.get(decline).context["blockers"] == []
+    assert client.get(reverse("kpis:target-approve", args=[target.pk])).context["blockers"]
+    client.post(decline, {"note": "Too late."})
+    target.refresh_from_db()
+    assert target.state == "declined"

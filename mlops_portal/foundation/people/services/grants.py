@@ -260,8 +260,9 @@ def grants_refresh(*, now: datetime) -> int:
     due = RoleGrant.objects.filter(
         Q(is_effective=True, valid_until__lte=now)
         | Q(is_effective=False, revoked_at__isnull=True, valid_from__lte=now, valid_until__gt=now)
-    ).select_related("user")
-    for grant in due:
+    ).order_by("pk")
+    for pk in list(due.values_list("pk", flat=True)):
+        grant = lock(RoleGrant.objects.select_related("user"), pk)  # it may have been revoked since
         effective = _is_effective(grant, now)
         if effective == grant.is_effective:
             continue

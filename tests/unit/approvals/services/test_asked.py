@@ -100,3 +100,13 @@ def test_only_what_was_asked_for_is_answered(
     with pytest.raises(Invalid) as refused:
         answer(back, [{"decision": asking.pk, **given}], ada, now + timedelta(hours=2))
     assert [error.where for error in refused.value.errors] == ["answers"]
+
+
+def test_the_length_of_an_answer_is_limited_in_the_words_of_every_other_text(
+    back: ChangeRequest, asking: Decision, ada: User, now: datetime
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        answer(back, rows(asking, "x" * 50_001), ada, now + timedelta(hours=2))
+    assert [error.message for error in refused.value.errors] == [
+        "Give a text of at most 50\u202f000 characters."
+    ]

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
-from approvals import services
+from approvals import policies, services
 from approvals.duties import duty_of, duty_records
 from approvals.models import ChangeRequest, Condition, Signature
 from approvals.queries.my_duties import duties_of
 from approvals.services import DossierChanged
 from approvals.services.validations import validation_open_blockers
+from approvals.states import Verdict
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.history import save_as
@@ -304,6 +308,21 @@ def weak(filed: ChangeRequest, now: datetime) -> ChangeRequest:
     return filed
 
 
+def test_a_condition_may_be_due_on_the_day_itself_and_on_no_earlier_one(now: datetime, settings: Any) -> None:
+    settings.PORTAL_TIME_ZONE = "America/New_York"
+    evening = now.replace(hour=2)
+
+    def blockers(due_on: date) -> list[str]:
+        row = {"text": "Report", "evidence": "Report", "owner": 1, "verifier": 2, "due_on": due_on}
+        found = policies.condition_blockers(
+            Verdict.APPROVE_WITH_CONDITIONS, [row], owners={1}, verifiers={2}, now=evening
+        )
+        return [blocker.message for blocker in found]
+
+    assert blockers(date(2026, 11, 16)) == []
+    assert blockers(date(2026, 11, 15)) == ["Condition 1 is due on 15 Nov 2026, which is past."]
+
+
 @pytest.mark.parametrize("verdict", ["approve", "approve_with_conditions"])
 def test_a_failing_blocking_gate_stops_approval_with_and_without_conditions(
     weak: ChangeRequest, olga: User, vera: User, ines: User, verdict: str, now: datetime
@@ -366,6 +385,11 @@ def test_a_live_waiver_opens_its_gate_and_the_signature_accepts_the_risk(
     granted = grant(ask_waiver(weak, ada, now), head, now)
     assert granted.signature.meaning == "accept_risk"
     cast = release_cast
+    with timezone.override(ZoneInfo("Pacific/Pago_Pago")):  # the day before goes on there
+        preview = services.decision_preview(
+            stage=weak.stages.get(key="risk"), verdict="approve", by=cast.risk_officer, now=now
+        )
+    assert preview.waivers == ("PERF-01 until 6 Dec 2026",)
     change = make.approve_by(
         weak, [cast.owner, cast.validator, cast.risk_officer, cast.change_manager], now=now
     )

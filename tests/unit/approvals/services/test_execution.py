@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from approvals import connectors, services
 from approvals.connectors import ConnectorFailed, Outcome, Result
@@ -11,7 +13,7 @@ from approvals.connectors.registry_alias import RegistryAlias
 from approvals.models import ChangeRequest, Execution, ExecutionStep, Lapse
 from approvals.services import executions, upkeep
 from mlops_portal.foundation.errors import NotAllowed
-from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.history import history_model, save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.work.models import Job
@@ -136,10 +138,16 @@ def test_nothing_starts_outside_of_its_approved_window(
 ) -> None:
     opens, closes = now + timedelta(days=2), now + timedelta(days=3)
     change = release(small, prod, release_cast, at=now, window_starts_at=opens, window_ends_at=closes)
+    refused = []
     for moment, code in ((now + timedelta(days=1), "too_early"), (closes, "too_late")):
-        with pytest.raises(RuleViolation) as refusal:
+        with pytest.raises(RuleViolation) as refusal, timezone.override(ZoneInfo("Europe/Berlin")):
             services.change_execute_now(change=change, by=release_cast.operator, now=moment)
         assert codes(refusal) == [code]
+        refused.append(refusal.value.blockers[0].message)
+    assert refused == [
+        "The window opens on 19 Nov 2026 10:40 CET.",
+        "The window closed on 20 Nov 2026 10:40 CET.",
+    ]
 
 
 def test_a_scheduled_start_waits_for_its_time(
@@ -151,7 +159,10 @@ def test_a_scheduled_start_waits_for_its_time(
 ) -> None:
     change = release(small, prod, release_cast, at=now)
     at = now + timedelta(days=1)
-    services.change_schedule(change=change, start_at=at, by=release_cast.operator, now=now)
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        services.change_schedule(change=change, start_at=at, by=release_cast.operator, now=now)
+    planned = history_model(ChangeRequest).objects.filter(id=change.pk).latest("history_date", "history_id")
+    assert planned.history_change_reason == "Start planned for 18 Nov 2026 09:40 UTC"
     run_jobs(now + timedelta(hours=2))
     assert not Execution.objects.exists()
     run_jobs(at + timedelta(minutes=1))

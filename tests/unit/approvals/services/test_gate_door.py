@@ -1,6 +1,9 @@
 """The gate door refuses a version whose lapse is overdue, and says which."""
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
 
 from approvals.models import ChangeRequest
 from approvals.queries.gate_door import gate_answer
@@ -25,10 +28,11 @@ def test_an_overdue_lapse_is_refused_with_its_reason_and_owner(
         return [one.code for one in gate_answer(version, prod, now=at).unmet]
 
     assert "lapse_overdue" not in reasons(due - timedelta(minutes=1))
-    answer = gate_answer(version, prod, now=due)
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        answer = gate_answer(version, prod, now=due)
     overdue = next(one for one in answer.unmet if one.code == "lapse_overdue")
     assert not answer.is_allowed
-    assert "The waiver of FAIR-02 ended." in overdue.message
+    assert "is overdue since 19 Nov 2026 09:40 UTC: The waiver of FAIR-02 ended." in overdue.message
     assert overdue.owner == release_cast.owner.name
     other = make.complete_version(version.model, cast=release_cast, now=now, artifact="c")
     assert "lapse_overdue" not in [one.code for one in gate_answer(other, prod, now=due).unmet]

@@ -1,14 +1,16 @@
 """A lapse is renewed or fixed only by what answers the same matter; that something was granted or filed settles nothing."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from approvals import services
+from approvals import home, services
 from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Waiver
 from approvals.services import upkeep
+from approvals.services.conditions import condition_lapse
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.rules import RuleViolation
 from tests.factories import approvals as make
@@ -127,6 +129,34 @@ def test_an_overdue_condition_is_fixed_once_it_is_met_or_its_version_is_gone(
     refuse(lapse, release_cast.owner, at)
     put_in_place(later(at + timedelta(hours=1)), release_cast, run_jobs, at + timedelta(hours=2))
     assert fixed(lapse, release_cast.owner, at + timedelta(hours=3)).closed_at
+
+
+def test_a_condition_lapses_when_its_day_has_ended_where_the_portal_is(
+    running: ChangeRequest,  # noqa: F811
+    release_cast: make.Cast,
+    now: datetime,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings.PORTAL_TIME_ZONE = "America/New_York"
+    due = now.date() + timedelta(days=10)
+    evening = datetime.combine(due + timedelta(days=1), time(1), tzinfo=UTC)
+    save_as(
+        Condition(
+            change=running, decision=running.decisions.first(), model=running.model, unit=running.unit,
+            text="Report monthly.", owner=release_cast.owner, verifier=release_cast.validator, due_on=due,
+            evidence="Report",
+        ),
+        by=None, now=now, reason="test",
+    )  # fmt: skip
+    monkeypatch.setattr(timezone, "now", lambda: evening)
+    told = home.decisions(release_cast.validator)
+    assert told is not None
+    assert told["today"] == due
+    assert upkeep.conditions_lapse(now=evening) == 0
+    condition = Condition.objects.get()
+    assert not condition_lapse(condition=condition, now=evening)
+    assert upkeep.conditions_lapse(now=evening + timedelta(hours=4)) == 1
 
 
 # What is renewed: the gate whose waiver ended, the validation, the approval that fell; a duty never is.

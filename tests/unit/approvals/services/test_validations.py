@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from approvals import services
 from approvals.models import ChangeRequest, PolicyRevision, Validation
 from approvals.policy.document import default_policy_text
 from approvals.policy_in_force import policy_in_force
+from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.yaml_documents import DocumentInvalid
@@ -94,6 +96,21 @@ def test_a_critical_finding_keeps_the_validation_from_approving(
     assert codes(refusal) == ["critical"]
     services.finding_close(finding=finding, evidence="Retrained without the field.", by=vera, now=now)
     assert conclude(validation, vera, now).outcome == "approved"
+
+
+def test_a_finding_is_due_on_a_day_that_has_not_ended_where_the_portal_is(
+    fresh: ModelVersion, vera: User, ada: User, now: datetime, settings: Any
+) -> None:
+    settings.PORTAL_TIME_ZONE = "Pacific/Kiritimati"
+    evening = now.replace(hour=11)
+    validation = services.validation_open(version=fresh, kind="initial", by=vera, now=now)
+    found = {
+        "validation": validation, "title": "Leak", "detail": "It leaks.", "severity": "low", "owner": ada,
+        "by": vera, "now": evening,
+    }  # fmt: skip
+    with pytest.raises(Invalid, match="17 Nov 2026 is in the past"):
+        services.finding_raise(due_on=date(2026, 11, 17), **found)
+    assert services.finding_raise(due_on=date(2026, 11, 18), **found)
 
 
 def test_a_conflict_of_interest_is_declared(fresh: ModelVersion, vera: User, now: datetime) -> None:

@@ -67,6 +67,46 @@ def test_a_payload_that_sql_cannot_read_is_written_by_python(retail, cleo, seque
     assert text.count("\n") == LedgerEntry.objects.count() + 1
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
+@pytest.mark.parametrize("by_copy", [True, False])
+def test_entries_that_became_visible_late_stand_where_the_ledger_has_them(
+    retail, cleo, sequence, monkeypatch, by_copy
+):
+    monkeypatch.setattr(change_log, "CHUNK", 4)
+    monkeypatch.setattr(change_log, "COPIED", 4)
+
+    def enter(count):
+        for number in range(count):
+            emit(
+                DomainEvent(
+                    verb="people.grant_made", subject_label="x.Y", subject_id=str(number), actor_id=None,
+                    occurred_at=timezone.now(), unit_id=retail.pk, data={},
+                )
+            )  # fmt: skip
+
+    with connection.cursor() as cursor:
+        enter(1)
+        cursor.execute(
+            "SELECT setval(pg_get_serial_sequence('audits_ledgerentry', 'id'), max(id) + 20) FROM audits_ledgerentry"
+        )
+        enter(5)
+        sequence()
+        cursor.execute(
+            "SELECT setval(pg_get_serial_sequence('audits_ledgerentry', 'id'), max(id) - 20) FROM audits_ledgerentry"
+        )
+        enter(3)
+        sequence()
+        text = b"".join(
+            change_log.csv_parts(Scope(What.CHANGE_LOG, "csv"), cleo, progress=silent, by_copy=by_copy)
+        ).decode()
+        cursor.execute(
+            "SELECT setval(pg_get_serial_sequence('audits_ledgerentry', 'id'), max(id)) FROM audits_ledgerentry"
+        )
+    numbers = [int(line.split(",")[0]) for line in text.splitlines()[1:]]
+    by_id = list(LedgerLeaf.objects.order_by("entry_row").values_list("index", flat=True))
+    assert numbers == sorted(by_id) != by_id
+
+
 def test_no_cell_begins_a_formula(hostile, cleo):
     import csv
     import io

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from mlops_portal.foundation.errors import Invalid, NotAllowed
+from mlops_portal.foundation.events import domain_event
 from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, User
 from mlops_portal.foundation.people.rights import holders, require, rights_of
 from mlops_portal.foundation.people.services.grants import (
@@ -101,6 +102,34 @@ def test_a_grant_ends_by_its_date(make_person, retail, now):
     assert grants_refresh(now=now + timedelta(days=2)) == 1
     assert not rights_of(fresh(person)).has("registry.register")
     assert grants_refresh(now=now + timedelta(days=3)) == 0
+
+
+def test_a_grant_revoked_while_others_end_keeps_its_revocation(make_person, adam, retail, now):
+    ends, later = now + timedelta(days=1), now + timedelta(days=2)
+    first, second = (
+        role_grant(
+            user=make_person(name),
+            role="developer",
+            unit=retail,
+            valid_until=ends,
+            reason="x",
+            by=None,
+            now=now,
+        )
+        for name in ("Tom Reyl", "Una Berg")
+    )
+
+    def revoke(event, **kwargs):
+        if event.verb == "people.grant_expired" and event.subject_id == str(first.pk):
+            grant_revoke(grant=second, reason="leaves", by=adam, now=later)
+
+    domain_event.connect(revoke)
+    try:
+        assert grants_refresh(now=later) == 1
+    finally:
+        domain_event.disconnect(revoke)
+    newest = RoleGrant.history.filter(id=second.pk).first()
+    assert (newest.revoked_at, newest.history_change_reason) == (later, "leaves")
 
 
 def test_a_revoked_grant_is_gone_at_once_and_kept_in_history(adam, ada, now):

@@ -104,6 +104,14 @@ def test_rows_become_models_with_units_people_facts_and_custom_fields(importing,
     assert CustomField.objects.get(unit=group, key="colour").label == "Colour"
 
 
+def test_columns_that_only_later_chunks_fill_are_custom_fields_too(importing, group, monkeypatch):
+    monkeypatch.setattr(service, "CHUNK", 2)
+    rows = "".join(f"{n},model {n},,,,,{'red' if n in (4, 6) else ''}\n" for n in range(1, 7))
+    importing(HEAD + rows)
+    assert CustomField.objects.get(unit=group, key="colour").label == "Colour"
+    assert history_model(CustomField).objects.filter(key="colour").count() == 1
+
+
 def test_values_fit_the_declared_field_or_stay_the_text_of_the_file(importing, retail, group, ada, now):
     custom_field_save(unit=group, label="Colour", type="choice", choices=["red"], by=None, now=now)
     run = importing(HEAD + CHURN + CHURN.replace("1,churn", "2,churn-too").replace("red", "green"))

@@ -1,0 +1,21 @@
+"""The portal's own days: a date by which something is due ends at midnight where the portal is at home.
+
+Neither the reader's zone nor the worker's, which has none, decides whether a date has passed.
+"""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+
+def portal_zone() -> ZoneInfo:
+    """Return the zone in which the portal's days begin."""
+    return ZoneInfo(settings.PORTAL_TIME_ZONE)
+
+
+def portal_day(at: datetime) -> date:
+    """Return the day on which a moment falls there."""
+    if at.tzinfo is None:
+        raise ValueError(f"{at!r} has no time zone")
+    return at.astimezone(portal_zone()).date()
