@@ -7,9 +7,10 @@ import pytest
 
 from approvals import services
 from approvals.models import ChangeRequest, PolicyRevision
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.work.worker import run_pending
-from registry.models import Environment, ModelVersion, RegisteredModel
+from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
 
 
@@ -60,6 +61,21 @@ def prod(retail: BusinessUnit, now: datetime) -> Environment:
 def filed(version: ModelVersion, prod: Environment, ada: User, now: datetime) -> ChangeRequest:
     """Return the request to deploy the version, filed by Ada."""
     return make.submitted(version, prod, by=ada, now=now)
+
+
+@pytest.fixture
+def weak(filed: ChangeRequest, now: datetime) -> ChangeRequest:
+    """Return the filed request after its AUC fell under the release limit."""
+    metric = MetricValue.objects.get(version=filed.version, segment="", name="auc")
+    metric.value = 0.70
+    save_as(metric, by=None, now=now)
+    filed.alternatives = [
+        {"title": "Logistic", "metrics": {"auc": 0.6}, "gates": "fails", "why_not": "Weaker."}
+    ]
+    save_as(filed, by=None, now=now)
+    services.change_refresh(change=filed, now=now)
+    filed.refresh_from_db()
+    return filed
 
 
 @pytest.fixture
