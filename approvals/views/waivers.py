@@ -10,6 +10,7 @@ from approvals import forms, policies, tones
 from approvals.duties import duty_records
 from approvals.evaluation import policy_for
 from approvals.models import GateResult, Waiver
+from approvals.queries.record_log import act_of_waiver
 from approvals.services.waivers import says_of, statement_of, waiver_decide, waiver_preview, waiver_request
 from approvals.states import Meaning
 from approvals.views.scope import ChangeMixin, change_crumbs
@@ -266,7 +267,7 @@ class WaiverReceipt(DetailPage):
     def more(self) -> Mapping[str, Any]:
         """Add the signature with its ledger number."""
         waiver = self.object
-        subject = (waiver._meta.label, str(waiver.pk))
+        act = act_of_waiver(waiver)
         statement = waiver.signature.statement
         return {
             "change": waiver.change,
@@ -275,6 +276,6 @@ class WaiverReceipt(DetailPage):
             "says_at": evaluated_at(statement),
             "dossier_digest": statement.get("dossier", ""),
             "dossier_words": "Dossier digest of the revision that was read",
-            "number": numbers_of([subject]).get(subject),
+            "number": numbers_of([act]).get(act) if act else None,
             "meaning": Meaning(waiver.signature.meaning).label,
         }
