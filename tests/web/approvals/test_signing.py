@@ -178,7 +178,27 @@ def test_what_is_new_to_the_signer_must_be_acknowledged(
     digest = review(client, at_risk, "approve")
     answer = prove(client, ines, at_risk, "approve", digest, acknowledged="")
     assert answer.status_code == 400
+    page = answer.content.decode()
+    box = re.search(r"<input[^>]*id=\"acknowledged\"[^>]*>", page).group(0)
+    assert 'aria-invalid="true"' in box
+    assert "autofocus" in box
+    assert 'id="acknowledged-e"' in page
+    assert "say that you have read what you sign" in page
     assert not Decision.objects.filter(signer=ines).exists()
+
+
+def test_what_is_to_be_read_is_told_first_and_acknowledged_before_the_proof(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    """A box under the proof is out of sight, and a browser's bubble over the button looks like a signature."""
+    client = as_person(ines)
+    words = {"step": "review", "read": at_risk.dossier_digest, "rationale": make.RATIONALE}
+    first = client.get(sign_url(at_risk, "approve")).content.decode()
+    second = client.post(sign_url(at_risk, "approve"), words).content.decode()
+    said = re.search(r"I have read the \d+ parts of the dossier", second).group(0)
+    assert said in first
+    assert second.index('id="acknowledged"') < second.index('name="password"') < second.index('name="code"')
+    assert " required" not in re.search(r"<input[^>]*id=\"acknowledged\"[^>]*>", second).group(0)
 
 
 def test_a_short_reason_is_refused_before_the_review(
