@@ -7,7 +7,7 @@ from approvals.asked import Asked
 from approvals.models import ChangeRequest, Decision, Stage
 from approvals.queries.gate_rows import GateRow
 from approvals.states import POSITIVE_VERDICTS, ChangeState, Verdict
-from mlops_portal.foundation.web.words import day_text, plural
+from mlops_portal.foundation.web.words import day_text, plural, uncapped
 
 # States in which nothing can stand in the way any more, because the request ended without effect.
 ENDED = {
@@ -85,7 +85,7 @@ def obstacles(
             "fail",
             f"{row.result.gate}: {row.result.message}",
             f"#gate-{row.result.gate}",
-            f"{row.result.title}.",
+            f"Required: {uncapped(row.result.title)}.",
             row.result.evidence_digest,
         )
         for row in gates
@@ -102,7 +102,7 @@ def obstacles(
         Obstacle(
             "waived",
             "waived",
-            f"{row.result.gate}: {row.result.title}, waived",
+            f"{row.result.gate} is waived. Required: {uncapped(row.result.title)}",
             f"#gate-{row.result.gate}",
             _waiver_note(row),
         )

@@ -21,6 +21,7 @@ from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.ledger_numbers import numbers_of
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
+from mlops_portal.foundation.web.words import uncapped
 
 FAILING = (GateResult.Outcome.FAIL, GateResult.Outcome.NO_DATA)
 WAIVERS = Waiver.objects.select_related(
@@ -65,7 +66,7 @@ class WaiverAsk(ChangeMixin, ActionPage):
     def form_kwargs(self) -> dict[str, Any]:
         """Offer the failing gates that anybody may waive."""
         open_ones = [row for row in self.failing() if row.waiver_authority not in ("", "never")]
-        return {"gates": [(row.gate, f"{row.gate} {row.title}") for row in open_ones]}
+        return {"gates": [(row.gate, f"{row.gate}, required: {uncapped(row.title)}") for row in open_ones]}
 
     def initial(self) -> dict[str, Any]:
         """Start with the gate of the address."""

@@ -303,6 +303,8 @@ def test_a_waiver_is_decided_in_the_two_steps_of_every_signature(
     address = f"{page}sign/grant/"
     first = client.get(address).content.decode()
     assert "accept risk" in first
+    sentence = first[first.index('<div class="record">') :].split("</p>")[0]
+    assert "although <b>PERF-01</b> (required: release limits are met) fails, until" in sentence
     assert "At least 120 characters for tier 1" in first
     assert 'name="password"' not in first
     short = client.post(address, {"step": "review", "rationale": "ok"})
