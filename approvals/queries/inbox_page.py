@@ -299,7 +299,7 @@ def totals_of(rows: QuerySet[Stage], now: datetime, *, owed: Collection[int] = (
         complete=Count("pk", filter=Q(change__gates_failed=0, change__gates_at__isnull=False)),
         blocked=Count("pk", filter=Q(change__gates_failed__gt=0)),
         stopped=Count("pk", filter=stopped),
-        requesters=Count("pk", filter=stopped & Q(change__gates_failed__gt=0) & ~Exists(asked)),
+        requesters=Count("pk", filter=stopped & Q(change__gates_failed__gt=0) & Q(~Exists(asked))),
         earliest=Min("due_at"),
     )
     return Totals(**found)

@@ -9,10 +9,11 @@ from django.urls import reverse
 from approvals import forms, policies, tones
 from approvals.duties import duty_records
 from approvals.evaluation import policy_for
-from approvals.models import GateResult, Waiver
+from approvals.models import Decision, GateResult, Waiver
 from approvals.queries.record_log import act_of_waiver
+from approvals.services.submission import REFRESHABLE
 from approvals.services.waivers import says_of, statement_of, waiver_decide, waiver_preview, waiver_request
-from approvals.states import Meaning
+from approvals.states import ChangeState, Meaning, Verdict
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
 from approvals.waiver_policies import waiver_decision_blockers
@@ -21,7 +22,7 @@ from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.ledger_numbers import numbers_of
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
-from mlops_portal.foundation.web.words import uncapped
+from mlops_portal.foundation.web.words import plural, uncapped
 
 FAILING = (GateResult.Outcome.FAIL, GateResult.Outcome.NO_DATA)
 WAIVERS = Waiver.objects.select_related(
@@ -49,6 +50,27 @@ def evaluated_at(statement: Mapping[str, Any]) -> datetime | None:
     """Return when the gate said what was signed, where it was not asked for the signature."""
     moment = statement.get("evaluated_at")
     return datetime.fromisoformat(moment) if moment else None
+
+
+def effects_of(waiver: Waiver) -> list[str]:
+    """Say what granting a waiver does, and what it leaves closed."""
+    change = waiver.change
+    found = []
+    failing = change.gate_results.filter(is_current=True, is_blocking=True, outcome__in=FAILING)
+    others = list(failing.exclude(gate=waiver.gate).order_by("position"))
+    if others and change.state == ChangeState.IN_REVIEW:
+        names = ", ".join(row.gate for row in others)
+        fails = "still fails without a waiver" if len(others) == 1 else "still fail without a waiver"
+        found.append(f"{names} {fails}, so granting this one alone does not open the request.")
+    if change.state in REFRESHABLE:
+        standing = Decision.objects.filter(change=change, voided_at__isnull=True)
+        count = standing.exclude(verdict=Verdict.RECUSE).count()
+        fall = f"{plural(count, 'decision')} given before" if count else "decisions given before"
+        found.append(
+            f"Granting is a change of content: {fall} {'becomes' if count == 1 else 'become'} void, "
+            "and the approver then signs “accept risk”."
+        )
+    return found
 
 
 class WaiverAsk(ChangeMixin, ActionPage):
@@ -135,6 +157,7 @@ class WaiverDetail(DetailPage):
         return {
             "change": change,
             "gate": gate,
+            "effects": effects_of(waiver) if waiver.state == Waiver.State.REQUESTED else [],
             "says": statement.get("says") or said.lines,
             "says_at": said.evaluated_at if not statement else evaluated_at(statement),
             "tones": tones,
@@ -241,6 +264,7 @@ class WaiverSign(TwoSteps):
             "back": reverse("approvals:waiver", args=[waiver.pk]),
             "waiver": waiver,
             "grant": self.grant,
+            "effects": effects_of(waiver) if self.grant else [],
             "gate": self.change.gate_results.filter(is_current=True, gate=waiver.gate).first(),
         }
 

@@ -341,6 +341,24 @@ def test_a_waiver_is_decided_in_the_two_steps_of_every_signature(
     assert WHY not in waived
 
 
+def test_what_a_waiver_leaves_closed_is_said_before_it_is_signed(
+    asked: Waiver, head: User, as_person: SignIn
+) -> None:
+    client, page = as_person(head), f"/waivers/{asked.pk}/"
+    rows = asked.change.gate_results.filter(is_current=True, is_blocking=True, outcome="fail")
+    others = ", ".join(row.gate for row in rows.exclude(gate="PERF-01").order_by("position"))
+    assert others
+    words = f"{others} still fails without a waiver, so granting this one alone does not open the request."
+    assert "2 decisions given before become void" in client.get(page).content.decode()
+    for address in (page, f"{page}sign/grant/"):
+        assert words in client.get(address).content.decode()
+    assert "What granting does" not in client.get(f"{page}sign/decline/").content.decode()
+    other = rows.exclude(gate="PERF-01").get()
+    other.outcome = "waived"
+    save_as(other, by=None, now=asked.requested_at, reason="Waived meanwhile", fields=["outcome"])
+    assert "does not open the request" not in client.get(page).content.decode()
+
+
 def test_who_may_not_decide_a_waiver_sees_why_and_cannot_sign(
     asked: Waiver, ines: User, as_person: SignIn
 ) -> None:
