@@ -41,19 +41,23 @@ class Counted:
 
     valid: int
     void: int
+    accepted_by: tuple[
+        str, ...
+    ] = ()  # whose standing approval of a stage that decides nothing is not counted
 
 
 def approvals_of(stages: Sequence[Stage]) -> Counted:
     """Count the approvals that were given at deciding stages."""
     given = [
-        one
+        (stage.is_deciding, one)
         for stage in stages
-        if stage.is_deciding
         for one in stage.given  # type: ignore[attr-defined]  # prefetched by `stages_of`
         if one.verdict in POSITIVE_VERDICTS
     ]
-    void = sum(one.is_void for one in given)
-    return Counted(len(given) - void, void)
+    deciding = [one for decides, one in given if decides]
+    void = sum(one.is_void for one in deciding)
+    accepted = (one.signer.name for decides, one in given if not decides and not one.is_void)
+    return Counted(len(deciding) - void, void, tuple(accepted))
 
 
 def mark_of(stage: Stage, given: Sequence[Decision]) -> tuple[str, str]:
