@@ -136,7 +136,7 @@ def _late_stage(stage: Stage) -> Late:
 def _late_lapse(lapse: Lapse, now: datetime) -> Late:
     return Late(
         due_at=lapse.due_at,
-        title=lapse.text,
+        title=lapse.told,
         about=f"Lapse, {lapse.model}, {lapse.change.code}, {lapse.owner.name} owes it",
         url=reverse("approvals:lapse", args=[lapse.pk]),
         is_overdue=lapse.due_at < now,

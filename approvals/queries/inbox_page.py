@@ -205,7 +205,7 @@ def requests_of_waivers(user: Any) -> frozenset[int]:
 def open_lapses_of(user: Any) -> QuerySet[Lapse]:
     """Lapses that this person has to settle, in what they see."""
     rows = Lapse.objects.visible_to(user).filter(owner=user, closed_at__isnull=True)
-    return rows.select_related("change", "model")
+    return rows.select_related("change", "model", "waiver")
 
 
 def questions_to(user: Any) -> QuerySet[Comment]:
@@ -232,7 +232,7 @@ def lapses_in_units(user: Any) -> QuerySet[Lapse]:
     return (
         Lapse.objects.visible_to(user)
         .filter(closed_at__isnull=True)
-        .select_related("change", "model", "owner")
+        .select_related("change", "model", "owner", "waiver")
     )
 
 

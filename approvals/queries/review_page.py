@@ -287,7 +287,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "waivers": waivers,
         "lapses": list(
             Lapse.objects.filter(change=change, closed_at__isnull=True)
-            .select_related("owner")
+            .select_related("owner", "waiver")
             .order_by("due_at", "pk")
         ),
         "consumers": list(Consumer.objects.filter(model_id=change.model_id).order_by("name", "pk")[:9]),
