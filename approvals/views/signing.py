@@ -97,14 +97,14 @@ class Sign(ChangeMixin, TwoSteps):
         )
         found: list[tuple[str | None, str]] = [("rationale", blocker.message) for blocker in blockers]
         if self.form.has_whole_conditions():
-            blockers = policies.condition_blockers(
-                self.verdict,
+            places = self.form.condition_places()
+            lacking = policies.condition_complaints(
                 self.form.conditions(),
                 owners=self.bearers.owner_ids(),
                 verifiers=self.bearers.verifier_ids(),
                 now=self.now,
             )
-            found += [(None, blocker.message) for blocker in blockers]
+            found += [(f"{name}_{places[place - 1]}", blocker.message) for place, name, blocker in lacking]
         return found
 
     def digest_now(self) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django import forms
+from django.template.loader import get_template
 from django.test import Client
 
 from approvals import services
@@ -127,6 +129,20 @@ def test_conditions_are_offered_to_whom_they_fit_and_every_complaint_is_told_at_
     assert "at least 120 are needed" in page
     assert "the owner cannot verify it" in page
     assert "which is past" in page
+    summary = page[page.index('id="form-errors"') :].split("</div></div>")[0]
+    assert "3 entries need attention" in summary
+    assert re.findall(r'href="#(\w+)"', summary) == ["id_rationale", "id_verifier_1", "id_due_on_1"]
+    for name, words in (("verifier_1", "the owner cannot verify it"), ("due_on_1", "which is past")):
+        assert words in page[page.index(f'id="id_{name}-e"') :].split("</span></span>")[0]
+
+
+def test_the_summary_of_a_form_counts_what_it_lists() -> None:
+    form = forms.Form(data={})
+    form.full_clean()
+    for words in ("One thing.", "Another thing."):
+        form.add_error(None, words)
+    page = get_template("components/form_errors.html").render({"form": form})
+    assert "2 entries need attention" in page
 
 
 def test_a_condition_and_its_evidence_are_two_sentences(
