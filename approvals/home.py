@@ -65,13 +65,23 @@ def own(user: Any) -> Mapping[str, Any] | None:
 
 
 def to_start(user: Any) -> Mapping[str, Any] | None:
-    """Approved changes that an operator starts or settles."""
+    """Approved changes that an operator starts, settles or watches: while one is watched, its way back is theirs."""
     rows = ChangeRequest.objects.visible_to(user, "approvals.execute").filter(
-        state__in=[ChangeState.APPROVED, ChangeState.SCHEDULED, ChangeState.EXECUTING]
+        state__in=[
+            ChangeState.APPROVED,
+            ChangeState.SCHEDULED,
+            ChangeState.EXECUTING,
+            ChangeState.VERIFYING,
+        ]
     )
     found = list(rows.select_related("model", "environment").order_by("expires_at", "pk")[:SHOWN])
     return (
-        {"changes": found, "tones": tones, "title": "Approved changes to carry out", "key": "start"}
+        {
+            "changes": found,
+            "tones": tones,
+            "title": "Approved changes to carry out and to watch",
+            "key": "start",
+        }
         if found
         else None
     )
@@ -136,7 +146,7 @@ def _late_stage(stage: Stage) -> Late:
 def _late_lapse(lapse: Lapse, now: datetime) -> Late:
     return Late(
         due_at=lapse.due_at,
-        title=lapse.text,
+        title=lapse.told,
         about=f"Lapse, {lapse.model}, {lapse.change.code}, {lapse.owner.name} owes it",
         url=reverse("approvals:lapse", args=[lapse.pk]),
         is_overdue=lapse.due_at < now,

@@ -371,28 +371,39 @@ def condition_blockers(
         return [Blocker("conditions", "Conditions go with “Approve with conditions”.")] if conditions else []
     if not conditions:
         return [Blocker("conditions", "Name at least one condition.")]
-    blockers = []
+    found = condition_complaints(conditions, owners=owners, verifiers=verifiers, now=now)
+    return [blocker for _, _, blocker in found]
+
+
+def condition_complaints(
+    conditions: Sequence[Mapping[str, Any]],
+    *,
+    owners: Collection[int],
+    verifiers: Collection[int],
+    now: datetime,
+) -> list[tuple[int, str, Blocker]]:
+    """Return what each condition lacks, with its place from 1 and the column it is about."""
+    found: list[tuple[int, str, Blocker]] = []
     for place, row in enumerate(conditions, start=1):
         lacking = [name for name in ("text", "evidence", "owner", "verifier", "due_on") if not row.get(name)]
         if lacking:
             words = ", ".join(name.replace("_", " ") for name in lacking)
-            blockers.append(Blocker("condition", f"Condition {place} lacks: {words}."))
+            found.append((place, lacking[0], Blocker("condition", f"Condition {place} lacks: {words}.")))
             continue
         said = f"Condition {place}"
         if row["owner"] not in owners:
-            blockers.append(
-                Blocker("condition_owner", f"{said}: its owner has no role that works on this model.")
-            )
+            message = f"{said}: its owner has no role that works on this model."
+            found.append((place, "owner", Blocker("condition_owner", message)))
         if row["owner"] == row["verifier"]:
-            blockers.append(Blocker("condition_verifier", f"{said}: the owner cannot verify it."))
+            message = f"{said}: the owner cannot verify it."
+            found.append((place, "verifier", Blocker("condition_verifier", message)))
         elif row["verifier"] not in verifiers:
-            blockers.append(
-                Blocker("condition_verifier", f"{said}: its verifier has no role that decides on this model.")
-            )
+            message = f"{said}: its verifier has no role that decides on this model."
+            found.append((place, "verifier", Blocker("condition_verifier", message)))
         if row["due_on"] < portal_day(now):
-            day = day_text(row["due_on"])
-            blockers.append(Blocker("condition_due", f"{said} is due on {day}, which is past."))
-    return blockers
+            message = f"{said} is due on {day_text(row['due_on'])}, which is past."
+            found.append((place, "due_on", Blocker("condition_due", message)))
+    return found
 
 
 def validator_blockers(

@@ -178,12 +178,12 @@ def lapse_duties(model: RegisteredModel, user: User, now: datetime) -> list[Duty
     return [
         Duty(
             title="A lapse is overdue" if lapse.due_at < now else "A lapse is open",
-            text=f"{lapse.text} {lapse.owner.name} owes it, due {time_text(lapse.due_at)}.",
+            text=f"{lapse.told} {lapse.owner.name} owes it, due {time_text(lapse.due_at)}.",
             is_overdue=lapse.due_at < now,
             url=reverse("approvals:lapse", args=[lapse.pk]),
             action="Show the lapse" if policies.lapse_blockers(lapse, by=user) else "Settle it",
         )
-        for lapse in rows.select_related("owner").order_by("due_at", "pk")
+        for lapse in rows.select_related("owner", "waiver").order_by("due_at", "pk")
     ]
 
 

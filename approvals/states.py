@@ -134,6 +134,10 @@ class ChangeKind(models.TextChoices):
     RETIRE = "retire", "Retire"
 
 
+# What takes a version out of service: there is no challenger and no way back to describe.
+ENDING_KINDS = frozenset({ChangeKind.SUSPEND, ChangeKind.RETIRE})
+
+
 class ChangeClass(models.TextChoices):
     """Which way through the policy a change takes."""
 

@@ -40,7 +40,7 @@ def register() -> None:
         home.Section("audits.integrity", "audits/home.html", workspace.home_section, "audits.verify", 5)
     )
     search.register(search.Source("ledger", "Ledger entries", find, VIEW, 40))
-    ledger_numbers.register(reading.first_numbers)
+    ledger_numbers.register(reading.act_numbers)
 
 
 def ledger_box(request: HttpRequest) -> navigation.LedgerBox | None:

@@ -13,6 +13,8 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.rows import Cell, RowsField
 from registry.models import Environment, ModelVersion, RegisteredModel
 
+NEEDED = "needed to file"  # a draft is saved without it
+
 
 class NewChange(forms.Form):
     """What a change is about: fixed once drafted."""
@@ -27,6 +29,8 @@ class NewChange(forms.Form):
 
     def __init__(self, *, model: RegisteredModel, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        for name in ("version", "environment"):
+            self.fields[name].mark = f"{NEEDED}, except to retire"
         self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
         places = Environment.objects.visible_to(user).filter(closed_at__isnull=True)
         self.fields["environment"].queryset = places.order_by("-is_production", "name")
@@ -120,6 +124,7 @@ class ChangeContent(forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.fields["purpose"].mark = NEEDED
         self.items = [item for one in asked for item in one.items]
         for one in asked:
             who = f"Asked by {one.decision.signer.name} at {one.decision.stage.title}."

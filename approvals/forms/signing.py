@@ -132,10 +132,14 @@ class Statement(forms.Form):
         names = ("text_", "evidence_", "owner_", "verifier_", "due_on_")
         return not any(name.startswith(names) for name in self.errors)
 
-    def conditions(self) -> list[dict[str, Any]]:
-        """Return the conditions that were filled in."""
+    def condition_places(self) -> list[int]:
+        """Return which of the places on the form hold a condition."""
         if self.verdict != Verdict.APPROVE_WITH_CONDITIONS:
             return []
+        return [place for place in range(1, CONDITIONS + 1) if self.cleaned_data[f"text_{place}"].strip()]
+
+    def conditions(self) -> list[dict[str, Any]]:
+        """Return the conditions that were filled in."""
         data = self.cleaned_data
         return [
             {
@@ -145,6 +149,5 @@ class Statement(forms.Form):
                 "verifier": data[f"verifier_{place}"].pk if data[f"verifier_{place}"] else None,
                 "due_on": data[f"due_on_{place}"],
             }
-            for place in range(1, CONDITIONS + 1)
-            if data[f"text_{place}"].strip()
+            for place in self.condition_places()
         ]

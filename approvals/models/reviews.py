@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from approvals.models.changes import ApprovalRecord, ChangeRequest, Decision, Waiver
 from approvals.models.policies import Signature
 from mlops_portal.foundation.history import AuditedModel
+from mlops_portal.foundation.web.words import time_text
 from registry.models import Deployment, ModelVersion, RegisteredModel
 from registry.models.columns import person_key, together, unit_key
 
@@ -195,17 +196,28 @@ class Lapse(ApprovalRecord):
     due_at = models.DateTimeField()
     outcome = models.CharField(max_length=12, choices=Outcome.choices, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = person_key(null=True)
+    closed_by = person_key(null=True)  # empty: what lapsed no longer serves, which the portal saw itself
 
     class Meta:
         constraints = [
-            together("closed_at", "closed_by", name="lapse_closed_at_and_by_together"),
+            models.CheckConstraint(
+                condition=Q(closed_by__isnull=True) | Q(closed_at__isnull=False),
+                name="lapse_closed_by_has_a_time",
+            ),
             models.UniqueConstraint(fields=["change", "key"], name="one_lapse_for_each_end"),
         ]
         indexes = [models.Index(fields=["closed_at", "due_at"]), models.Index(fields=["unit", "closed_at"])]
 
     def __str__(self) -> str:
         return self.text[:60]
+
+    @property
+    def told(self) -> str:
+        """What ended, and of a waiver from when to when it held: one gate may have lapsed before."""
+        if self.waiver is None:
+            return self.text
+        began = self.waiver.decided_at or self.waiver.requested_at
+        return f"{self.text} It held from {time_text(began)} to {time_text(self.waiver.valid_until)}."
 
 
 class Delegation(AuditedModel):

@@ -67,6 +67,7 @@ class QueueRow:
     evidence: Evidence
     blockers: Sequence[Blocker]
     of_stages: int
+    owes_waiver: bool = False
 
     @property
     def why_alone(self) -> str:
@@ -174,7 +175,10 @@ def waivers_decided_lately(user: Any, now: datetime) -> QuerySet[Waiver]:
 
 
 def waivers_to_decide(user: Any) -> QuerySet[Waiver]:
-    """Requests for waivers whose authority this person may hold; the page of each says whether they do."""
+    """Requests for waivers whose authority this person may hold and from which they do not benefit.
+
+    The page of each says whether they decide it.
+    """
     rights = rights_of(user)
     held = reduce(
         or_,
@@ -187,14 +191,21 @@ def waivers_to_decide(user: Any) -> QuerySet[Waiver]:
     return (
         Waiver.objects.filter(held, state=Waiver.State.REQUESTED)
         .exclude(requested_by=user)
+        .exclude(change__requester=user)
+        .exclude(model__in=RegisteredModel.objects.filter(Q(owner=user) | Q(developer=user)))
         .select_related("change", "model", "requested_by", "unit")
     )
+
+
+def requests_of_waivers(user: Any) -> frozenset[int]:
+    """Return the requests that wait for this person's decision on a waiver."""
+    return frozenset(waivers_to_decide(user).order_by().values_list("change_id", flat=True))
 
 
 def open_lapses_of(user: Any) -> QuerySet[Lapse]:
     """Lapses that this person has to settle, in what they see."""
     rows = Lapse.objects.visible_to(user).filter(owner=user, closed_at__isnull=True)
-    return rows.select_related("change", "model")
+    return rows.select_related("change", "model", "waiver")
 
 
 def questions_to(user: Any) -> QuerySet[Comment]:
@@ -221,7 +232,7 @@ def lapses_in_units(user: Any) -> QuerySet[Lapse]:
     return (
         Lapse.objects.visible_to(user)
         .filter(closed_at__isnull=True)
-        .select_related("change", "model", "owner")
+        .select_related("change", "model", "owner", "waiver")
     )
 
 
@@ -248,10 +259,16 @@ def executed_lately(user: Any, now: datetime) -> QuerySet[ChangeRequest]:
 
 
 def waiting_count(user: Any) -> int | None:
-    """Return how many requests stand at a stage of this person, for the navigation, at most 100."""
-    if not any(rights_of(user).has(right) for right in STAGE_RIGHTS):
+    """Return how many requests wait at a stage or for a waiver of this person, for the navigation, at most 100."""
+    rights = rights_of(user)
+    if not any(rights.has(right) for right in STAGE_RIGHTS):
         return None
-    return at_my_stage(user).order_by()[:COUNTED].count()
+    rows = at_my_stage(user).order_by()
+    count = rows[:COUNTED].count()
+    if not any(rights.has(right) for right, _ in AUTHORITY_RIGHTS.values()):
+        return count
+    others = waivers_to_decide(user).order_by().exclude(change__in=rows.values("change"))
+    return min(count + others.values("change").distinct()[:COUNTED].count(), COUNTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +279,7 @@ class Totals:
     overdue: int
     complete: int
     blocked: int
-    stopped: int
+    stopped: int  # and others owe; a waiver that this person decides is theirs
     requesters: int
     earliest: datetime | None
 
@@ -272,15 +289,17 @@ class Totals:
         return self.stopped - self.requesters
 
 
-def totals_of(rows: QuerySet[Stage], now: datetime) -> Totals:
-    """Count what waits, in one statement."""
+def totals_of(rows: QuerySet[Stage], now: datetime, *, owed: Collection[int] = ()) -> Totals:
+    """Count what waits, in one statement. `owed` are the requests that wait for a waiver of this person."""
+    stopped = Q(clock_started_at__isnull=True) & ~Q(change__in=owed)
+    asked = Waiver.objects.filter(change=OuterRef("change"), state=Waiver.State.REQUESTED)
     found = rows.aggregate(
         waiting=Count("pk"),
         overdue=Count("pk", filter=Q(due_at__lt=now)),
         complete=Count("pk", filter=Q(change__gates_failed=0, change__gates_at__isnull=False)),
         blocked=Count("pk", filter=Q(change__gates_failed__gt=0)),
-        stopped=Count("pk", filter=Q(clock_started_at__isnull=True)),
-        requesters=Count("pk", filter=Q(clock_started_at__isnull=True, change__gates_failed__gt=0)),
+        stopped=Count("pk", filter=stopped),
+        requesters=Count("pk", filter=stopped & Q(change__gates_failed__gt=0) & Q(~Exists(asked))),
         earliest=Min("due_at"),
     )
     return Totals(**found)
@@ -329,8 +348,16 @@ def queue_rows(
     shown = [stage for stage in stages if first[stage.change_id] is stage]
     duties = duties_of(user, shown, now=now)
     asked = _waivers_asked({stage.change_id for stage in shown})
+    owed = requests_of_waivers(user) if asked else frozenset()
     return [
-        _row(stage, duties[stage.pk], of_stages[stage.change_id], asked.get(stage.change_id, ""), now)
+        _row(
+            stage,
+            duties[stage.pk],
+            of_stages[stage.change_id],
+            asked.get(stage.change_id, ""),
+            now,
+            owes_waiver=stage.change_id in owed,
+        )
         for stage in shown
     ]
 
@@ -350,19 +377,20 @@ def _stage_counts(changes: Collection[int]) -> dict[int, int]:
 
 
 def _row(
-    stage: Stage, blockers: Sequence[Blocker], of_stages: int, waiver_of: str, now: datetime
+    stage: Stage,
+    blockers: Sequence[Blocker],
+    of_stages: int,
+    waiver_of: str,
+    now: datetime,
+    *,
+    owes_waiver: bool,
 ) -> QueueRow:
     change = stage.change
     clock = clock_of(stage, now)
-    return QueueRow(
-        stage,
-        change,
-        clock,
-        _owes(stage, change, blockers, clock, waiver_of),
-        evidence_of(change),
-        blockers,
-        of_stages,
-    )
+    owes = _owes(stage, change, blockers, clock, waiver_of)
+    if owes_waiver:
+        owes = f"You owe a decision on a waiver. {clock.left}"
+    return QueueRow(stage, change, clock, owes, evidence_of(change), blockers, of_stages, owes_waiver)
 
 
 def _owes(

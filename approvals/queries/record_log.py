@@ -1,20 +1,31 @@
 """The record of a change as one list: filings, decisions, voids, waivers, remarks, newest first, with ledger numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
 
-from approvals.models import ChangeRequest, Comment, Dossier, Stage, Waiver
-from mlops_portal.foundation.web.ledger_numbers import numbers_of
+from approvals.models import ChangeRequest, Comment, Decision, Dossier, Stage, Waiver
+from mlops_portal.foundation.web.ledger_numbers import ActKey, act_key, numbers_of
 from mlops_portal.foundation.web.words import time_text
+
+FILING = (
+    "approvals.change_submitted",
+    "approvals.change_resubmitted",
+    "approvals.change_content_changed",
+)
+VOIDING = (
+    "approvals.decisions_voided",
+    "approvals.signature_revoked",
+    "approvals.change_resubmitted",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class LogItem:
-    """One line of the record. `kind` is comment, signature or record; `subject` is what the ledger knows it by."""
+    """One line of the record. `kind` is comment, signature or record; `act` is what the ledger knows it by."""
 
     at: datetime
     kind: str
@@ -25,7 +36,7 @@ class LogItem:
     digest: str = ""
     url: str = ""
     tone: str = ""
-    subject: tuple[str, str] = ("", "")
+    act: ActKey | None = None
     number: int | None = None
 
 
@@ -39,7 +50,13 @@ def log_of(
 ) -> list[LogItem]:
     """Merge what happened, newest first."""
     items = [
-        LogItem(change.created_at, "record", change.requester, "drafted the request", subject=_key(change))
+        LogItem(
+            change.created_at,
+            "record",
+            change.requester,
+            "drafted the request",
+            act=act_key(change, change.created_at, "approvals.change_drafted"),
+        )
     ]
     items += [_filing(change, dossier) for dossier in dossiers]
     for stage in stages:
@@ -53,34 +70,31 @@ def log_of(
             one.author,
             f"wrote about {one.gate}" if one.gate else "wrote",
             quote=one.text,
-            subject=_key(one),
+            act=act_key(change, one.written_at, "approvals.comment_written", "approvals.evidence_asked"),
         )
         for one in comments
     ]
-    numbers = numbers_of([item.subject for item in items])
+    numbers = numbers_of([item.act for item in items if item.act])
     # Of lines of the same moment the one told later stands first.
     ordered = sorted(enumerate(items), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
-    return [_numbered(item, numbers.get(item.subject)) for _, item in ordered]
+    return [replace(item, number=numbers.get(item.act) if item.act else None) for _, item in ordered]
 
 
-def _key(row: Any) -> tuple[str, str]:
-    return row._meta.label, str(row.pk)
+def act_of_decision(decision: Decision) -> ActKey:
+    """Return what the ledger knows a signed decision by."""
+    return _done_to_request(decision, decision.decided_at, "approvals.decision_signed")
 
 
-def _numbered(item: LogItem, number: int | None) -> LogItem:
-    return LogItem(
-        item.at,
-        item.kind,
-        item.who,
-        item.text,
-        item.what,
-        item.quote,
-        item.digest,
-        item.url,
-        item.tone,
-        item.subject,
-        number,
-    )
+def _done_to_request(decision: Decision, at: datetime, *verbs: str) -> ActKey:
+    # Not by way of `decision.change`, which would be read for each line.
+    return ActKey(verbs, ChangeRequest._meta.label, str(decision.change_id), at)
+
+
+def act_of_waiver(waiver: Waiver) -> ActKey | None:
+    """Return what the ledger knows the decision of a waiver by; None while nobody has decided."""
+    if waiver.decided_at is None:
+        return None
+    return act_key(waiver, waiver.decided_at, "approvals.waiver_granted", "approvals.waiver_declined")
 
 
 def _filing(change: ChangeRequest, dossier: Dossier) -> LogItem:
@@ -92,7 +106,7 @@ def _filing(change: ChangeRequest, dossier: Dossier) -> LogItem:
         "filed" if first else "The portal froze new content as",
         what=f"revision {dossier.number}",
         digest=dossier.digest,
-        subject=_key(dossier),
+        act=act_key(change, dossier.created_at, *FILING),
     )
 
 
@@ -110,12 +124,13 @@ def _decided(stage: Stage, decision: Any) -> list[LogItem]:
             quote=decision.rationale,
             digest=decision.decision_digest,
             url=reverse("approvals:receipt", args=[decision.pk]),
-            subject=_key(decision),
+            act=act_of_decision(decision),
         )
     ]
+    ended = _done_to_request(decision, decision.voided_at, *VOIDING) if decision.voided_at else None
     if decision.is_answered and decision.voided_at:
         what = f"What {decision.signer} asked for at {stage.title} was answered"
-        lines.append(LogItem(decision.voided_at, "record", None, what, quote=decision.void_reason))
+        lines.append(LogItem(decision.voided_at, "record", None, what, quote=decision.void_reason, act=ended))
     elif decision.voided_at:
         lines.append(
             LogItem(
@@ -125,7 +140,7 @@ def _decided(stage: Stage, decision: Any) -> list[LogItem]:
                 f"The decision of {decision.signer} at {stage.title} became void",
                 quote=decision.void_reason,
                 tone="warn",
-                subject=("", ""),
+                act=ended,
             )
         )
     return lines
@@ -140,7 +155,7 @@ def _waiver_lines(waiver: Waiver) -> list[LogItem]:
             "asked for a waiver of",
             what=waiver.gate,
             quote=waiver.reason,
-            subject=_key(waiver),
+            act=act_key(waiver, waiver.requested_at, "approvals.waiver_requested"),
         )
     ]
     if waiver.decided_at:
@@ -155,6 +170,7 @@ def _waiver_lines(waiver: Waiver) -> list[LogItem]:
                 quote=waiver.note,
                 url=reverse("approvals:waiver-receipt", args=[waiver.pk]) if waiver.signature_id else "",
                 tone="waived" if granted else "fail",
+                act=act_of_waiver(waiver),
             )
         )
     return lines

@@ -24,12 +24,14 @@ from approvals.queries.compared import Compared, compared
 from approvals.queries.gate_rows import gate_rows
 from approvals.queries.record_log import log_of
 from approvals.queries.verdict import approvals_of, mark_of, obstacles
+from approvals.states import ENDING_KINDS
 from approvals.traffic import traffic_words
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.charts import Spec
 from mlops_portal.foundation.web.words import side_by_side
 from registry.models import (
     Consumer,
+    Deployment,
     Document,
     DocumentSection,
     ModelDependency,
@@ -38,7 +40,7 @@ from registry.models import (
 )
 from registry.queries.comparison import Comparison, MetricPair
 from registry.queries.lineage import around
-from registry.states import SectionStatus
+from registry.states import DeploymentState, SectionStatus
 
 RELEASES = 5
 NEAR = 0.01
@@ -217,6 +219,16 @@ def documents_for(change: ChangeRequest) -> list[tuple[Document, int, int]]:
     return found
 
 
+def serving_now(change: ChangeRequest) -> list[Deployment]:
+    """Return what a change that ends service would end: what is live where it takes effect."""
+    rows = Deployment.objects.filter(model_id=change.model_id, state=DeploymentState.LIVE)
+    if change.environment_id:
+        rows = rows.filter(environment_id=change.environment_id)
+    if change.version_id:
+        rows = rows.filter(version_id=change.version_id)
+    return list(rows.select_related("version", "environment").order_by("environment__name", "pk"))
+
+
 def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
     """Return the template's variables."""
     stages = stages_of(change)
@@ -252,6 +264,8 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "comparison": comparison,
         "groups_of_changes": groups_of_changes(comparison),
         "evidence": evidence,
+        "ends_service": change.kind in ENDING_KINDS,
+        "serving": serving_now(change) if change.kind in ENDING_KINDS else [],
         "documents": documents_for(change),
         "traffic": traffic_words(change),
         "asked": asked,
@@ -273,7 +287,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
         "waivers": waivers,
         "lapses": list(
             Lapse.objects.filter(change=change, closed_at__isnull=True)
-            .select_related("owner")
+            .select_related("owner", "waiver")
             .order_by("due_at", "pk")
         ),
         "consumers": list(Consumer.objects.filter(model_id=change.model_id).order_by("name", "pk")[:9]),

@@ -7,7 +7,7 @@ from approvals.asked import Asked
 from approvals.models import ChangeRequest, Decision, Stage
 from approvals.queries.gate_rows import GateRow
 from approvals.states import POSITIVE_VERDICTS, ChangeState, Verdict
-from mlops_portal.foundation.web.words import day_text, plural
+from mlops_portal.foundation.web.words import day_text, plural, uncapped
 
 # States in which nothing can stand in the way any more, because the request ended without effect.
 ENDED = {
@@ -41,19 +41,23 @@ class Counted:
 
     valid: int
     void: int
+    accepted_by: tuple[
+        str, ...
+    ] = ()  # whose standing approval of a stage that decides nothing is not counted
 
 
 def approvals_of(stages: Sequence[Stage]) -> Counted:
     """Count the approvals that were given at deciding stages."""
     given = [
-        one
+        (stage.is_deciding, one)
         for stage in stages
-        if stage.is_deciding
         for one in stage.given  # type: ignore[attr-defined]  # prefetched by `stages_of`
         if one.verdict in POSITIVE_VERDICTS
     ]
-    void = sum(one.is_void for one in given)
-    return Counted(len(given) - void, void)
+    deciding = [one for decides, one in given if decides]
+    void = sum(one.is_void for one in deciding)
+    accepted = (one.signer.name for decides, one in given if not decides and not one.is_void)
+    return Counted(len(deciding) - void, void, tuple(accepted))
 
 
 def mark_of(stage: Stage, given: Sequence[Decision]) -> tuple[str, str]:
@@ -85,7 +89,7 @@ def obstacles(
             "fail",
             f"{row.result.gate}: {row.result.message}",
             f"#gate-{row.result.gate}",
-            f"{row.result.title}.",
+            f"Required: {uncapped(row.result.title)}.",
             row.result.evidence_digest,
         )
         for row in gates
@@ -102,7 +106,7 @@ def obstacles(
         Obstacle(
             "waived",
             "waived",
-            f"{row.result.gate}: {row.result.title}, waived",
+            f"{row.result.gate} is waived. Required: {uncapped(row.result.title)}",
             f"#gate-{row.result.gate}",
             _waiver_note(row),
         )

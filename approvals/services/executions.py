@@ -258,7 +258,9 @@ def _succeed(
     save_as(execution, by=by, now=now, reason=note or "Took effect")
     change.refresh_from_db(fields=["state"])
     change.state, change.bake_ends_at = ChangeState.VERIFYING, now + timedelta(hours=change.bake_hours)
-    change.headline = "In bake" if change.bake_hours else "Verified"
+    change.headline = (
+        f"Being watched until {utc_text(change.bake_ends_at)}" if change.bake_hours else "Verified"
+    )
     change_save(change, by=by, now=now, reason="Took effect")
     tell("execution_finished", change, by=by, now=now, number=execution.number, result="succeeded")
     if change.kind == ChangeKind.ROLLBACK:

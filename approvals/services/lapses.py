@@ -89,6 +89,25 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
     return lapse
 
 
+@operation
+def lapse_settle_gone(*, lapse: Lapse, now: datetime) -> bool:
+    """Settle a lapse whose version no longer serves there: nothing runs any more on what ended."""
+    change = lock_change(lapse.change_id)
+    lapse = lock(Lapse.objects.all(), lapse.pk)
+    if change.version_id is None or change.environment_id is None:
+        return False
+    if lapse.closed_at is not None or is_running(change):
+        return False
+    there = Deployment.objects.filter(version_id=change.version_id, environment_id=change.environment_id)
+    stands = there.filter(state=DeploymentState.SUSPENDED).exists()
+    lapse.outcome = Lapse.Outcome.SUSPENDED if stands else Lapse.Outcome.RESTRICTED
+    lapse.closed_at = now
+    reason = "Suspended there" if stands else "The version no longer serves there"
+    save_as(lapse, by=None, now=now, reason=reason, fields=["outcome", "closed_at"])
+    tell("lapse_closed", lapse, by=None, now=now, outcome=lapse.outcome)
+    return True
+
+
 def lapse_ways_out(lapse: Lapse, *, now: datetime) -> list[tuple[str, str]]:
     """Return the four ways out with what is missing for each; nothing is missing where a record proves it."""
     change = lapse.change

@@ -4,19 +4,21 @@ bears repetition.
 
 from datetime import datetime, timedelta
 
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import Exists, F, OuterRef, Subquery
 
 from approvals.events import tell
 from approvals.models import ChangeRequest, Condition, Lapse, Stage, Validation, Waiver
 from approvals.services.conditions import condition_lapse
 from approvals.services.executions import EXECUTE_JOB, change_complete
-from approvals.services.lapses import is_running, lapse_open
+from approvals.services.lapses import is_running, lapse_open, lapse_settle_gone
 from approvals.services.submission import REFRESHABLE, change_expire, change_refresh
 from approvals.services.waivers import waiver_end
 from approvals.states import ChangeState
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.work import jobs
+from registry.models import Deployment
+from registry.states import DeploymentState
 
 UNUSED = (ChangeState.APPROVED, ChangeState.SCHEDULED)
 STARTS_AGAIN_AFTER = timedelta(minutes=15)
@@ -68,6 +70,22 @@ def starts_catch_up(*, now: datetime) -> int:
             kind=EXECUTE_JOB, by=None, params={"change_id": change.pk}, now=now, unit_id=change.unit_id
         )
     return len(lost)
+
+
+def lapses_settle_gone(*, now: datetime) -> int:
+    """Settle lapses whose version no longer serves where it lapsed; nobody could be asked to."""
+    serving = Deployment.objects.filter(
+        version=OuterRef("change__version"),
+        environment=OuterRef("change__environment"),
+        state=DeploymentState.LIVE,
+    )
+    gone = Lapse.objects.filter(
+        ~Exists(serving),
+        closed_at__isnull=True,
+        change__version__isnull=False,
+        change__environment__isnull=False,
+    )
+    return sum(lapse_settle_gone(lapse=lapse, now=now) for lapse in list(gone.order_by("pk")))
 
 
 @operation

@@ -12,6 +12,7 @@ from approvals import policies
 from approvals.duties import DutyRecords, duty_records, duty_warnings, eligible
 from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.models import ChangeRequest, Execution, Stage
+from approvals.services.containment import way_back_blockers
 from approvals.services.executions import signers_of
 from approvals.services.materiality import is_second_line
 from approvals.services.rollouts import is_manual
@@ -22,6 +23,8 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.words import time_text
+from registry.models import Deployment
+from registry.states import DeploymentState
 
 LABELS = {
     Verdict.APPROVE: ("Approve", ""),
@@ -101,7 +104,9 @@ def bar_for(change: ChangeRequest, standing: Standing, *, user: User, now: datet
         case ChangeState.APPROVED | ChangeState.SCHEDULED:
             return _operator_bar(change, user, now)
         case ChangeState.EXECUTING | ChangeState.VERIFYING:
-            return _execution_bar(change, user)
+            return _execution_bar(change, user) or _serving_bar(change, user)
+        case ChangeState.COMPLETED:
+            return _serving_bar(change, user)
         case ChangeState.REJECTED:
             return _rejected_bar(change, user)
     return None
@@ -265,6 +270,30 @@ def _operator_bar(change: ChangeRequest, user: User, now: datetime) -> Bar | Non
         [
             Choice("Plan the start", reverse("approvals:schedule", args=[change.pk]), blockers=later),
             Choice("Start now", reverse("approvals:start", args=[change.pk]), blockers=blockers),
+        ],
+    )
+
+
+def _serving_bar(change: ChangeRequest, user: User) -> Bar | None:
+    """Offer the way back while what this change put in place serves."""
+    if not rights_of(user).has("approvals.rollback", unit_id=change.unit_id, model_id=change.model_id):
+        return None
+    live = Deployment.objects.filter(change_id=change.pk, state=DeploymentState.LIVE).first()
+    if live is None:
+        return None
+    blockers = way_back_blockers(live, change)
+    target = change.rollback_target
+    watched = change.state == ChangeState.VERIFYING and change.bake_ends_at is not None
+    return Bar(
+        "info",
+        f"Being watched until {time_text(change.bake_ends_at)}"
+        if watched and change.bake_ends_at
+        else "It serves",
+        " ".join(one.message for one in blockers)
+        or (f"The approved way back is {target.name}." if target else ""),
+        [
+            Choice("Roll back", reverse("approvals:roll-back", args=[live.pk]), blockers=blockers),
+            Choice("Suspend", reverse("approvals:suspend", args=[live.pk])),
         ],
     )
 

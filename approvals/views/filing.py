@@ -15,7 +15,7 @@ from approvals.models import ChangeRequest
 from approvals.services import changes as services
 from approvals.services.submission import change_submit
 from approvals.states import ChangeKind, ChangeState
-from approvals.views.scope import ChangeMixin
+from approvals.views.scope import ChangeMixin, gates_words
 from mlops_portal.foundation.errors import NotFound, invalid
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, ListPage, Page, Preset, SeeOther
@@ -244,6 +244,7 @@ class EditChange(AddsRows, ChangeMixin, ActionPage):
             "readings": shown,
             "failing_count": len(evaluation.blocking) if evaluation else 0,
             "missing": missing,
+            "fails": words_of_failing(evaluation) if evaluation else "",
             "again": change.state == ChangeState.CHANGES_REQUESTED,
             "asked": self.asked,
             "answer_fields": self.form.answers(),
@@ -260,6 +261,20 @@ def filing_state(change: ChangeRequest, *, now: datetime) -> tuple[Evaluation | 
         return None, missing
     evaluation = evaluate(change, at=now, policy=policy)
     return evaluation, missing + policies.alternatives_blockers(change, evaluation)
+
+
+def words_of_failing(evaluation: Evaluation) -> str:
+    """Say which blocking gates filing leaves closed, and what opens each; empty where none fails."""
+    waivable = [row.gate.id for row in evaluation.blocking if row.gate.waiver is not None]
+    fixed = [row.gate.id for row in evaluation.blocking if row.gate.waiver is None]
+    if not waivable and not fixed:
+        return ""
+    found = [f"Filed as it is, the request cannot be approved: {gates_words(waivable + fixed).lower()}."]
+    if waivable:
+        found.append(f"{', '.join(waivable)} will need a fix or a waiver.")
+    if fixed:
+        found.append(f"{', '.join(fixed)} will need a fix: no waiver exists.")
+    return " ".join(found)
 
 
 class FileChange(ChangeMixin, ActionPage):

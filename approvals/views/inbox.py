@@ -48,9 +48,11 @@ class Inbox(Page):
         """Read the queue of the address and the totals of all."""
         user, now = self.request.user, self.now
         mine, others = inbox_page.at_my_stage(user), inbox_page.waiting_for_others(user)
-        totals = inbox_page.totals_of(mine, now)
+        owed = inbox_page.requests_of_waivers(user)
+        totals = inbox_page.totals_of(mine, now, owed=owed)
         found = {
             "totals": totals,
+            "waiting": inbox_page.waiting_count(user) or 0,
             "latest": inbox_page.latest_of(mine, totals, now),
             "sentence": self._sentence(totals),
             "queue": self.queue,
@@ -107,13 +109,15 @@ class Inbox(Page):
             owe = [row for row in rows if row.clock.runs and not row.blockers]
             overdue = any(row.clock.tone == "fail" for row in owe)
             taken = [row for row in owe if not row.is_for(self.request.user)]
-            rest = [row for row in rows if row not in owe]
+            waivers = [row for row in rows if row not in owe and row.owes_waiver]
+            rest = [row for row in rows if row not in owe and row not in waivers]
             named = [
                 Group(
                     "You owe the decision",
                     "fail" if overdue else "",
                     [row for row in owe if row not in taken],
                 ),
+                Group("You owe the decision on a waiver", "", waivers),
                 Group("A colleague of yours takes it", "", taken),
                 Group("Clock stopped, others owe", "", rest),
             ]

@@ -14,7 +14,7 @@ from approvals.queries.gate_rows import gate_rows
 from approvals.queries.inbox_page import evidence_of
 from approvals.services import conversation
 from approvals.services.materiality import is_second_line, materiality_confirm
-from approvals.states import ChangeState
+from approvals.states import ENDING_KINDS, ChangeState
 from approvals.views.decision_bar import bar_for, standing_of
 from approvals.views.scope import ChangeMixin, change_crumbs, gates_words
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
@@ -117,6 +117,7 @@ def preview_of(change: Any, *, user: Any, now: datetime) -> dict[str, Any]:
         "waived": [row for row in rows if row.tone == "waived"],
         "gates_title": gates_words([row.result.gate for row in failing]),
         "evidence": review_page.metric_evidence(change, compared(change)),
+        "ends_service": change.kind in ENDING_KINDS,
         "stages": review_page.stages_of(change),
         "clock": clock_of(stage, now) if stage else None,
         "tones": tones,

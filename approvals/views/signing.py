@@ -11,6 +11,7 @@ from approvals.models import Decision, Stage
 from approvals.queries import signature_page
 from approvals.queries.condition_people import condition_people
 from approvals.queries.gate_rows import gates_at_signing
+from approvals.queries.record_log import act_of_decision
 from approvals.services.decisions import decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
 from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Meaning, Verdict
@@ -96,14 +97,14 @@ class Sign(ChangeMixin, TwoSteps):
         )
         found: list[tuple[str | None, str]] = [("rationale", blocker.message) for blocker in blockers]
         if self.form.has_whole_conditions():
-            blockers = policies.condition_blockers(
-                self.verdict,
+            places = self.form.condition_places()
+            lacking = policies.condition_complaints(
                 self.form.conditions(),
                 owners=self.bearers.owner_ids(),
                 verifiers=self.bearers.verifier_ids(),
                 now=self.now,
             )
-            found += [(None, blocker.message) for blocker in blockers]
+            found += [(f"{name}_{places[place - 1]}", blocker.message) for place, name, blocker in lacking]
         return found
 
     def digest_now(self) -> str:
@@ -181,7 +182,7 @@ class Receipt(DetailPage):
     def more(self) -> Mapping[str, Any]:
         """Add the conditions, the waivers relied on and the ledger number."""
         decision = self.object
-        subject = (decision._meta.label, str(decision.pk))
+        act = act_of_decision(decision)
         return {
             "change": decision.change,
             "signature": decision.signature,
@@ -190,7 +191,7 @@ class Receipt(DetailPage):
             "conditions": list(decision.condition_rows.select_related("owner", "verifier").order_by("pk")),
             "gates": gates_at_signing(decision),
             "waivers": list(decision.change.waivers.filter(pk__in=decision.waiver_ids).order_by("pk")),
-            "number": numbers_of([subject]).get(subject),
+            "number": numbers_of([act]).get(act),
             "record_verb": signature_page.record_verb(decision.meaning, Verdict(decision.verdict)),
             "tones": tones,
             "may_revoke": decision.verdict in POSITIVE_VERDICTS and decision.voided_at is None,

@@ -18,6 +18,7 @@ from mlops_portal.foundation.errors import DomainError, Invalid
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.error_views import record_evidence
 from mlops_portal.foundation.web.pages import ActionPage, ObjectMixin, Page
+from mlops_portal.foundation.web.words import plural
 
 
 class TwoSteps(ObjectMixin, Page):
@@ -63,7 +64,7 @@ class TwoSteps(ObjectMixin, Page):
     def prepare(self) -> None:
         """Find the subject, and start at the first step."""
         self.problem: DomainError | None = None
-        self.notice = ""
+        self.notice, self.is_unread = "", False
         self.step, self.digest = "write", ""
         self.find_subject()
 
@@ -102,12 +103,19 @@ class TwoSteps(ObjectMixin, Page):
             return [part.title for part in self.preview.parts]
         return [part.title for part in self.preview.parts if part.is_changed]
 
+    def reading_words(self) -> str:
+        """Return what a person says who has not noted reading the dossier as it is."""
+        parts = plural(len(self.must_acknowledge), "part")
+        if self.preview.has_read_before:
+            return f"I have read the {parts} that changed"
+        return f"I have read the {parts} of the dossier"
+
     def sign(self) -> HttpResponseBase:
         """Prove and sign; a refusal shows the step again and clears the password."""
         given = self.request.POST
         proof = forms.Proof(data=given)
         if self.must_acknowledge and not given.get("acknowledged"):
-            self.notice = "Say that you have read what you sign."
+            self.is_unread = True
             return self.answer(fragment=self.fragment, status=400)
         if not proof.is_valid():
             self.proof = cleared(proof)
@@ -155,6 +163,9 @@ class TwoSteps(ObjectMixin, Page):
             "read_digest": given.get("read") or change.dossier_digest,
             "changed_parts": [part for part in preview.parts if part.is_changed],
             "acknowledge": self.must_acknowledge,
+            "has_acknowledged": bool(given.get("acknowledged")),
+            "is_unread": self.is_unread,
+            "reading_words": self.reading_words(),
             "reading": change.readings.filter(reader=self.request.user).first(),
             "problem": self.problem,
             "problem_blockers": self.problem.blockers if isinstance(self.problem, RuleViolation) else [],

@@ -9,9 +9,11 @@ from django.urls import reverse
 from approvals import forms, policies, tones
 from approvals.duties import duty_records
 from approvals.evaluation import policy_for
-from approvals.models import GateResult, Waiver
+from approvals.models import Decision, GateResult, Waiver
+from approvals.queries.record_log import act_of_waiver
+from approvals.services.submission import REFRESHABLE
 from approvals.services.waivers import says_of, statement_of, waiver_decide, waiver_preview, waiver_request
-from approvals.states import Meaning
+from approvals.states import ChangeState, Meaning, Verdict
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
 from approvals.waiver_policies import waiver_decision_blockers
@@ -20,6 +22,7 @@ from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.ledger_numbers import numbers_of
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
+from mlops_portal.foundation.web.words import plural, uncapped
 
 FAILING = (GateResult.Outcome.FAIL, GateResult.Outcome.NO_DATA)
 WAIVERS = Waiver.objects.select_related(
@@ -49,6 +52,27 @@ def evaluated_at(statement: Mapping[str, Any]) -> datetime | None:
     return datetime.fromisoformat(moment) if moment else None
 
 
+def effects_of(waiver: Waiver) -> list[str]:
+    """Say what granting a waiver does, and what it leaves closed."""
+    change = waiver.change
+    found = []
+    failing = change.gate_results.filter(is_current=True, is_blocking=True, outcome__in=FAILING)
+    others = list(failing.exclude(gate=waiver.gate).order_by("position"))
+    if others and change.state == ChangeState.IN_REVIEW:
+        names = ", ".join(row.gate for row in others)
+        fails = "still fails without a waiver" if len(others) == 1 else "still fail without a waiver"
+        found.append(f"{names} {fails}, so granting this one alone does not open the request.")
+    if change.state in REFRESHABLE:
+        standing = Decision.objects.filter(change=change, voided_at__isnull=True)
+        count = standing.exclude(verdict=Verdict.RECUSE).count()
+        fall = f"{plural(count, 'decision')} given before" if count else "decisions given before"
+        found.append(
+            f"Granting is a change of content: {fall} {'becomes' if count == 1 else 'become'} void, "
+            "and the approver then signs “accept risk”."
+        )
+    return found
+
+
 class WaiverAsk(ChangeMixin, ActionPage):
     """Ask the authority that a gate names to accept its failure."""
 
@@ -64,7 +88,7 @@ class WaiverAsk(ChangeMixin, ActionPage):
     def form_kwargs(self) -> dict[str, Any]:
         """Offer the failing gates that anybody may waive."""
         open_ones = [row for row in self.failing() if row.waiver_authority not in ("", "never")]
-        return {"gates": [(row.gate, f"{row.gate} {row.title}") for row in open_ones]}
+        return {"gates": [(row.gate, f"{row.gate}, required: {uncapped(row.title)}") for row in open_ones]}
 
     def initial(self) -> dict[str, Any]:
         """Start with the gate of the address."""
@@ -133,6 +157,7 @@ class WaiverDetail(DetailPage):
         return {
             "change": change,
             "gate": gate,
+            "effects": effects_of(waiver) if waiver.state == Waiver.State.REQUESTED else [],
             "says": statement.get("says") or said.lines,
             "says_at": said.evaluated_at if not statement else evaluated_at(statement),
             "tones": tones,
@@ -239,6 +264,7 @@ class WaiverSign(TwoSteps):
             "back": reverse("approvals:waiver", args=[waiver.pk]),
             "waiver": waiver,
             "grant": self.grant,
+            "effects": effects_of(waiver) if self.grant else [],
             "gate": self.change.gate_results.filter(is_current=True, gate=waiver.gate).first(),
         }
 
@@ -266,7 +292,7 @@ class WaiverReceipt(DetailPage):
     def more(self) -> Mapping[str, Any]:
         """Add the signature with its ledger number."""
         waiver = self.object
-        subject = (waiver._meta.label, str(waiver.pk))
+        act = act_of_waiver(waiver)
         statement = waiver.signature.statement
         return {
             "change": waiver.change,
@@ -275,6 +301,6 @@ class WaiverReceipt(DetailPage):
             "says_at": evaluated_at(statement),
             "dossier_digest": statement.get("dossier", ""),
             "dossier_words": "Dossier digest of the revision that was read",
-            "number": numbers_of([subject]).get(subject),
+            "number": numbers_of([act]).get(act) if act else None,
             "meaning": Meaning(waiver.signature.meaning).label,
         }

@@ -18,6 +18,7 @@ from audits.reading.records import ToldChange, changes_in_words
 from audits.row_formats import PAST_TENSE
 from mlops_portal.foundation.events import verb_label, verbs
 from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.web.ledger_numbers import ActKey
 from mlops_portal.foundation.web.words import plural
 from registry.models import RegisteredModel
 
@@ -234,6 +235,31 @@ def first_numbers(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], 
         entry_id__in=LedgerEntry.objects.filter(pk__in=rows).values("entry_id")
     )
     return {rows[row]: index for row, index in leaves.values_list("entry_row", "index") if row in rows}
+
+
+def act_numbers(acts: Iterable[ActKey]) -> dict[ActKey, int]:
+    """Return the number of the entry of each act, in two statements; acts that have none yet are left out."""
+    wanted = set(acts)
+    about = Q(pk__in=[])
+    for label in {act.subject_label for act in wanted}:
+        keys = {act.subject_id for act in wanted if act.subject_label == label}
+        about |= Q(subject_label=label, subject_id__in=keys)
+    entries = LedgerEntry.objects.filter(about, verb__in={verb for act in wanted for verb in act.verbs})
+    columns = ("pk", "verb", "subject_label", "subject_id", "occurred_at")
+    rows = {
+        (verb, label, key, at): pk
+        for pk, verb, label, key, at in entries.order_by("-pk").values_list(*columns)
+    }
+    found = {
+        act: row
+        for act in wanted
+        for verb in act.verbs
+        if (row := rows.get((verb, act.subject_label, act.subject_id, act.at)))
+    }
+    entry_ids = LedgerEntry.objects.filter(pk__in=found.values()).values("entry_id")
+    leaves = LedgerLeaf.objects.filter(entry_id__in=entry_ids)
+    numbers = dict(leaves.values_list("entry_row", "index"))
+    return {act: numbers[row] for act, row in found.items() if row in numbers}
 
 
 class Told:

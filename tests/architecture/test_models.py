@@ -109,6 +109,7 @@ def pairs():
 
 PERSON_MAY_BE_MISSING = {
     "approvals.PolicyRevision.published_at": "the revision that ships with the product is published by the system",
+    "approvals.Lapse.closed_at": "a lapse whose version no longer serves is settled by that, without anybody's act",
 }
 
 

@@ -101,13 +101,13 @@ def test_a_request_is_decided_by_keyboard_alone(visit, scenes):
     expect(visitor.page.locator("#sign-h")).to_be_focused()
     for part in ("#sign-h", "#sign-form .record"):
         expect(visitor.page.locator(part)).to_be_in_viewport(ratio=0.9)
+    tab_to("#acknowledged")
+    keyboard.press("Space")
     tab_to("#sign-form [name='password']")
     shown = visitor.page.get_by_label("Demonstration authenticator").last.locator("code")
     keyboard.type(shown.nth(0).inner_text())
     tab_to("#sign-form [name='code']")
     keyboard.type(shown.nth(1).inner_text())
-    tab_to("#acknowledged")
-    keyboard.press("Space")
     keyboard.press("Enter")
     expect(visitor.page.locator("h1")).to_contain_text("Receipt")
 

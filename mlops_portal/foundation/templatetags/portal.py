@@ -3,7 +3,7 @@
 Marks: icon pill tier sla hash avatar person delta count sparkline segments stacked bullet when
 Blocks: callout … endcallout, empty … endempty
 Parts: stat kv figure field form_fields facet sort_header panels job refreshed_by_job
-Filters: content number percent share plural words sentence when day duration size short_hash name initials
+Filters: content number percent share plural words sentence uncapped when day duration size short_hash name initials
 """
 
 from datetime import date, datetime
@@ -43,6 +43,7 @@ register.filter("share", words.share)
 register.filter("duration", words.duration)
 register.filter("words", words.spaced)
 register.filter("sentence", words.sentence)
+register.filter("uncapped", words.uncapped)
 register.filter("size", words.size)
 register.filter("short_hash", marks.short_hash)
 register.filter("name", words.name_of)

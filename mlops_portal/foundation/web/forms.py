@@ -58,6 +58,7 @@ def described(bound: BoundField) -> dict[str, Any]:
         "kind": kind,
         "id": identifier,
         "control": bound.as_widget(attrs=attrs) if kind != "choices" else "",
+        "mark": getattr(bound.field, "mark", "optional"),
         "wide": kind in ("textarea", "choices") or bool(widget.attrs.get("data-wide")),
     }
 

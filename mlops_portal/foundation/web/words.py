@@ -94,6 +94,11 @@ def sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?…" else f"{text}."
 
 
+def uncapped(text: str) -> str:
+    """Let a sentence go on inside another one; an abbreviation keeps its capitals."""
+    return text[:1].lower() + text[1:] if text[1:2].islower() or text[1:2] == " " else text
+
+
 def day_text(value: date) -> str:
     """Write a date as `17 Nov 2026`; of a moment, the day it has in the reader's zone."""
     return _day(

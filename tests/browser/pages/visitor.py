@@ -55,7 +55,7 @@ class Visitor:
     def field(self, label: str) -> Any:
         """Return the field with this label; the word “optional” and a colon belong to no label."""
         return self.page.locator("#main").get_by_label(
-            re.compile(rf"^{re.escape(label)}( optional)?$", re.IGNORECASE)
+            re.compile(rf"^{re.escape(label)}( optional| needed to file.*)?$", re.IGNORECASE)
         )
 
     def fill(self, **fields: Any) -> Self:

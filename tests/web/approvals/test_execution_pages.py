@@ -70,7 +70,19 @@ def test_the_panel_is_followed_from_start_to_end(
 
     run_pending(clock=timezone.now)
     part = text_of(operator, asked[0], **HTMX)
-    assert f'hx-swap-oob="innerHTML:#execution-news">{change.code}: Verifying. In bake</div>' in part
+    assert f'hx-swap-oob="innerHTML:#execution-news">{change.code}: Verifying. Being watched until ' in part
+    assert 'hx-swap-oob="innerHTML:#verdict-h">Being watched until ' in part, "head, verdict and panel agree"
+    assert f"Started by {release_cast.operator.name}" in part
+    home_page = text_of(operator, "/")
+    watched = home_page[home_page.index("Approved changes to carry out") :].split("</section>")[0]
+    assert change.get_absolute_url() in watched
+    page = text_of(operator, change.get_absolute_url())
+    deployment = Deployment.objects.get(change_id=change.pk)
+    bar = page[page.index('class="decide') :]
+    assert "Being watched until" in bar
+    assert f"/deployments/{deployment.pk}/suspend/" in bar
+    assert "No way back was approved with this release" in bar
+    assert "Roll back" not in text_of(as_person(release_cast.owner), change.get_absolute_url())
     assert 'hx-swap-oob="innerHTML:#change-state"' in part
     assert "The rest of this page shows the request as scheduled." in part
     assert "Succeeded" in part
@@ -91,7 +103,11 @@ def test_the_panel_swaps_nothing_that_a_person_decides_or_types_in(
     change = started(light, prod, release_cast, now)
     part = text_of(as_person(release_cast.operator), f"/changes/{change.pk}/execution/?said=approved", **HTMX)
     assert re.findall(r'<(?:form|input|textarea|select|dialog|section class="decide)', part) == []
-    assert set(re.findall(r'hx-swap-oob="innerHTML:#([\w-]+)"', part)) == {"execution-news", "change-state"}
+    assert set(re.findall(r'hx-swap-oob="innerHTML:#([\w-]+)"', part)) == {
+        "execution-news",
+        "change-state",
+        "verdict-h",
+    }
 
 
 def test_the_panel_stands_alone_without_scripts(
@@ -156,8 +172,9 @@ def test_the_board_says_by_which_change_a_version_came_and_which_acts_are_open(
     second = started(light, prod, release_cast, now, artifact="b")
     run_pending(clock=timezone.now)
     deployment = Deployment.objects.get(change_id=second.pk)
-    page = text_of(operator, "/deployments/board/")
-    assert f'href="/deployments/{deployment.pk}/roll-back/"' in page
+    for address in (second.get_absolute_url(), "/deployments/board/"):
+        page = text_of(operator, address)
+        assert f'href="/deployments/{deployment.pk}/roll-back/"' in page
     assert "No way back was approved" not in page
     assert first.code not in page
 

@@ -7,7 +7,7 @@ from django.test import Client
 
 from approvals.models import ChangeRequest
 from mlops_portal.foundation.people.models import User
-from registry.models import Environment, ModelVersion, MonitoringPlan
+from registry.models import Environment, ModelVersion, MonitoringPlan, RegisteredModel
 from tests.factories import approvals as make
 
 SignIn = Callable[[User], Client]
@@ -75,3 +75,42 @@ def test_a_monitoring_plan_is_written_in_rows(
     assert saved.measures == [
         {**row, "dimension": "data_drift", "watch": 0.1, "act": 0.2, "stop": 0.4, "cadence_hours": 24.0},
     ]
+
+
+def test_what_filing_needs_is_not_called_optional(
+    version: ModelVersion, prod: Environment, ada: User, now: datetime, as_person: SignIn
+) -> None:
+    client = as_person(ada)
+    new = client.get(f"/changes/new/?model={version.model_id}").content.decode()
+    for name in ("version", "environment"):
+        label = new[new.index(f'for="id_{name}"') :].split("</label>")[0]
+        assert "needed to file, except to retire" in label
+    change = make.draft(version, prod, by=ada, now=now)
+    page = client.get(f"/changes/{change.pk}/edit/").content.decode()
+    assert "needed to file" in page[page.index('for="id_purpose"') :].split("</label>")[0]
+    assert "optional" in page[page.index('for="id_scope"') :].split("</label>")[0]
+    assert "Save before you file." not in page
+
+
+def test_the_button_that_files_names_the_gates_that_stay_closed(
+    model: RegisteredModel, prod: Environment, release_cast: make.Cast, now: datetime, as_person: SignIn
+) -> None:
+    weak = make.complete_version(model, cast=release_cast, now=now, young=0.6, artifact="b")
+    described = [{"title": "Stay", "metrics": "auc 0.8", "why_not": "Drift."}]
+    change = make.draft(weak, prod, by=release_cast.developer, now=now, alternatives=described)
+    page = as_person(release_cast.developer).get(f"/changes/{change.pk}/edit/").content.decode()
+    panel = page[page.index('id="file-h"') :].split("</section>")[0]
+    assert "Filed as it is, the request cannot be approved" in panel
+    assert "PERF-01" in panel
+    assert "will need a fix or a waiver." in panel
+    assert 'aria-describedby="file-fails"' in panel
+
+
+def test_what_is_missing_is_one_list_with_one_mark_each(
+    version: ModelVersion, prod: Environment, ada: User, now: datetime, as_person: SignIn
+) -> None:
+    change = make.draft(version, prod, by=ada, now=now, purpose="")
+    page = as_person(ada).get(f"/changes/{change.pk}/edit/").content.decode()
+    missing = page[page.index('aria-labelledby="file-why"') :].split("</ul>")[0]
+    assert "<li>Say what the change is for." in missing
+    assert "<svg" not in missing

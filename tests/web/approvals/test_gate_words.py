@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import pytest
 from django.test import Client
 
 from approvals.models import ChangeRequest, Decision, GateResult
 from approvals.queries.gate_rows import gate_rows
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import uncapped
 from registry.models import Environment, ModelVersion
 from tests.factories import approvals as make
 
@@ -58,3 +60,30 @@ def test_nothing_counted_stands_at_the_left_end_of_its_bar(at_risk: ChangeReques
     result.observed_value, result.limit_value, result.direction = 0.0, 0.0, "max"
     rows, _ = gate_rows([result])
     assert (rows[0].low, rows[0].high) == (0.0, 1.0)
+
+
+def test_the_title_of_a_gate_that_fails_is_told_as_what_is_required(
+    blocked: ChangeRequest, olga: User, as_person: SignIn
+) -> None:
+    """Under a red mark “Release limits are met” would read as a finding."""
+    page = page_of(as_person(olga), blocked.get_absolute_url())
+    failing = page[page.index('id="gate-PERF-01"') :].split("</li>")[0]
+    assert "</code> Required: release limits are met" in failing
+    assert "Required: release limits are met." in page[: page.index('id="gates"')]
+    passing = page[page.index('id="gate-DATA-01"') :].split("</li>")[0]
+    assert "Required" not in passing
+    ask = page_of(as_person(blocked.requester), f"/changes/{blocked.pk}/waiver/")
+    assert "PERF-01, required: release limits are met</option>" in ask
+
+
+@pytest.mark.parametrize(
+    ("title", "inside"),
+    [
+        pytest.param("No group is worse off", "no group is worse off", id="a word"),
+        pytest.param("A way back exists", "a way back exists", id="one letter"),
+        pytest.param("AUC is stable", "AUC is stable", id="an abbreviation"),
+        pytest.param("", "", id="none"),
+    ],
+)
+def test_a_title_goes_on_inside_a_sentence(title: str, inside: str) -> None:
+    assert uncapped(title) == inside

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from approvals import policies
 from approvals.models import ChangeRequest, Comment, Stage, Waiver
-from approvals.queries.inbox_page import open_lapses_of, questions_to, waivers_to_decide
+from approvals.queries.inbox_page import open_lapses_of, questions_to, waiting_count, waivers_to_decide
 from approvals.services import evidence_ask
 from approvals.services.lapses import lapse_open
+from approvals.services.waivers import waiver_request
 from approvals.waiver_policies import authority_blockers
 from mlops_portal.foundation.history import save_as
-from mlops_portal.foundation.people.models import RoleGrant, User
+from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, User
 from mlops_portal.foundation.people.rights import forget_rights
 from mlops_portal.foundation.people.services.grants import grant_revoke, role_grant
 from mlops_portal.foundation.web.models import Notification
@@ -39,6 +40,45 @@ def test_a_failing_gate_stops_the_clock_and_names_who_owes(
     assert f"{blocked.requester.name} owes a fix, or a waiver." in page
     assert "Requesters owe 1, others 0" in page
     assert f'data-alone="{blocked.code} (tier 1)"' in page
+
+
+def test_a_waiver_that_the_reader_decides_is_owed_by_them(
+    blocked: ChangeRequest,
+    ines: User,
+    group: BusinessUnit,
+    make_person: Callable[..., User],
+    now: datetime,
+    as_person: SignIn,
+) -> None:
+    head = make_person("Hedda Risk", "risk_officer", unit=group, signs=True)
+    waiver_request(
+        change=blocked,
+        gate="PERF-01",
+        reason="Thin files are new in this population; the limit was set on the files of older applicants.",
+        compensating_control="A person reviews every decision.",
+        valid_until=now + timedelta(days=20),
+        by=blocked.requester,
+        now=now,
+    )
+    page = page_of(as_person(head), "/approvals/")
+    assert "You owe the decision on a waiver" in page
+    assert "You owe a decision on a waiver." in page
+    assert "Clock stopped, others owe" not in page
+    assert "Nobody keeps you waiting" in page
+    assert "1 is yours to decide" in page
+    assert "Approvals (1 waiting)" in page
+    assert "You owe a decision on a waiver." in page_of(as_person(head), "/")
+    assert waiting_count(head) == 1
+    stage = blocked.stages.get(state="current")
+    stage.state = Stage.State.PENDING
+    save_as(stage, by=None, now=now, reason="An earlier stage is open again")
+    assert waiting_count(head) == 1, "it waits for them before the request reaches their stage"
+    assert waiting_count(ines) == 0
+    stage.state = Stage.State.CURRENT
+    save_as(stage, by=None, now=now, reason="It decides again")
+    other = page_of(as_person(ines), "/approvals/")
+    assert "The head of model risk owes a decision on a waiver." in other
+    assert "Requesters owe 0, others 1" in other
 
 
 @pytest.mark.parametrize(

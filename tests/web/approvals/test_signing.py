@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
+from django import forms
+from django.template.loader import get_template
 from django.test import Client
 
 from approvals import services
@@ -127,6 +129,20 @@ def test_conditions_are_offered_to_whom_they_fit_and_every_complaint_is_told_at_
     assert "at least 120 are needed" in page
     assert "the owner cannot verify it" in page
     assert "which is past" in page
+    summary = page[page.index('id="form-errors"') :].split("</div></div>")[0]
+    assert "3 entries need attention" in summary
+    assert re.findall(r'href="#(\w+)"', summary) == ["id_rationale", "id_verifier_1", "id_due_on_1"]
+    for name, words in (("verifier_1", "the owner cannot verify it"), ("due_on_1", "which is past")):
+        assert words in page[page.index(f'id="id_{name}-e"') :].split("</span></span>")[0]
+
+
+def test_the_summary_of_a_form_counts_what_it_lists() -> None:
+    form = forms.Form(data={})
+    form.full_clean()
+    for words in ("One thing.", "Another thing."):
+        form.add_error(None, words)
+    page = get_template("components/form_errors.html").render({"form": form})
+    assert "2 entries need attention" in page
 
 
 def test_a_condition_and_its_evidence_are_two_sentences(
@@ -178,7 +194,27 @@ def test_what_is_new_to_the_signer_must_be_acknowledged(
     digest = review(client, at_risk, "approve")
     answer = prove(client, ines, at_risk, "approve", digest, acknowledged="")
     assert answer.status_code == 400
+    page = answer.content.decode()
+    box = re.search(r"<input[^>]*id=\"acknowledged\"[^>]*>", page).group(0)
+    assert 'aria-invalid="true"' in box
+    assert "autofocus" in box
+    assert 'id="acknowledged-e"' in page
+    assert "say that you have read what you sign" in page
     assert not Decision.objects.filter(signer=ines).exists()
+
+
+def test_what_is_to_be_read_is_told_first_and_acknowledged_before_the_proof(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    """A box under the proof is out of sight, and a browser's bubble over the button looks like a signature."""
+    client = as_person(ines)
+    words = {"step": "review", "read": at_risk.dossier_digest, "rationale": make.RATIONALE}
+    first = client.get(sign_url(at_risk, "approve")).content.decode()
+    second = client.post(sign_url(at_risk, "approve"), words).content.decode()
+    said = re.search(r"I have read the \d+ parts of the dossier", second).group(0)
+    assert said in first
+    assert second.index('id="acknowledged"') < second.index('name="password"') < second.index('name="code"')
+    assert " required" not in re.search(r"<input[^>]*id=\"acknowledged\"[^>]*>", second).group(0)
 
 
 def test_a_short_reason_is_refused_before_the_review(
@@ -283,6 +319,8 @@ def test_a_waiver_is_decided_in_the_two_steps_of_every_signature(
     address = f"{page}sign/grant/"
     first = client.get(address).content.decode()
     assert "accept risk" in first
+    sentence = first[first.index('<div class="record">') :].split("</p>")[0]
+    assert "although <b>PERF-01</b> (required: release limits are met) fails, until" in sentence
     assert "At least 120 characters for tier 1" in first
     assert 'name="password"' not in first
     short = client.post(address, {"step": "review", "rationale": "ok"})
@@ -317,6 +355,24 @@ def test_a_waiver_is_decided_in_the_two_steps_of_every_signature(
     waived = gate[gate.index("Waived by Hedda Risk") :][:600]
     assert make.RATIONALE[:40] in waived
     assert WHY not in waived
+
+
+def test_what_a_waiver_leaves_closed_is_said_before_it_is_signed(
+    asked: Waiver, head: User, as_person: SignIn
+) -> None:
+    client, page = as_person(head), f"/waivers/{asked.pk}/"
+    rows = asked.change.gate_results.filter(is_current=True, is_blocking=True, outcome="fail")
+    others = ", ".join(row.gate for row in rows.exclude(gate="PERF-01").order_by("position"))
+    assert others
+    words = f"{others} still fails without a waiver, so granting this one alone does not open the request."
+    assert "2 decisions given before become void" in client.get(page).content.decode()
+    for address in (page, f"{page}sign/grant/"):
+        assert words in client.get(address).content.decode()
+    assert "What granting does" not in client.get(f"{page}sign/decline/").content.decode()
+    other = rows.exclude(gate="PERF-01").get()
+    other.outcome = "waived"
+    save_as(other, by=None, now=asked.requested_at, reason="Waived meanwhile", fields=["outcome"])
+    assert "does not open the request" not in client.get(page).content.decode()
 
 
 def test_who_may_not_decide_a_waiver_sees_why_and_cannot_sign(

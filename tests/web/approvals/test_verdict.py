@@ -8,7 +8,9 @@ from django.test import Client
 
 from approvals import services
 from approvals.models import ChangeRequest
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import User
+from registry.models import Deployment, Environment, ModelVersion
 from tests.factories import approvals as make
 
 SignIn = Callable[[User], Client]
@@ -48,6 +50,33 @@ def test_only_approvals_of_deciding_stages_are_counted(
 ) -> None:
     rail = page_of(as_person(ada), rejected).partition("<h2>Approvals</h2>")[2][:120]
     assert "1 valid approval<" in rail  # the validation; neither the owner's acceptance nor the rejection
+
+
+def test_why_the_acceptance_of_the_owner_is_not_counted_stands_beside_the_count(
+    at_risk: ChangeRequest, filed: ChangeRequest, ada: User, olga: User, as_person: SignIn
+) -> None:
+    rail = page_of(as_person(ada), at_risk).partition("<h2>Approvals</h2>")[2].partition("<ol")[0]
+    assert f"{olga.name} accepts the version as its owner." in rail
+    assert "does not count as an approval" in rail
+
+
+def test_what_takes_a_version_out_of_service_says_what_serves_and_compares_nothing(
+    version: ModelVersion, prod: Environment, ada: User, now: datetime, as_person: SignIn
+) -> None:
+    save_as(
+        Deployment(
+            model=version.model, version=version, environment=prod, unit=version.model.unit, state="live",
+            started_at=now, finished_at=now, traffic_percent=100,
+        ),
+        by=None,
+        now=now,
+    )  # fmt: skip
+    change = make.draft(version, None, by=ada, now=now, kind="retire")
+    page = page_of(as_person(ada), change)
+    assert "What serves now" in page
+    assert f"{version.name} in {prod}" in page
+    for words in ("Nothing serves there yet", "No version to go back to", "Challenger against champion"):
+        assert words not in page
 
 
 def test_what_waits_for_others_says_that_nothing_stands_in_the_way(

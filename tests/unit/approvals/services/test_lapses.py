@@ -13,6 +13,7 @@ from approvals.services import upkeep
 from approvals.services.conditions import condition_lapse
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.rules import RuleViolation
+from mlops_portal.foundation.web.words import time_text
 from tests.factories import approvals as make
 from tests.unit.approvals.services.test_execution import (  # noqa: F401  (fixtures)
     codes,
@@ -76,6 +77,49 @@ def test_a_request_filed_before_the_lapse_does_not_fix_it(
     )
     put_in_place(change, release_cast, run_jobs, at + timedelta(hours=2))
     refuse(lapse, release_cast.owner, at + timedelta(hours=3))
+
+
+def test_a_lapse_is_settled_by_a_version_that_took_the_place_of_its_own(
+    running: ChangeRequest,  # noqa: F811
+    later: Callable[..., ChangeRequest],
+    release_cast: make.Cast,
+    run_jobs: Callable[[datetime], None],
+    now: datetime,
+) -> None:
+    at = now + timedelta(days=1)
+    lapse = services.lapse_open(change=running, key="waiver:1", text="The waiver ended.", now=at)
+    assert upkeep.lapses_settle_gone(now=at) == 0, "it still serves"
+    put_in_place(later(at + timedelta(hours=1)), release_cast, run_jobs, at + timedelta(hours=2))
+    gone = at + timedelta(hours=3)
+    assert upkeep.lapses_settle_gone(now=gone) == 1
+    lapse.refresh_from_db()
+    assert (lapse.outcome, lapse.closed_at, lapse.closed_by) == ("restricted", gone, None)
+    assert upkeep.lapses_settle_gone(now=gone) == 0
+
+
+def test_two_lapses_of_one_gate_are_told_apart_by_their_waivers(
+    running: ChangeRequest,  # noqa: F811
+    now: datetime,
+) -> None:
+    told = set()
+    for days in (1, 9):
+        begins = now - timedelta(days=days)
+        waiver = Waiver(
+            change=running, version=running.version, model=running.model, unit=running.unit, gate="OPS-01",
+            authority="risk_officer", reason="Late data.", valid_until=begins + timedelta(days=3),
+            requested_by=running.requester, requested_at=begins, state=Waiver.State.ENDED,
+        )  # fmt: skip
+        save_as(waiver, by=None, now=now, reason="test")
+        lapse = services.lapse_open(
+            change=running,
+            key=f"waiver:{waiver.pk}",
+            text="The waiver of OPS-01 ended.",
+            waiver=waiver,
+            now=now,
+        )
+        assert f"It held from {time_text(begins)} to {time_text(waiver.valid_until)}." in lapse.told
+        told.add(lapse.told)
+    assert len(told) == 2
 
 
 @pytest.mark.parametrize(("outcome", "settles"), [("waived", False), ("fail", False), ("pass", True)])

@@ -1,0 +1,19 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('approvals', '0003_champion_and_answers'),
+    ]
+
+    operations = [
+        migrations.RemoveConstraint(
+            model_name='lapse',
+            name='lapse_closed_at_and_by_together',
+        ),
+        migrations.AddConstraint(
+            model_name='lapse',
+            constraint=models.CheckConstraint(condition=models.Q(('closed_by__isnull', True), ('closed_at__isnull', False), _connector='OR'), name='lapse_closed_by_has_a_time'),
+        ),
+    ]
