@@ -414,19 +414,34 @@ class UseDecision(forms.Form):
     note = forms.CharField(widget=_area(2), required=False, max_length=2000)
 
 
-class DatasetEntry(forms.Form):
+class DatasetDescription(forms.Form):
+    """What describes a data set beside its name and digest."""
+
+    rows = forms.IntegerField(min_value=0, required=False)
+    from_on = Day(required=False, label="From")
+    to_on = Day(required=False, label="To")
+    source = forms.CharField(
+        max_length=500, required=False, help_text="Where the data come from. Tracing them asks for it."
+    )
+    purpose = forms.CharField(max_length=500, required=False)
+    legal_basis = forms.CharField(max_length=200, required=False, label="Legal basis or licence")
+
+
+class DatasetEntry(DatasetDescription):
     """A data set and what the version used it for."""
 
     name = forms.CharField(max_length=200)
     label = forms.CharField(max_length=80, required=False)
     role = forms.ChoiceField(choices=DatasetRole.choices)
     digest = forms.RegexField(r"^[0-9a-f]{64}$", required=False, label="SHA-256")
-    rows = forms.IntegerField(min_value=0, required=False)
-    from_on = Day(required=False, label="From")
-    to_on = Day(required=False, label="To")
-    source = forms.CharField(max_length=500, required=False)
-    purpose = forms.CharField(max_length=500, required=False)
-    legal_basis = forms.CharField(max_length=200, required=False, label="Legal basis or licence")
+    field_order = ["name", "label", "role", "digest"]
+
+
+class DatasetEdit(DatasetDescription):
+    """A data set that is registered; name, label and digest stay."""
+
+    preparation = forms.CharField(widget=_area(3), required=False)
+    reason = forms.CharField(max_length=500, widget=_area(2), help_text="Why it changes; kept in history.")
 
 
 class DependencyEntry(forms.Form):
