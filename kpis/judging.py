@@ -211,11 +211,12 @@ def _by_tier(figure: Figure, kpi: Kpi, targets: Targets, *, on: date, unit: int 
         why = f"Not judged: fewer than {SMALL_SAMPLE} in each tier."
         return Verdict("mute", TOO_FEW, said, why=why, tiers=tuple(tiers))
     worst = max(found, key=lambda one: RANK.index(one.verdict.tone))
-    met = sum(one.verdict.tone == "ok" for one in found)
+    met, few = sum(one.verdict.tone == "ok" for one in found), len(tiers) - len(found)
+    rest = f", {few} with too few to judge" if few else ""
     return Verdict(
         worst.verdict.tone,
         worst.verdict.word,
-        f"{said}: {met} of {len(found)} on target",
+        f"{said}: {met} of {len(found)} on target{rest}",
         None,
         worst.verdict.band,
         f"Tier {worst.tier}: {worst.verdict.why}",

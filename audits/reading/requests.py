@@ -105,7 +105,8 @@ def page_of(label: str, key: str, user: Any) -> tuple[str, str]:
     """Return name and address of the page of a record that ``user`` may see, else of the request it is a part of."""
     if label == SIGNATURE:
         return _page_of_signature(key, user)
-    kinds = {kind._meta.label: kind for kind in (ChangeRequest, Validation, Document, *PARTS)}
+    kinds: dict[str, Any] = {kind._meta.label: kind for kind in (ChangeRequest, Validation, Document)}
+    kinds |= {label: kind for label, (kind, _) in COLUMNS.items()}
     kind = kinds.get(label)
     row = kind._default_manager.visible_to(user).filter(pk=key).first() if kind and key.isdecimal() else None
     if row is None:

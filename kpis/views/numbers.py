@@ -230,7 +230,7 @@ class KpiDetail(ListPage):
             "delta": marks.delta(change[0], change[1], change[2])
             if change and not asked.window.is_to_date
             else "",
-            "before": value_text(kpi, before.value) if before else "not compared",
+            "before": f"{value_text(kpi, before.value)}, n {before.n}" if before else "not compared",
             "facts": self._facts(figure),
             "spec": charts.trend_of(
                 kpi,
