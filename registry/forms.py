@@ -9,10 +9,11 @@ from django.utils.text import slugify
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.forms import Day, Section
+from mlops_portal.foundation.web.forms import Day, Section, Suggesting
 from registry.gates import WantedSection
 from registry.models import CustomField, Document, ModelVersion, RegisteredModel
 from registry.queries.custom import declared_for
+from registry.queries.metrics import MetricsUsed
 from registry.states import (
     INVENTORY_KINDS,
     Connector,
@@ -307,7 +308,22 @@ class MetricEntry(forms.Form):
     n = forms.IntegerField(min_value=0, required=False, label="Cases")
     lower = forms.FloatField(required=False, label="95 % interval from")
     upper = forms.FloatField(required=False, label="to")
-    suite = forms.CharField(max_length=80, required=False, help_text="performance, fairness, safety, …")
+    suite = forms.CharField(max_length=80, required=False)
+
+    def __init__(self, *, used: MetricsUsed, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["name"].widget = Suggesting(used.names)
+        self.fields["segment"].widget = Suggesting(used.segments)
+        self.fields["suite"].widget = Suggesting(used.suites)
+        self.fields[
+            "name"
+        ].help_text = "Written as the limits and earlier versions write it: a name that differs in one letter is another metric."
+        self.fields["suite"].help_text = (
+            "Which group of measurements it belongs to: performance, fairness, safety, … "
+            "Versions are compared by name, segment and suite together."
+        )
+        if used.judged:
+            self.fields["name"].help_text += f" Limits are set for {', '.join(used.judged)}."
 
 
 class DocumentUpload(forms.Form):

@@ -8,6 +8,7 @@ from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
 from registry import forms, policies
 from registry.models import ModelVersion, VersionDataset
+from registry.queries.metrics import metrics_used
 from registry.services import attesting, lineage, metrics
 from registry.states import Grade
 from registry.views.versions import VersionMixin, model_crumbs
@@ -37,6 +38,10 @@ class MetricAdd(VersionAction):
 
     form_class, title, submit = forms.MetricEntry, "Add a metric to {object}", "Record the value"
     lede = "A value typed by a person is of grade declared. Pipelines report theirs with a token."
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer how the model's limits and earlier versions name what they measure."""
+        return {"used": metrics_used(self.object.model)}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
         """Record."""

@@ -118,3 +118,21 @@ def test_a_data_set_without_source_is_given_one_on_the_page_of_its_version(relea
     refused = client.post(add, {**entry, "source": "Another system"})
     assert refused.status_code == 400
     assert "Branch system" in refused.context["form"].errors["source"][0]
+
+
+def test_the_form_of_a_metric_offers_the_names_in_use_and_merges_nothing(released, as_person, ada):
+    metrics_record(
+        version=released,
+        metrics=[{"name": "auc_young", "suite": "fairness", "segment": "young", "value": 0.8}],
+        by=ada,
+        now=timezone.now(),
+    )
+    client, url = as_person(ada), reverse("registry:metric-add", args=[released.model_id, released.number])
+    page = client.get(url).content.decode()
+    limits = {row["metric"] for row in released.model.threshold_sets.order_by("-number").first().limits}
+    for name in (*limits, "auc_young", "fairness", "young"):
+        assert f'<option value="{name}">' in page
+    assert f"Limits are set for {', '.join(sorted(limits))}." in page
+    assert "compared by name, segment and suite together" in page
+    assert client.post(url, {"name": "AUC_young", "value": "0.7", "suite": "fairness"}).status_code == 303
+    assert {"auc_young", "AUC_young"} <= set(released.metrics.values_list("name", flat=True))
