@@ -159,6 +159,8 @@ def test_a_rating_goes_from_proposal_to_decision(full, as_person, olga, ines):
     url = reverse("registry:rating-propose", args=[full.pk])
     assert owner.post(url, {**answers, "rationale": "As every year."}).status_code == 303
     rating = RiskAssessment.objects.get(model=full)
+    home = as_person(ines).get("/").content.decode()
+    assert f"Risk rating of {full.title}: proposed tier {rating.tier}</a>" in home
     decide = reverse("registry:rating-decide", args=[full.pk, rating.pk])
     assert owner.get(decide).status_code == 403
     officer = as_person(ines)
