@@ -295,3 +295,14 @@ def test_panels_are_placed_by_right_and_order(monkeypatch, adam, nora):
     assert [panel.name for panel in panels.panels_for(adam, user=adam)] == ["first", "second"]
     assert [panel.name for panel in panels.panels_for(adam, user=nora)] == ["first"]
     assert panels.panels_for(adam, user=adam)[0].url == f"/people/{adam.pk}/"
+
+
+def test_plotly_finds_the_styles_it_would_add(as_adam):
+    """Otherwise every page with a chart reports a violation of its content security policy."""
+    source = Path(finders.find("plotly/plotly.min.js")).read_text()
+    named = set(
+        re.findall(r'getElementById\("([0-9a-f]{64})"\)\){var \w+=document\.createElement\("style"\)', source)
+    )
+    assert named
+    html = as_adam.get("/people/").content.decode()
+    assert all(f'<meta id="{one}"' in html for one in named)
