@@ -17,8 +17,10 @@ from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.first_run import Result
 from mlops_portal.foundation.web.search import Hit
+from mlops_portal.foundation.web.words import number
 
 SHOWN = 8
+ALL = 100  # what is late has no page of its own: the section holds all of it, up to here
 
 
 def adopted_policy(now: datetime) -> Result:
@@ -92,14 +94,20 @@ def overdue(user: Any) -> Mapping[str, Any] | None:
     now = timezone.now()
     stages = inbox_page.overdue_in_units(user, now)
     lapses = inbox_page.lapses_in_units(user).filter(due_at__lt=now)
-    rows = [_late_stage(stage) for stage in stages.order_by("due_at", "pk")[:SHOWN]]
-    rows += [_late_lapse(lapse, now) for lapse in lapses.order_by("due_at", "pk")[:SHOWN]]
+    rows = [_late_stage(stage) for stage in stages.order_by("due_at", "pk")[:ALL]]
+    rows += [_late_lapse(lapse, now) for lapse in lapses.order_by("due_at", "pk")[:ALL]]
+    shown, total = sorted(rows, key=lambda row: row.due_at)[:ALL], stages.count() + lapses.count()
     return {
         "key": "overdue",
-        "title": "Overdue in your units",
-        "rows": sorted(rows, key=lambda row: row.due_at)[:SHOWN],
-        "total": stages.count() + lapses.count(),
+        "title": _titled("Overdue in your units", shown, total),
+        "rows": shown,
+        "total": total,
     }
+
+
+def _titled(title: str, shown: Sequence[Any], total: int) -> str:
+    """Say that rows are left out, where any are."""
+    return title if len(shown) == total else f"{title}: the {len(shown)} longest due of {number(total)}"
 
 
 def lapses(user: Any) -> Mapping[str, Any] | None:
@@ -111,10 +119,12 @@ def lapses(user: Any) -> Mapping[str, Any] | None:
     found = inbox_page.lapses_in_units(user).exclude(owner=user)
     if manages:
         found = found.filter(due_at__gte=now)  # a manager reads the late ones among what is overdue
-    rows = [_late_lapse(lapse, now) for lapse in found.order_by("due_at", "pk")[:SHOWN]]
+    rows = [_late_lapse(lapse, now) for lapse in found.order_by("due_at", "pk")[:ALL]]
     if not rows:
         return None
-    return {"key": "lapses", "title": "Open lapses in your units", "rows": rows, "total": found.count()}
+    total = found.count()
+    title = _titled("Open lapses in your units", rows, total)
+    return {"key": "lapses", "title": title, "rows": rows, "total": total}
 
 
 @dataclass(frozen=True, slots=True)

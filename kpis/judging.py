@@ -17,6 +17,7 @@ from kpis.models import KpiTarget
 from kpis.results import SMALL_SAMPLE, Scale, green_amber
 from kpis.words import value_text
 from mlops_portal.foundation.people.models import UnitClosure
+from mlops_portal.foundation.web.words import number
 
 TONES = {
     "green": "ok",
@@ -171,7 +172,11 @@ def judge_part(part: Part, kpi: Kpi, limits: Limits | None) -> Verdict:
     band = limits.scale.band(part.value, part.n)
     if band is None:
         return Verdict(
-            "mute", TOO_FEW, text, limits.goal, why=f"Not judged: n {part.n}, fewer than {SMALL_SAMPLE}."
+            "mute",
+            TOO_FEW,
+            text,
+            limits.goal,
+            why=f"Not judged: n {number(part.n)}, fewer than {SMALL_SAMPLE}.",
         )
     tone = TONES[band]
     return Verdict(tone, WORDS[tone], text, limits.goal, band, _why(tone, kpi, part.value, limits))
@@ -211,11 +216,12 @@ def _by_tier(figure: Figure, kpi: Kpi, targets: Targets, *, on: date, unit: int 
         why = f"Not judged: fewer than {SMALL_SAMPLE} in each tier."
         return Verdict("mute", TOO_FEW, said, why=why, tiers=tuple(tiers))
     worst = max(found, key=lambda one: RANK.index(one.verdict.tone))
-    met = sum(one.verdict.tone == "ok" for one in found)
+    met, few = sum(one.verdict.tone == "ok" for one in found), len(tiers) - len(found)
+    rest = f", {few} with too few to judge" if few else ""
     return Verdict(
         worst.verdict.tone,
         worst.verdict.word,
-        f"{said}: {met} of {len(found)} on target",
+        f"{said}: {met} of {len(found)} on target{rest}",
         None,
         worst.verdict.band,
         f"Tier {worst.tier}: {worst.verdict.why}",

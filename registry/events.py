@@ -49,6 +49,7 @@ register_verbs(
         Verb("registry.alias_deleted", "deleted the alias"),
         Verb("registry.metrics_recorded", "recorded metrics"),
         Verb("registry.dataset_registered", "registered the data set"),
+        Verb("registry.dataset_described", "changed the description of the data set"),
         Verb("registry.dataset_linked", "linked a data set"),
         Verb("registry.pipeline_registered", "registered the pipeline"),
         Verb("registry.pipeline_linked", "linked a pipeline"),

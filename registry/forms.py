@@ -9,10 +9,11 @@ from django.utils.text import slugify
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.forms import Day, Section
+from mlops_portal.foundation.web.forms import Day, Section, Suggesting
 from registry.gates import WantedSection
 from registry.models import CustomField, Document, ModelVersion, RegisteredModel
 from registry.queries.custom import declared_for
+from registry.queries.metrics import MetricsUsed
 from registry.states import (
     INVENTORY_KINDS,
     Connector,
@@ -307,7 +308,22 @@ class MetricEntry(forms.Form):
     n = forms.IntegerField(min_value=0, required=False, label="Cases")
     lower = forms.FloatField(required=False, label="95 % interval from")
     upper = forms.FloatField(required=False, label="to")
-    suite = forms.CharField(max_length=80, required=False, help_text="performance, fairness, safety, …")
+    suite = forms.CharField(max_length=80, required=False)
+
+    def __init__(self, *, used: MetricsUsed, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["name"].widget = Suggesting(used.names)
+        self.fields["segment"].widget = Suggesting(used.segments)
+        self.fields["suite"].widget = Suggesting(used.suites)
+        self.fields[
+            "name"
+        ].help_text = "Written as the limits and earlier versions write it: a name that differs in one letter is another metric."
+        self.fields["suite"].help_text = (
+            "Which group of measurements it belongs to: performance, fairness, safety, … "
+            "Versions are compared by name, segment and suite together."
+        )
+        if used.judged:
+            self.fields["name"].help_text += f" Limits are set for {', '.join(used.judged)}."
 
 
 class DocumentUpload(forms.Form):
@@ -414,19 +430,34 @@ class UseDecision(forms.Form):
     note = forms.CharField(widget=_area(2), required=False, max_length=2000)
 
 
-class DatasetEntry(forms.Form):
+class DatasetDescription(forms.Form):
+    """What describes a data set beside its name and digest."""
+
+    rows = forms.IntegerField(min_value=0, required=False)
+    from_on = Day(required=False, label="From")
+    to_on = Day(required=False, label="To")
+    source = forms.CharField(
+        max_length=500, required=False, help_text="Where the data come from. Tracing them asks for it."
+    )
+    purpose = forms.CharField(max_length=500, required=False)
+    legal_basis = forms.CharField(max_length=200, required=False, label="Legal basis or licence")
+
+
+class DatasetEntry(DatasetDescription):
     """A data set and what the version used it for."""
 
     name = forms.CharField(max_length=200)
     label = forms.CharField(max_length=80, required=False)
     role = forms.ChoiceField(choices=DatasetRole.choices)
     digest = forms.RegexField(r"^[0-9a-f]{64}$", required=False, label="SHA-256")
-    rows = forms.IntegerField(min_value=0, required=False)
-    from_on = Day(required=False, label="From")
-    to_on = Day(required=False, label="To")
-    source = forms.CharField(max_length=500, required=False)
-    purpose = forms.CharField(max_length=500, required=False)
-    legal_basis = forms.CharField(max_length=200, required=False, label="Legal basis or licence")
+    field_order = ["name", "label", "role", "digest"]
+
+
+class DatasetEdit(DatasetDescription):
+    """A data set that is registered; name, label and digest stay."""
+
+    preparation = forms.CharField(widget=_area(3), required=False)
+    reason = forms.CharField(max_length=500, widget=_area(2), help_text="Why it changes; kept in history.")
 
 
 class DependencyEntry(forms.Form):

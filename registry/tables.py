@@ -6,6 +6,8 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.web import cells, marks
@@ -15,6 +17,7 @@ from registry import tones
 from registry.queries import custom, portfolio
 
 CHOICES_SHOWN = 4
+NOTE_SHOWN = 80  # the page of the deployment has all of it
 
 
 def _model_url(row: Any) -> str:
@@ -138,6 +141,13 @@ def offer(name: str, column: Column, expression: Callable[[], Any], *, before: s
     portfolio.offered[name] = expression
 
 
+def _why(value: Any, row: Any) -> SafeString | str:
+    """Say of what kind it was and, in a few words, what stands behind it: the incident, else the note."""
+    behind = row.caused_by_incident or Truncator(row.note).chars(NOTE_SHOWN)
+    kind = row.get_kind_display()
+    return format_html("{}<small>{}</small>", kind, behind) if behind else kind
+
+
 class DeploymentTable(Table):
     """What was put where, newest first."""
 
@@ -146,7 +156,7 @@ class DeploymentTable(Table):
     version = Column("Version", accessor="version.name", link=_version_url)
     environment = Column("Environment", accessor="environment.name", note="environment.get_provider_display")
     state = Column("State", cell=_state(tones.DEPLOYMENT, "state"), export=_label("state"))
-    kind = Column("Reason", cell=lambda value, row: row.get_kind_display(), export=_label("kind"))
+    kind = Column("Reason", cell=_why, export=_label("kind"))
     traffic_percent = Column("Traffic", numeric=True, cell=lambda value, row: percent(value))
     tier = Column("Tier then", cell=cells.tier)
     started = Column("Started", accessor="started_at", sort="started_at", cell=cells.when, link=True)

@@ -55,6 +55,11 @@ urlpatterns = [
         name="dataset-link",
     ),
     path(
+        "models/<int:model>/versions/<int:number>/dataset/<int:pk>/",
+        version_evidence.DatasetEdit.as_view(),
+        name="dataset-edit",
+    ),
+    path(
         "models/<int:pk>/versions/<int:number>/attest/",
         version_evidence.EvidenceAttest.as_view(),
         name="evidence-attest",

@@ -38,7 +38,7 @@ CONTENTS = {
     "checkpoint.txt": "the signed state of the ledger",
     "public_key.pem": "the key it was signed with: compare it with one from another source",
     "manifest.json": "the digest of every file",
-    "verify.py": "checks all of this without the portal: python3 verify.py PACK --key FINGERPRINT",
+    "verify.py": "checks all of this without the portal: python3 verify.py . --key FINGERPRINT in this folder, or the ZIP for the dot",
 }
 
 README = """Evidence of {title}

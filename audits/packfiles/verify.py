@@ -2,6 +2,7 @@
 
     python3 verify.py PACK --key FINGERPRINT|FILE [--checkpoint FILE]
 
+PACK is the ZIP, or the folder it was unpacked to and nothing else was put into.
 Needs only Python's standard library (with `cryptography` installed, signatures are checked faster). The key, or its
 fingerprint, must come from somewhere else than the pack: a pack that agrees with its own key proves nothing.
 
@@ -176,29 +177,57 @@ def matches(expected: str, name: str, public: bytes) -> bool:
 # the pack
 
 
-class Pack:
-    """An opened pack whose files are those that its manifest names."""
+class Folder:
+    """An unpacked pack, read as its ZIP is."""
 
     def __init__(self, path: str) -> None:
-        self.zip = zipfile.ZipFile(path)
-        names = self.zip.namelist()
-        if sum(info.file_size for info in self.zip.infolist()) > BOUND:
+        self.root = Path(path)
+        self.files = [one for one in self.root.rglob("*") if one.is_file()]
+
+    def namelist(self) -> list:
+        """Return the names as the ZIP has them."""
+        return [one.relative_to(self.root).as_posix() for one in self.files]
+
+    def size(self) -> int:
+        """Return the bytes of all files."""
+        return sum(one.stat().st_size for one in self.files)
+
+    def read(self, name: str) -> bytes:
+        """Read a file."""
+        return (self.root / name).read_bytes()
+
+
+class Zip(zipfile.ZipFile):
+    """A pack as it was downloaded."""
+
+    def size(self) -> int:
+        """Return the bytes of all files, unpacked."""
+        return sum(info.file_size for info in self.infolist())
+
+
+class Pack:
+    """An opened pack, a ZIP or the folder it was unpacked to, whose files are those that its manifest names."""
+
+    def __init__(self, path: str) -> None:
+        self.files = Folder(path) if Path(path).is_dir() else Zip(path)
+        names = self.files.namelist()
+        if self.files.size() > BOUND:
             raise Wrong("the pack is larger than any pack of the portal")
         if len(names) != len(set(names)):
             raise Wrong("a file name occurs twice")
-        self.manifest = json.loads(self.zip.read("manifest.json"))
+        self.manifest = json.loads(self.files.read("manifest.json"))
         stated = {**self.manifest["files"], "manifest.json": None}
         for name in sorted({*names, *stated}):
             if name not in stated:
                 raise Wrong(f"{name}: inserted: the manifest does not name it")
             if name not in names:
                 raise Wrong(f"{name}: missing: the manifest names it")
-            if stated[name] and hashlib.sha256(self.zip.read(name)).hexdigest() != stated[name]:
+            if stated[name] and hashlib.sha256(self.files.read(name)).hexdigest() != stated[name]:
                 raise Wrong(f"{name}: altered: its SHA-256 is not the one in the manifest")
 
     def text(self, name: str) -> str:
         """Read a file of the pack."""
-        return self.zip.read(name).decode()
+        return self.files.read(name).decode()
 
     def entries(self) -> list:
         """Read the entries."""
@@ -291,7 +320,7 @@ def verify(path: str, key: str, checkpoint: str) -> list:
 def main() -> int:
     """Run."""
     parser = argparse.ArgumentParser(description="Verify an evidence pack.")
-    parser.add_argument("pack")
+    parser.add_argument("pack", help="the ZIP, or the folder it was unpacked to")
     parser.add_argument(
         "--key", default="", help="fingerprint, or file with the public key, from a trusted source"
     )

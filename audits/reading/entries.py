@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from audits.events import BULK
 from audits.models import EntryQuerySet, LedgerEntry, LedgerLeaf
 from audits.queries import FieldChange, names_of, numbers_of, payloads_of
 from audits.reading.records import ToldChange, changes_in_words
+from audits.reading.requests import CHANGE, SIGNATURE, page_of, requests_of, rows_about
 from audits.row_formats import PAST_TENSE
 from mlops_portal.foundation.events import verb_label, verbs
 from mlops_portal.foundation.people.models import BusinessUnit, User
@@ -25,7 +27,6 @@ from registry.models import RegisteredModel
 SYSTEM = "The portal"
 SHORT_ID = re.compile(r"[0-9a-f]{12}")
 LONGEST_ID = 24
-CHANGE = "approvals.ChangeRequest"
 SAID = (
     "verdict",
     "outcome",
@@ -36,6 +37,7 @@ SAID = (
     "role",
 )  # words of acts, none of them personal
 NUMBER = re.compile(r"#?(\d{1,18})")
+REQUEST = re.compile(r"cr-(\d{1,18})")
 
 
 def told_verb(entry: LedgerEntry, payload: Mapping[str, Any] | None = None) -> str:
@@ -83,6 +85,7 @@ def tell(entries: Sequence[Any]) -> None:
     models = dict(
         RegisteredModel.objects.filter(pk__in={entry.model_id for entry in entries}).values_list("pk", "name")
     )
+    changes = requests_of((entry.subject_label, entry.subject_id) for entry in entries)
     above = None
     for entry in entries:
         payload = payloads.get(entry.entry_id)
@@ -95,17 +98,15 @@ def tell(entries: Sequence[Any]) -> None:
         entry.model_name = models.get(entry.model_id, "")
         entry.what = told_verb(entry, payload)
         entry.subject = subject_of(entry, payload or {})
-        entry.change_id = _change_of(entry, payload or {})
+        entry.change_id = changes.get((entry.subject_label, entry.subject_id)) or _change_of(payload or {})
         entry.url = _url_of(entry, set(models))
         entry.reason = reason_of(payload or {})
         entry.is_same_act = above is not None and entry.act_id == above
         above = entry.act_id
 
 
-def _change_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> int | None:
-    """Return the change request an entry is about, or a part of."""
-    if entry.subject_label == CHANGE:
-        return int(entry.subject_id) if entry.subject_id.isdigit() else None
+def _change_of(payload: Mapping[str, Any]) -> int | None:
+    """Return the request that a recorded row names, for rows that are no part of one or are gone."""
     found = (payload.get("row") or {}).get("change_id")
     return found if isinstance(found, int) else None
 
@@ -142,8 +143,8 @@ def find(entries: EntryQuerySet, text: str) -> EntryQuerySet:
     lowered = text.lower()
     if match := NUMBER.fullmatch(text):
         return entries.filter(entry_id__in=LedgerLeaf.objects.filter(index=int(match[1])).values("entry_id"))
-    if lowered.startswith("cr-") and lowered[3:].isdigit():
-        return entries.filter(subject_label="approvals.ChangeRequest", subject_id=lowered[3:])
+    if match := REQUEST.fullmatch(lowered):
+        return entries.filter(pk__in=rows_about(int(match[1])))
     if SHORT_ID.fullmatch(lowered):
         return entries.filter(entry_id__endswith=lowered)
     try:
@@ -157,6 +158,8 @@ def find(entries: EntryQuerySet, text: str) -> EntryQuerySet:
 
 def record_url(entry: LedgerEntry, user: Any) -> str:
     """Return the address of the record, when it still exists and ``user`` may see it."""
+    if url := page_of(entry.subject_label, entry.subject_id, user)[1]:
+        return url
     try:
         model = apps.get_model(entry.subject_label)
     except (LookupError, ValueError):
@@ -169,6 +172,11 @@ def record_url(entry: LedgerEntry, user: Any) -> str:
         return found.get_absolute_url() if found else ""
     except (ValueError, NoReverseMatch):
         return ""
+
+
+def receipt_of(entry: LedgerEntry, user: Any) -> tuple[str, str]:
+    """Return name and address of what a signature led to; empty for other entries."""
+    return page_of(SIGNATURE, entry.subject_id, user) if entry.subject_label == SIGNATURE else ("", "")
 
 
 def content_of(entry: LedgerEntry) -> dict[str, Any] | None:
@@ -188,7 +196,20 @@ def row_changes(entry: LedgerEntry, content: Mapping[str, Any], *, user: Any) ->
     )
     older = earlier.filter(payload__isnull=False).select_related("payload").order_by("-id").first()
     before = (content_of(older) or {}).get("row") or {} if older else {}
-    return _differences(label, before, row, user=user)
+    return _with_subject(_differences(label, before, row, user=user), row, user=user)
+
+
+def _with_subject(changes: list[ToldChange], row: Mapping[str, Any], *, user: Any) -> list[ToldChange]:
+    """Put what a row points at into words, with a link: it holds the kind and the key of a record as bare text."""
+    label, key = row.get("subject_label"), row.get("subject_id")
+    if not label or not key:
+        return changes
+    name, url = page_of(str(label), str(key), user)
+    words = {"subject_label": (kind_of(str(label)), ""), "subject_id": (name or str(key), url)}
+    return [
+        replace(one, after=words[one.name][0], url=words[one.name][1]) if one.name in words else one
+        for one in changes
+    ]
 
 
 def _differences(

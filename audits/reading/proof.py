@@ -10,6 +10,7 @@ from audits.envelope import commitment, instant
 from audits.merkle import TiledTree, leaf_hash, verify_inclusion
 from audits.models import Checkpoint, LedgerEntry, LedgerLeaf, LedgerRemoval
 from audits.services.sequencing import read_tile, verification_key
+from mlops_portal.foundation.web.words import number, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _check_payload(proof: EntryProof, entry: LedgerEntry) -> None:
         return
     removal = LedgerRemoval.objects.filter(entry_id=entry.entry_id).first()
     tombstone = LedgerLeaf.objects.filter(entry_id=removal.tombstone_id).first() if removal else None
-    told = f"entry #{tombstone.index}" if tombstone else "an entry that waits for its number"
+    told = f"entry #{number(tombstone.index)}" if tombstone else "an entry that waits for its number"
     proof.add(
         "Payload",
         removal is not None,
@@ -136,7 +137,7 @@ def _check_place(proof: EntryProof, entry: LedgerEntry) -> None:
     proof.add(
         "Place in the tree",
         included,
-        f"{len(path)} hashes lead from the leaf to the tree head over {checkpoint.size} entries.",
+        f"{plural(len(path), 'hash,hashes')} lead from the leaf to the tree head over {plural(checkpoint.size, 'entry,entries')}.",
         "The proof does not lead to the tree head.",
     )
     proof.add(

@@ -30,6 +30,7 @@ class ToldChange:
     before: str
     after: str
     is_first: bool
+    url: str = ""  # of the record that ``after`` names
 
 
 @dataclass(frozen=True, slots=True)

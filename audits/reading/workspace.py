@@ -125,7 +125,16 @@ def exports_of(user: User, *, limit: int = SHOWN) -> list[Job]:
     numbers = first_numbers(("foundation.Job", str(job.pk)) for job in found)
     for job in found:
         job.ledger_number = numbers.get(("foundation.Job", str(job.pk)))
+        job.reaches = reach_of((job.result or {}).get("ledger_size"))
     return found
+
+
+def reach_of(size: int | None) -> str:
+    """Say how far into the ledger an export looked: as many entries, and because numbers start at 0, up to which."""
+    if not size:
+        return ""
+    numbers = f"numbers 0 to {number(size - 1)}" if size > 1 else "number 0"
+    return f"made over the first {plural(size, 'entry,entries')} ({numbers})"
 
 
 def verifying(user: User) -> Job | None:

@@ -155,6 +155,7 @@ class EntryDetail(DetailPage):
             "envelope_text": _indented(entry.envelope),
             "siblings": siblings,
             "record_url": reading.record_url(entry, user),
+            "signed": reading.receipt_of(entry, user),
             "of_record": f"{reverse('audits:ledger')}?{urlencode({'record': entry.subject_label, 'subject': entry.subject_id})}",
             "lateness": entry.recorded_at - entry.occurred_at,
         }

@@ -105,12 +105,10 @@ def basis_of(kpi: Kpi, figure: Figure) -> str:
         )
     if kpi.name == definitions.APPROVAL_CYCLE_TIME.name:
         whole = figure.judged
-        return (
-            f"{words.plural(figure.n, 'stage')}; whole request {value_text(kpi, whole.value)} (n {whole.n})"
-        )
+        return f"{words.plural(figure.n, 'stage')}; whole request {value_text(kpi, whole.value)} (n {words.number(whole.n)})"
     if kpi.name == definitions.LEAD_TIME.name:
-        return f"n {figure.n}, p90 {value_text(kpi, figure.p90)}"
-    text = f"{figure.numerator or 0:g} of {figure.n}"
+        return f"n {words.number(figure.n)}, p90 {value_text(kpi, figure.p90)}"
+    text = f"{words.number(round(figure.numerator or 0))} of {words.number(figure.n)}"
     return f"{text}, {interval_text(figure.interval)}" if figure.interval else text
 
 
@@ -133,7 +131,7 @@ def _named(one: Standout) -> dict[str, Any]:
     limit = limit_text(one.kpi, one.limits.goal)
     return {
         "text": f"{where}: {one.kpi.label.lower()} {value_text(one.kpi, one.part.value)}",
-        "note": f"n {one.part.n}, {'target' if one.limits.is_target else 'limit'} {limit}",
+        "note": f"n {words.number(one.part.n)}, {'target' if one.limits.is_target else 'limit'} {limit}",
         "url": one.url,
     }
 

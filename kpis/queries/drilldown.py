@@ -21,6 +21,7 @@ from kpis.scopes import Scope
 from kpis.windows import local_day
 from kpis.words import share_text, value_text
 from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.web.words import number
 
 SHOWN = 10
 CHUNK = 2000
@@ -239,7 +240,7 @@ def way_to_production(kpi: Kpi, figure: Figure) -> list[StageRow]:
         StageRow(
             STAGE_WORDS[name],
             value_text(kpi, median) if n else "not recorded",
-            f"{n} of {figure.n}",
+            f"{number(n)} of {number(figure.n)}",
             share_text(hours / whole) if n else "",
             is_small=n < SMALL_SAMPLE,
         )

@@ -22,6 +22,7 @@ from kpis.reading import closed_day
 from kpis.windows import local_day
 from kpis.words import value_text
 from mlops_portal.foundation.people.models import BusinessUnit
+from mlops_portal.foundation.web.words import number
 from registry.states import Tier
 
 TONES = {"ok": "1", "warn": "3", "fail": "5", "mute": "plain"}  # plain: no limit speaks of it
@@ -297,11 +298,13 @@ def _filled(
     if part.value is None:
         return HeatCell(tier=tier)
     shares = kpi.name in RATIOS
-    count = "" if shares else f"n {part.n}"
+    count = "" if shares else f"n {number(part.n)}"
     word = verdict.word.lower() if verdict.band else ""
     return HeatCell(
         heat="n" if part.is_small else TONES[verdict.tone],
-        value=f"{part.numerator or 0:g} of {part.n}" if shares else value_text(kpi, part.value),
+        value=f"{number(round(part.numerator or 0))} of {number(part.n)}"
+        if shares
+        else value_text(kpi, part.value),
         note=", ".join(filter(None, (count, word, own_limit))),
         url=url,
         part=part,

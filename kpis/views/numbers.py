@@ -19,7 +19,7 @@ from kpis.queries.stock import documents_today
 from kpis.reading import Numbers, closed_day, months, read
 from kpis.words import change_of, interval_text, measure, value_text
 from mlops_portal.foundation.errors import NotFound, invalid
-from mlops_portal.foundation.web import marks
+from mlops_portal.foundation.web import marks, words
 from mlops_portal.foundation.web.access import record_access
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.pages import Action, ListPage, Page
@@ -230,7 +230,9 @@ class KpiDetail(ListPage):
             "delta": marks.delta(change[0], change[1], change[2])
             if change and not asked.window.is_to_date
             else "",
-            "before": value_text(kpi, before.value) if before else "not compared",
+            "before": f"{value_text(kpi, before.value)}, n {words.number(before.n)}"
+            if before
+            else "not compared",
             "facts": self._facts(figure),
             "spec": charts.trend_of(
                 kpi,
@@ -277,7 +279,7 @@ class KpiDetail(ListPage):
         kpi = self.kpi
         rows: list[tuple[str, Any, str]] = []
         if kpi.unit == "hours":
-            rows.append(("Counted", str(figure.n), ""))
+            rows.append(("Counted", words.number(figure.n), ""))
             rows.append(("Median", value_text(kpi, figure.p50), ""))
             rows.append(("90th percentile", value_text(kpi, figure.p90), ""))
             rows.append(("Mean", value_text(kpi, figure.mean), "detail, never the headline"))
@@ -289,12 +291,12 @@ class KpiDetail(ListPage):
         for name, part in figure.parts.items():
             if part.n and not name.startswith("queue:"):
                 hours = name not in ("matured", "first_pass", "emergency", "withdrawn")
-                shown = f"{_plain(part.value)} h" if hours else f"{100 * (part.value or 0):.1f} %"
+                shown = f"{_plain(part.value)} h" if hours else words.share(part.value or 0, 1)
                 rows.append(
                     (
                         PART_WORDS.get(name, name.replace("_", " ")),
                         shown,
-                        f"n {part.n}",
+                        f"n {words.number(part.n)}",
                     )
                 )
         for name, value in figure.notes.items():
@@ -341,4 +343,4 @@ NOTE_WORDS = {
 def _plain(value: Any) -> str:
     if value is None:
         return "none"
-    return value if isinstance(value, str) else f"{value:,.1f}".removesuffix(".0").replace(",", "\u202f")
+    return value if isinstance(value, str) else words.number(value, 1).removesuffix(".0")

@@ -223,6 +223,15 @@ PEOPLE: tuple[Person, ...] = (
         roles={"viewer": EVERYWHERE},
         signs=False,
     ),
+    Person(
+        key="tilda",
+        name="Tilda Rask",
+        title="Deputy portal administrator",
+        roles={"administrator": EVERYWHERE},
+        persona="Administrator",
+        comes_to="confirm the deciding roles that another administrator grants",
+        signs=False,
+    ),
 )
 BY_KEY: Mapping[str, Person] = {person.key: person for person in PEOPLE}
 PERSONAS: tuple[Person, ...] = tuple(person for person in PEOPLE if person.persona)

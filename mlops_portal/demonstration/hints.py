@@ -94,7 +94,9 @@ def _audit(user: Any) -> Iterable[Hint]:
 
 def _administer(user: Any) -> Iterable[Hint]:
     yield from _page(
-        "administration:people", "People", "Grant a deciding role and see that it waits for a second person."
+        "administration:people",
+        "People",
+        "Grant a deciding role, then sign in as the other administrator and confirm it.",
     )
 
 

@@ -15,7 +15,7 @@ class FoundationConfig(AppConfig):
     def ready(self) -> None:
         """Connect what must exist once."""
         from mlops_portal.foundation import db, lookups, readiness, timestamps
-        from mlops_portal.foundation.administration import found
+        from mlops_portal.foundation.administration import found, queries
         from mlops_portal.foundation.people import accounts, rights
         from mlops_portal.foundation.people.rights_declared import RIGHTS
         from mlops_portal.foundation.web import asking, first_run, home
@@ -31,6 +31,14 @@ class FoundationConfig(AppConfig):
         first_run.declare()
         checklist = home.Section("web.first_run", "web/home/first_run.html", first_run.checklist, order=1)
         home.register(checklist)
+        grants = home.Section(
+            "administration.grants",
+            "administration/home_grants.html",
+            queries.grants_at_home,
+            right="people.grant",
+            order=4,
+        )
+        home.register(grants)
         home.register(home.Section("web.access", "web/home/access.html", asking.waiting, order=5))
         housekeeping.declare()
         readiness.declare()

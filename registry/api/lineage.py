@@ -30,7 +30,7 @@ class DatasetOut(RecordSerializer):
 
 
 class DatasetIn(StrictSerializer):
-    """A data set to register; the same name, label and digest again is the same data set."""
+    """A data set to register; the same name, label and digest again is the same one and gets what it lacked."""
 
     unit = UnitField()
     name = Text(max_length=200)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.web import words
 from registry.imports.decoding import decode
 from registry.imports.rows import (
     MAX_COLUMNS,
@@ -55,7 +56,9 @@ def open_csv(content: bytes, *, encoding: str = "", delimiter: str = "", header_
         raise invalid("file", "it has no heading row")
     headers, notes = headers_of(samples[place])
     if len(headers) > MAX_COLUMNS:
-        raise invalid("file", f"it has {len(headers):,} columns, at most {MAX_COLUMNS} are allowed")
+        raise invalid(
+            "file", f"it has {words.number(len(headers))} columns, at most {MAX_COLUMNS} are allowed"
+        )
     return Table(
         headers=headers,
         read=lambda table: _rows(table, text),
@@ -89,7 +92,7 @@ def _rows(table: Table, text: str) -> Iterator[Row]:
         if number <= table.header_row:
             continue
         if number - table.header_row > MAX_ROWS:
-            raise invalid("file", f"it has more than {MAX_ROWS:,} rows")
+            raise invalid("file", f"it has more than {words.number(MAX_ROWS)} rows")
         if not any(value.strip() for value in values):
             table.blank_rows += 1
             continue

@@ -5,6 +5,7 @@ import codecs
 from charset_normalizer import from_bytes
 
 from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.web import words
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -28,7 +29,8 @@ def decode(content: bytes, encoding: str = "") -> tuple[str, str]:
         return content.decode(chosen), chosen
     except UnicodeDecodeError as error:
         raise invalid(
-            "file", f"byte {error.start:,} is not {chosen} text; name the file's encoding or save it as UTF-8"
+            "file",
+            f"byte {words.number(error.start)} is not {chosen} text; name the file's encoding or save it as UTF-8",
         ) from error
     except LookupError as error:
         raise invalid("encoding", f"{chosen} is no known encoding") from error

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops_portal.foundation.errors import Invalid, invalid
+from mlops_portal.foundation.web import words
 from registry.imports.decoding import decode
 from registry.imports.rows import MAX_COLUMNS, MAX_ROWS, Problem, Row, Table, as_row
 
@@ -20,12 +21,17 @@ def open_json(content: bytes, *, encoding: str = "", member: str = "") -> Table:
         raise invalid("file", "it is nested too deeply") from error
     items = _items(document, member)
     if len(items) > MAX_ROWS:
-        raise invalid("file", f"it has {len(items):,} rows, at most {MAX_ROWS:,} are allowed")
+        raise invalid(
+            "file", f"it has {words.number(len(items))} rows, at most {words.number(MAX_ROWS)} are allowed"
+        )
     headers = tuple(dict.fromkeys(str(key) for item in items if isinstance(item, dict) for key in item))
     if not headers:
         raise invalid("file", "its objects have no members")
     if len(headers) > MAX_COLUMNS:
-        raise invalid("file", f"it has {len(headers):,} different members, at most {MAX_COLUMNS} are allowed")
+        raise invalid(
+            "file",
+            f"it has {words.number(len(headers))} different members, at most {MAX_COLUMNS} are allowed",
+        )
     return Table(
         headers=headers, read=lambda table: _rows(table, items), format="json", encoding=used, header_row=0
     )

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from mlops_portal.foundation.errors import FieldError, Invalid, invalid
+from mlops_portal.foundation.web import words
 from mlops_portal.foundation.yaml_documents import DocumentInvalid, check_events
 from registry.imports.fields import COMPUTED_OR_RATED, FIELDS
 from registry.imports.transforms import Transform, compile_transform
@@ -102,7 +103,7 @@ def load(name_or_path: str) -> ColumnMapping:
                 "mapping", f"there is no mapping or file “{name_or_path}”; shipped are {', '.join(shipped())}"
             )
     if path.stat().st_size > MAX_DOCUMENT:
-        raise invalid("mapping", f"the document is larger than {MAX_DOCUMENT:,} bytes")
+        raise invalid("mapping", f"the document is larger than {words.number(MAX_DOCUMENT)} bytes")
     return parse(path.read_text(encoding="utf-8"))
 
 
@@ -114,7 +115,7 @@ def shipped() -> list[str]:
 def parse(text: str) -> ColumnMapping:
     """Read a document from YAML or JSON text."""
     if len(text) > MAX_DOCUMENT:
-        raise invalid("mapping", f"the document is larger than {MAX_DOCUMENT:,} characters")
+        raise invalid("mapping", f"the document is larger than {words.number(MAX_DOCUMENT)} characters")
     try:
         document = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
     except DocumentInvalid as error:

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from mlops_portal.foundation.canonical import digest
+from mlops_portal.foundation.web import words
 from registry.imports import fields as kinds
 from registry.imports.fields import FIELDS, ImportField
 from registry.imports.mapping import NOTE, NUMBER, ColumnMapping, FieldRule
@@ -219,7 +220,9 @@ def _typed(field: ImportField, value: Any) -> Any:
         made = _choice(field, value)
     room = field.max_length or MAX_TEXT
     if field.name != "name" and isinstance(made, str) and len(made) > room:
-        raise Unfit(f"the text has {len(made):,} characters, at most {room:,} are allowed")
+        raise Unfit(
+            f"the text has {words.number(len(made))} characters, at most {words.number(room)} are allowed"
+        )
     return made
 
 
@@ -230,8 +233,8 @@ def _choice(field: ImportField, value: Any) -> str:
     try:
         return known[fold(str(value)).replace("_", " ")]
     except KeyError:
-        words = ", ".join(label.lower() for _, label in field.choices)
-        raise Unfit(f"is none of {words}", text=value) from None
+        labels = ", ".join(label.lower() for _, label in field.choices)
+        raise Unfit(f"is none of {labels}", text=value) from None
 
 
 def _integer(value: Any) -> int:
@@ -240,7 +243,7 @@ def _integer(value: Any) -> int:
     except ValueError:
         raise Unfit("is no whole number", text=value) from None
     if not 0 <= made <= 2_147_483_647:
-        raise Unfit("lies outside 0 … 2,147,483,647", text=made)
+        raise Unfit(f"lies outside 0 … {words.number(2_147_483_647)}", text=made)
     return made
 
 

@@ -1,6 +1,7 @@
 """Open a file as rows, whatever its format. The content decides, not the name."""
 
 from mlops_portal.foundation.errors import TooLarge, invalid
+from mlops_portal.foundation.web import words
 from registry.imports.csv_reading import open_csv
 from registry.imports.json_reading import open_json
 from registry.imports.rows import MAX_FILE_BYTES, Problem, Row, Table
@@ -26,7 +27,9 @@ def open_table(
 ) -> Table:
     """Open CSV, XLSX or JSON bytes; raises `Invalid` or `TooLarge`, naming what is wrong with the file."""
     if len(content) > MAX_FILE_BYTES:
-        raise TooLarge(f"{name} has {len(content):,} bytes, at most {MAX_FILE_BYTES:,} are allowed.")
+        raise TooLarge(
+            f"{name} has {words.number(len(content))} bytes, at most {words.number(MAX_FILE_BYTES)} are allowed."
+        )
     if not content.strip():
         raise invalid("file", "it is empty")
     if content.startswith(ZIP):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from mlops_portal.foundation.web import words
 from mlops_portal.foundation.web.words import plural
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
@@ -114,7 +115,9 @@ def as_row(number: int, headers: Sequence[str], values: Sequence[str], *, ragged
         if len(value) > MAX_CELL:
             problems.append(
                 Problem(
-                    number, name, f"the cell has {len(value):,} characters, at most {MAX_CELL:,} are allowed"
+                    number,
+                    name,
+                    f"the cell has {words.number(len(value))} characters, at most {words.number(MAX_CELL)} are allowed",
                 )
             )
         elif "\x00" in value:

@@ -15,6 +15,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from mlops_portal.foundation.errors import Invalid, invalid
+from mlops_portal.foundation.web import words
 from registry.imports.rows import MAX_COLUMNS, MAX_ROWS, Problem, Row, Table, as_row, find_header, headers_of
 
 MAX_ENTRIES = 2_000
@@ -44,11 +45,15 @@ def guard_archive(content: bytes) -> list[str]:
     except (BadZipFile, ValueError, OSError) as error:
         raise invalid("file", "it is not a readable XLSX workbook") from error
     if len(entries) > MAX_ENTRIES:
-        raise invalid("file", f"the workbook has {len(entries):,} parts, at most {MAX_ENTRIES:,} are allowed")
+        raise invalid(
+            "file",
+            f"the workbook has {words.number(len(entries))} parts, at most {words.number(MAX_ENTRIES)} are allowed",
+        )
     total = sum(entry.file_size for entry in entries)
     if total > MAX_UNPACKED:
         raise invalid(
-            "file", f"the workbook would unpack to {total:,} bytes, at most {MAX_UNPACKED:,} are allowed"
+            "file",
+            f"the workbook would unpack to {words.number(total)} bytes, at most {words.number(MAX_UNPACKED)} are allowed",
         )
     for entry in entries:
         if entry.flag_bits & 0x1:
@@ -76,7 +81,9 @@ def open_xlsx(content: bytes, *, sheet: str = "", header_row: int = 0) -> Table:
         raise invalid(f"sheet {name}", "it has no heading row")
     headers, more = headers_of(samples[place])
     if len(headers) > MAX_COLUMNS:
-        raise invalid(f"sheet {name}", f"it has {len(headers):,} columns, at most {MAX_COLUMNS} are allowed")
+        raise invalid(
+            f"sheet {name}", f"it has {words.number(len(headers))} columns, at most {MAX_COLUMNS} are allowed"
+        )
     return Table(
         headers=headers,
         read=lambda table: _rows(table, content, has_formulas=has_formulas),
@@ -197,7 +204,7 @@ def _rows(table: Table, content: bytes, *, has_formulas: bool) -> Iterator[Row]:
             if number <= table.header_row:
                 continue
             if number - table.header_row > MAX_ROWS:
-                raise invalid(f"sheet {table.sheet}", f"it has more than {MAX_ROWS:,} rows")
+                raise invalid(f"sheet {table.sheet}", f"it has more than {words.number(MAX_ROWS)} rows")
             if not any(value is not None and str(value).strip() for value in (*values, *written)):
                 table.blank_rows += 1
                 continue

@@ -25,6 +25,7 @@ from registry.services.evidence import (
 from registry.services.governance import governance_evaluate, governance_evaluate_all, governance_override
 from registry.services.limits import threshold_set_decline, threshold_set_lock, threshold_set_propose
 from registry.services.lineage import (
+    dataset_describe,
     dataset_link,
     dataset_register,
     dependency_add,
@@ -101,6 +102,7 @@ __all__ = [
     "custom_field_delete",
     "custom_field_save",
     "custom_field_update",
+    "dataset_describe",
     "dataset_link",
     "dataset_register",
     "dependency_add",

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.errors import FieldError, Invalid, invalid
 from mlops_portal.foundation.history import delete_as, save_as
+from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
@@ -30,6 +31,8 @@ DATASET_FIELDS = frozenset(
     {"name", "label", "digest", "rows", "from_on", "to_on", "source", "purpose", "legal_basis", "preparation"}
 )
 PIPELINE_FIELDS = frozenset({"name", "url", "cadence", "owner"})
+# What describes a data set without naming it; name, label and digest stay as they were registered.
+DESCRIPTION_FIELDS = DATASET_FIELDS - {"name", "label", "digest"}
 MAX_CHAIN = 10_000
 
 
@@ -47,18 +50,23 @@ def build_dataset(
         raise invalid("name", "A name is required.")
     if dataset.digest and (problem := policies.digest_problem(dataset.digest)):
         raise invalid("digest", problem)
+    _check_days(dataset)
+    return dataset
+
+
+def _check_days(dataset: Dataset) -> None:
     if dataset.from_on and dataset.to_on and dataset.to_on < dataset.from_on:
         raise invalid("to_on", "It ends before it begins.")
-    return dataset
 
 
 @operation
 def dataset_register(*, unit: BusinessUnit, by: User | None, now: datetime, **fields: Any) -> Dataset:
     """Register a data set at one state (fields: name, label, digest, rows, from_on, to_on, source, purpose, …).
 
-    The same name, label and digest again is the same data set.
+    The same name, label and digest again is the same data set; it takes over what it lacked so far.
 
     Raises:
+        Invalid: a description that differs from the registered one.
         RuleViolation: the name and label stand for another content.
     """
     require(by, "registry.edit", unit_id=unit.pk)
@@ -66,13 +74,70 @@ def dataset_register(*, unit: BusinessUnit, by: User | None, now: datetime, **fi
     known = Dataset.objects.filter(unit=unit, name=dataset.name, label=dataset.label).first()
     if known is not None:
         if known.digest == dataset.digest:
-            return known
+            return _complete(known, dataset, by=by, now=now)
         refuse_if(
             [Blocker("dataset_exists", f"{known} is registered with another content; give it another label.")]
         )
     save_as(dataset, by=by, now=now, reason="Data set registered")
     tell("dataset_registered", dataset, by=by, now=now, name=dataset.name, digest=dataset.digest)
     return dataset
+
+
+def _complete(known: Dataset, said: Dataset, *, by: User | None, now: datetime) -> Dataset:
+    """Take over what ``said`` describes and ``known`` lacks; what both say must agree."""
+    known = lock(Dataset.objects.select_related("unit"), known.pk)
+    given = {name: getattr(said, name) for name in DESCRIPTION_FIELDS}
+    given = {name: value for name, value in given.items() if value not in (None, "")}
+    kept = {name: getattr(known, name) for name in given}
+    if differing := sorted(name for name in given if kept[name] not in (None, "", given[name])):
+        raise Invalid(
+            [
+                FieldError(
+                    name,
+                    f"{known} is registered with another value: {kept[name]}. "
+                    "Leave this empty, or edit the data set.",
+                )
+                for name in differing
+            ]
+        )
+    if given == kept:
+        return known
+    return _describe(known, given, by=by, now=now, reason="Named again with more of its description")
+
+
+def _describe(
+    dataset: Dataset, values: Mapping[str, Any], *, by: User | None, now: datetime, reason: str
+) -> Dataset:
+    changed = plain_fields.assign(dataset, values, allowed=DESCRIPTION_FIELDS)
+    _check_days(dataset)
+    if changed:
+        save_as(dataset, by=by, now=now, reason=reason, fields=changed)
+        tell(
+            "dataset_described",
+            dataset,
+            by=by,
+            now=now,
+            name=str(dataset),
+            fields=sorted(changed),
+            reason=reason,
+        )
+    return dataset
+
+
+@operation
+def dataset_describe(
+    *, dataset: Dataset, reason: str, by: User | None, now: datetime, **fields: Any
+) -> Dataset:
+    """Change what describes a data set: rows, from_on, to_on, source, purpose, legal_basis, preparation.
+
+    Raises:
+        Invalid: no reason, or a field that does not fit; name, label and digest are not changed.
+    """
+    dataset = lock(Dataset.objects.select_related("unit"), dataset.pk)
+    require(by, "registry.edit", unit_id=dataset.unit_id)
+    if not reason.strip():
+        raise invalid("reason", "Say why it changes.")
+    return _describe(dataset, fields, by=by, now=now, reason=reason)
 
 
 @operation

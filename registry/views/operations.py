@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
+from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
 from registry import filtersets, forms, tables
 from registry.behind import tell_requests
@@ -43,6 +44,18 @@ class DeploymentList(ListPage):
         return found
 
 
+AFTER = 5
+ENDED_FOR_A_REASON = frozenset(
+    {
+        DeploymentState.FAILED,
+        DeploymentState.ABORTED,
+        DeploymentState.ROLLED_BACK,
+        DeploymentState.SUSPENDED,
+        DeploymentState.STOPPED,
+    }
+)
+
+
 class DeploymentDetail(DetailPage):
     """One deployment."""
 
@@ -58,7 +71,24 @@ class DeploymentDetail(DetailPage):
     def more(self) -> Mapping[str, Any]:
         """Name the request behind it."""
         tell_requests(self.request.user, [self.object])
-        return {"behind": self.object.request_behind}
+        after = Deployment.objects.visible_to(self.request.user).filter(replaces=self.object)
+        return {
+            "behind": self.object.request_behind,
+            "after": list(after.select_related("version").order_by("started_at", "pk")[:AFTER]),
+            "why": self._why(),
+        }
+
+    def _why(self) -> str:
+        """Return the reason that was given when it ended other than by a successor; history keeps it."""
+        if self.object.state not in ENDED_FOR_A_REASON:
+            return ""
+        rows = history_model(Deployment).objects.filter(id=self.object.pk, state=self.object.state)
+        first = (
+            rows.order_by("history_date", "history_id")
+            .values_list("history_change_reason", flat=True)
+            .first()
+        )
+        return first or ""
 
 
 class EnvironmentList(ListPage):

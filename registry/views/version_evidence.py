@@ -1,12 +1,14 @@
 """What people add to a version by hand: metrics and data sets. Pipelines use the API."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
 from registry import forms, policies
-from registry.models import ModelVersion
+from registry.models import ModelVersion, VersionDataset
+from registry.queries.metrics import metrics_used
 from registry.services import attesting, lineage, metrics
 from registry.states import Grade
 from registry.views.versions import VersionMixin, model_crumbs
@@ -37,6 +39,10 @@ class MetricAdd(VersionAction):
     form_class, title, submit = forms.MetricEntry, "Add a metric to {object}", "Record the value"
     lede = "A value typed by a person is of grade declared. Pipelines report theirs with a token."
 
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer how the model's limits and earlier versions name what they measure."""
+        return {"used": metrics_used(self.object.model)}
+
     def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
         """Record."""
         return metrics.metrics_record(version=self.object, metrics=[data], by=by, now=now)
@@ -51,6 +57,44 @@ class DatasetLink(VersionAction):
         """Link."""
         version: ModelVersion = self.object
         return lineage.dataset_use(version=version, by=by, now=now, **data)
+
+
+class DatasetEdit(ActionPage):
+    """Change what describes a data set that a version used."""
+
+    queryset = VersionDataset.objects.select_related("version__model__unit", "dataset__unit")
+    lookup: Mapping[str, str] = {"model": "model_id", "number": "version__number", "pk": "pk"}
+    right, object_name, form_class = "registry.edit", "link", forms.DatasetEdit
+    submit = "Save the description"
+    lede = (
+        "The description counts for every version that used the data set. Name, label and digest stay: "
+        "another content is another data set."
+    )
+
+    def get_title(self) -> str:
+        """Name the data set."""
+        return f"Edit the data set {self.object.dataset}"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over model and version."""
+        version = self.object.version
+        return [
+            *model_crumbs(version.model),
+            (version.name, version.get_absolute_url()),
+            (self.get_title(), ""),
+        ]
+
+    def initial(self) -> dict[str, Any]:
+        """Start with what is registered."""
+        return {name: getattr(self.object.dataset, name) for name in lineage.DESCRIPTION_FIELDS}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
+        """Change."""
+        return lineage.dataset_describe(dataset=self.object.dataset, by=by, now=now, **data)
+
+    def done(self, result: Any) -> tuple[str, str]:
+        """Return to the version."""
+        return f"{self.get_title()}: done.", self.object.version.get_absolute_url()
 
 
 class EvidenceAttest(VersionAction):

@@ -51,6 +51,22 @@ def test_no_file_is_longer_than_six_hundred_lines():
     assert {name: lines for name, lines in long.items() if lines > 600} == {}, "split it by noun"
 
 
+def test_thousands_are_grouped_by_one_helper():
+    """Pages and messages group in thin spaces; only commands, which write to a terminal, may use commas."""
+    spoken = [
+        path
+        for path in sources(
+            "registry", "approvals", "audits", "kpis", "integrations", "mlops_portal/foundation"
+        )
+        if "commands" not in path.parts and path.name != "words.py"
+    ]
+    grouped = [relative(path) for path in spoken if re.search(r":,(\.\d)?f?\}", path.read_text())]
+    written = [
+        relative(path) for path in templates() if re.search(r"(?<![\d.,])\d{1,3},\d{3}\b", path.read_text())
+    ]
+    assert (grouped, written) == ([], [])
+
+
 def test_no_file_is_an_attic():
     assert [relative(path) for path in sources() if path.name in ATTICS] == [], "name it after what it holds"
 

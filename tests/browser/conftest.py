@@ -86,6 +86,11 @@ def visit(
     When the journey fails, each visitor leaves a trace and a screenshot in `test-results/`.
     """
     open_visitors: list[tuple[Visitor, bool]] = []
+    refused: list[str] = []
+
+    def hear(message: Any) -> None:
+        if message.type == "error" and "Content Security Policy" in message.text:
+            refused.append(f"{message.text[:300]} {message.location}")
 
     def enter(
         key: str = "", *, width: int = 1440, theme: str = "light", traced: bool = True, **options: Any
@@ -98,6 +103,7 @@ def visit(
             **options,
         )
         context.set_default_timeout(SLOWEST)
+        context.on("console", hear)
         if traced:
             context.tracing.start(snapshots=True)
         visitor = Visitor(context.new_page(), key)
@@ -116,3 +122,4 @@ def visit(
         if traced:
             visitor.page.context.tracing.stop(**({"path": f"{kept}.zip"} if failed else {}))
         visitor.page.context.close()
+    assert refused == [], "the browser refused a part of a page"

@@ -71,6 +71,7 @@ PAGES: dict[str, Needs] = {
     "registry:lineage": Needs(V, "model"),
     "registry:metric-add": Needs(E, "version"),
     "registry:dataset-link": Needs(E, "version"),
+    "registry:dataset-edit": Needs(E, "dataset-link"),
     "registry:evidence-attest": Needs("approvals.validate", "version"),
     "registry:document-add": Needs(E, "model"),
     "registry:document-approve": Needs(E, "document"),

@@ -49,6 +49,7 @@ from registry.models import (
     RiskAssessment,
     ThresholdSet,
     UnitUse,
+    VersionDataset,
     VersionTag,
 )
 from registry.services import dependency_add, document_save
@@ -166,6 +167,7 @@ def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, A
         "limits": {"pk": model.pk, "limits": limits.pk},
         "rating": {"pk": model.pk, "rating": rating.pk},
         "api-rating": {**one, "pk": rating.pk},
+        "dataset-link": {**at, "pk": VersionDataset.objects.filter(version=version).first().pk},
         "dataset": {"pk": builder.made[Dataset].pk},
         "pipeline": {"pk": made[FeaturePipeline].pk},
         "use": {"pk": use.pk},

@@ -1,5 +1,6 @@
 """What the administration pages read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, RoleGr
 from mlops_portal.foundation.people.rights import declared, holders, rights_of
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
+
+SHOWN = 8
 
 
 def people() -> QuerySet:
@@ -41,16 +44,31 @@ def unit_tree(user: User) -> list[BusinessUnit]:
     return ordered
 
 
+def _unconfirmed(user: User) -> QuerySet[RoleGrant]:
+    """Roles on the reader's units that two people give and one has given."""
+    waiting = RoleGrant.objects.filter(
+        unit_id__in=rights_of(user).units("people.grant"),
+        confirmed_at__isnull=True,
+        revoked_at__isnull=True,
+        is_effective=False,
+    )
+    by_two = [ADMINISTRATOR, *(name for name, role in ROLES.items() if role.deciding)]
+    return waiting.filter(role__in=by_two).select_related("user", "unit", "granted_by").order_by("pk")
+
+
 def grants_to_confirm(user: User) -> list[RoleGrant]:
     """Roles that wait for a second person such as the reader."""
-    mine = rights_of(user).units("people.grant")
-    waiting = RoleGrant.objects.filter(
-        unit_id__in=mine, confirmed_at__isnull=True, revoked_at__isnull=True, is_effective=False
-    ).exclude(Q(granted_by=user) | Q(user=user))
-    confirmed = [ADMINISTRATOR, *(name for name, role in ROLES.items() if role.deciding)]
-    return list(
-        waiting.filter(role__in=confirmed).select_related("user", "unit", "granted_by").order_by("pk")[:100]
-    )
+    return list(_unconfirmed(user).exclude(Q(granted_by=user) | Q(user=user))[:100])
+
+
+def grants_at_home(user: User) -> Mapping[str, Any] | None:
+    """Roles that wait for the reader to confirm them, and those the reader gave, with who can: a part of the home page."""
+    given = _unconfirmed(user).filter(granted_by=user)[:SHOWN]
+    found = {
+        "to_confirm": grants_to_confirm(user),
+        "given": [(grant, confirmers_of(grant)) for grant in given],
+    }
+    return found if any(found.values()) else None
 
 
 def confirmers_of(grant: RoleGrant) -> str:
@@ -61,7 +79,10 @@ def confirmers_of(grant: RoleGrant) -> str:
     others = [person.name for person in able if person.pk not in (grant.granted_by_id, grant.user_id)]
     if others:
         return f"{' or '.join(others)} can confirm it."
-    return "Nobody else grants here: a second administrator is needed first."
+    return (
+        "Nobody else grants here. Make another person administrator first: while there is only one, that takes "
+        "effect at once, and they can confirm this."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.forms import BoundField
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from mlops_portal.foundation.years import refuse_far_years
 
@@ -21,6 +23,24 @@ KINDS = (
     (forms.Select, "select"),
     (forms.FileInput, "file"),
 )
+
+
+class Suggesting(forms.TextInput):
+    """A text field that offers values in use and takes any other; without scripts, and without a browser that lists."""
+
+    def __init__(self, values: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.values = values
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """Draw the input with its list."""
+        if not self.values:
+            return super().render(name, value, attrs, renderer)
+        key = f"{(attrs or {}).get('id', f'id_{name}')}-offered"
+        options = format_html_join("", '<option value="{}"></option>', ((one,) for one in self.values))
+        drawn = super().render(name, value, {**(attrs or {}), "list": key}, renderer)
+        return format_html('{}<datalist id="{}">{}</datalist>', drawn, key, options)
+
 
 DJANGO_ROWS = "10"  # what a Textarea has when its form says nothing
 

@@ -101,6 +101,23 @@ class TestGood:
         assert f"{LedgerEntry.objects.count()} are in the signed tree" in done.stdout
         assert "1 have the digest of their content" in done.stdout
 
+    def test_the_folder_it_was_unpacked_to_verifies_as_the_pack_does(self, pack, signer, tmp_path):
+        folder = tmp_path / "unpacked"
+        zipfile.ZipFile(io.BytesIO(pack)).extractall(folder)
+
+        def verified() -> subprocess.CompletedProcess:
+            return subprocess.run(
+                [sys.executable, "verify.py", ".", "--key", signer.key.fingerprint],
+                cwd=folder, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+
+        assert verified().returncode == 0, verified().stdout
+        (folder / "notes.txt").write_text("mine")
+        assert (verified().returncode, "notes.txt: inserted" in verified().stdout) == (1, True)
+        (folder / "notes.txt").unlink()
+        (folder / "entries.jsonl").write_text("{}")
+        assert "entries.jsonl: altered" in verified().stdout
+
     def test_without_a_key_the_first_line_warns_and_the_code_is_3(self, pack, tmp_path):
         done = run(tmp_path, pack)
         assert done.returncode == 3

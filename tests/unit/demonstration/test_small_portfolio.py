@@ -16,8 +16,10 @@ from audits.models import LedgerEntry, LedgerPayload
 from audits.services.sequencing import key_admit, sequence_all, signer_from_settings
 from audits.verification import verify_ledger
 from mlops_portal.demonstration import bulk
+from mlops_portal.foundation.administration.queries import confirmers_of
 from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import ApiToken
+from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.tokens import secret_hash
 from registry.models import Component, Deployment, MetricValue, ModelVersion, RegisteredModel, UnitUse
 from registry.states import DeploymentState, ModelKind
@@ -145,6 +147,19 @@ def test_personas_sign_in_with_one_click_and_see_their_hints(world, client):
     home = client.get("/").content.decode()
     assert "What to try" in home
     assert "CR-" in home
+
+
+def test_a_deciding_role_that_one_administrator_gives_another_can_confirm(world):
+    edda, tilda = world.person("admin"), world.person("tilda")
+    grant = role_grant(
+        user=world.person("karin"),
+        role="validator",
+        unit=world.units["retail-lending"],
+        reason="Joins the validators",
+        by=edda,
+        now=world.now,
+    )
+    assert confirmers_of(grant) == f"{tilda.name} can confirm it."
 
 
 def test_a_persona_is_not_entered_by_a_link_and_leads_nowhere_else(world, client):

@@ -11,7 +11,7 @@ from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.tokens import account_create
 from mlops_portal.foundation.rules import RuleViolation
 from registry import services
-from registry.models import MetricValue, MonitoringPlan
+from registry.models import Dataset, MetricValue, MonitoringPlan
 from registry.queries.evidence import (
     BY_LAW,
     RECOMMENDED,
@@ -223,6 +223,35 @@ def test_a_label_stands_for_one_content(retail, ada, now):
     assert again == first
     with pytest.raises(RuleViolation, match="another label"):
         services.dataset_register(unit=retail, name="crm", label="1", digest="b" * 64, by=ada, now=now)
+
+
+def test_a_data_set_named_again_takes_over_what_it_lacked(retail, ada, now):
+    crm = {"unit": retail, "name": "crm", "digest": "a" * 64, "by": ada, "now": now}
+    first = services.dataset_register(**crm, rows=10)
+    again = services.dataset_register(**crm, source="Branch system", rows=10)
+    assert again == first
+    first.refresh_from_db()
+    assert (first.source, first.rows) == ("Branch system", 10)
+    assert history_model(Dataset).objects.count() == 2
+    services.dataset_register(**crm)
+    assert history_model(Dataset).objects.count() == 2
+    with pytest.raises(Invalid) as refused:
+        services.dataset_register(**crm, source="Another system")
+    assert [(error.where, "Branch system" in error.message) for error in refused.value.errors] == [
+        ("source", True)
+    ]
+
+
+def test_the_description_of_a_data_set_is_changed_with_a_reason(retail, ada, now, verbs):
+    crm = services.dataset_register(unit=retail, name="crm", digest="a" * 64, by=ada, now=now)
+    services.dataset_describe(dataset=crm, source="Branch system", reason="It was left out", by=ada, now=now)
+    crm.refresh_from_db()
+    assert (crm.source, crm.digest) == ("Branch system", "a" * 64)
+    assert history_model(Dataset).objects.latest("history_id").history_change_reason == "It was left out"
+    assert verbs()[-1] == "registry.dataset_described"
+    for refused in ({"reason": " "}, {"reason": "Why", "digest": "b" * 64}):
+        with pytest.raises(Invalid):
+            services.dataset_describe(dataset=crm, by=ada, now=now, **refused)
 
 
 def test_models_do_not_read_each_other_in_a_circle(churn, retail, olga, now):

@@ -86,6 +86,23 @@ def test_a_manager_reads_what_is_late_by_its_due_day_and_apart_from_it_what_is_o
     assert WORDS not in still_open
 
 
+def test_a_manager_sees_all_that_is_late_or_how_much_is_left_out(
+    lapse: Lapse, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    for number in range(10):
+        other = Lapse(
+            change=lapse.change, model=lapse.model, unit=lapse.unit, owner=lapse.owner, key=f"other-{number}",
+            text=f"{WORDS} {number}", opened_at=now - timedelta(days=9), due_at=now - timedelta(days=1),
+        )  # fmt: skip
+        make.save_as(other, by=None, now=now, reason="Another")
+    found = home.overdue(manager)
+    assert len(found["rows"]) == found["total"] == 11
+    assert found["title"] == "Overdue in your units"
+    monkeypatch.setattr(home, "ALL", 3)
+    assert home.overdue(manager)["title"] == "Overdue in your units: the 3 longest due of 11"
+
+
 def test_its_owner_sees_that_it_is_overdue(lapse: Lapse, olga: User, as_person: SignIn) -> None:
     page = page_of(as_person(olga), "/")
     row = page[page.index(WORDS) :].split("</li>")[0]

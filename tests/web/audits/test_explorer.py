@@ -2,12 +2,21 @@
 
 import csv
 import io
+from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from approvals import services
+from approvals.models import ChangeRequest, Waiver
 from audits.models import LedgerEntry
-from mlops_portal.foundation.history import bulk_save_as
+from audits.queries import entries_visible_to
+from audits.reading.entries import find
+from audits.reading.requests import PARTS
+from audits.reading.workspace import reach_of
+from mlops_portal.foundation.history import AuditedModel, bulk_save_as, save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import UnitUserRight
 from registry.services.models import model_register
@@ -105,3 +114,66 @@ def test_a_part_of_a_request_names_and_links_it(released, cleo, as_person):
     page = text_of(as_person(cleo), "/ledger/?record=approvals.GateResult")
     assert f'of <a href="/changes/{released.pk}/">{released.code}</a>' in page
     assert "&lt;a" not in page
+
+
+@pytest.fixture
+def waived(released, ada, now):
+    """Return the request with a waiver that was asked for after its four decisions, and a comment."""
+    services.comment_add(change=released, text="Who watches the young?", by=ada, now=now)
+    waiver = Waiver(
+        change=released, model=released.model, version=released.version, unit=released.unit, gate="PERF-01",
+        authority="risk_officer", reason="Thin files", compensating_control="A person reviews",
+        valid_until=now + timedelta(days=20), requested_by=ada, requested_at=now,
+    )  # fmt: skip
+    save_as(waiver, by=ada, now=now, reason="Thin files")
+    return released
+
+
+def test_a_request_is_found_with_everything_that_belongs_to_it(waived, cleo):
+    found = find(entries_visible_to(cleo), f"CR-{waived.pk}")
+    labels = set(found.values_list("subject_label", flat=True))
+    assert labels >= {
+        "approvals.ChangeRequest", "approvals.Waiver", "approvals.Decision", "approvals.Signature",
+        "approvals.Comment", "approvals.Stage", "approvals.GateResult", "approvals.ExecutionStep",
+    }  # fmt: skip
+    signatures = found.filter(subject_label="approvals.Signature").values_list("subject_id", flat=True)
+    assert {int(key) for key in signatures} == set(waived.decisions.values_list("signature_id", flat=True))
+    assert not find(entries_visible_to(cleo), "CR-999999").exists()
+
+
+def test_a_search_by_request_reads_no_payload_and_grows_with_its_parts_only(waived, cleo):
+    with CaptureQueriesContext(connection) as read:
+        list(find(entries_visible_to(cleo), f"CR-{waived.pk}").values_list("pk", flat=True))
+    statements = [one["sql"] for one in read.captured_queries]
+    assert not any("ledgerpayload" in sql for sql in statements)
+    entries = [sql for sql in statements if '"audits_ledgerentry"."subject_label" =' in sql]
+    assert entries
+    assert all('"subject_id" IN' in sql for sql in entries)
+    assert len(statements) <= 2 * len(PARTS) + 8
+
+
+def test_every_part_of_a_request_is_known():
+    pointing = {
+        related.related_model
+        for related in ChangeRequest._meta.related_objects
+        if related.field.name == "change" and issubclass(related.related_model, AuditedModel)
+    }
+    assert pointing - {ChangeRequest} <= set(PARTS)
+
+
+def test_the_entry_of_a_signature_leads_to_request_and_receipt(released, cleo, as_person):
+    decision = released.decisions.order_by("pk").first()
+    entry = LedgerEntry.objects.filter(
+        subject_label="approvals.Signature", subject_id=str(decision.signature_id)
+    ).first()
+    page = text_of(as_person(cleo), f"/ledger/{entry.pk}/")
+    assert f'<a href="/decisions/{decision.pk}/">Receipt</a>' in page
+    assert f'<a href="/changes/{released.pk}/">CR-{released.pk}</a>' in page
+    table = page[page.index("What changed, table") : page.index("Proof, step by step")]
+    assert "approvals.ChangeRequest" not in table
+    assert f'<a href="/changes/{released.pk}/">CR-{released.pk}</a></td>' in table
+
+
+def test_an_export_says_how_many_entries_it_looked_at_and_their_numbers():
+    assert reach_of(24_152) == ("made over the first 24\u202f152 entries (numbers 0 to 24\u202f151)")
+    assert (reach_of(1), reach_of(None)) == ("made over the first 1 entry (number 0)", "")

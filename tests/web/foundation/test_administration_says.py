@@ -27,9 +27,23 @@ def page_of(client, name, *args):
 def test_a_role_that_waits_names_who_can_confirm_it(as_person, adam, mona, retail, group, make_person, now):
     role_grant(user=mona, role="validator", unit=retail, reason="Joins", by=adam, now=now)
     alone = page_of(as_person(adam), "administration:person", mona.pk)
-    assert "Nobody else grants here: a second administrator is needed first." in alone
-    make_person("Bea Admin", "administrator", unit=group)
+    assert "Nobody else grants here. Make another person administrator first" in alone
+    role_grant(
+        user=make_person("Bea Admin"), role="administrator", unit=group, reason="Second", by=adam, now=now
+    )
     assert "Bea Admin can confirm it." in page_of(as_person(adam), "administration:person", mona.pk)
+
+
+def test_grants_that_wait_stand_on_the_home_of_both_administrators(
+    as_person, adam, mona, retail, group, make_person, now
+):
+    bea = make_person("Bea Admin", "administrator", unit=group)
+    grant = role_grant(user=mona, role="validator", unit=retail, reason="Joins", by=adam, now=now)
+    assert f'href="/admin/grants/{grant.pk}/confirm/">Mona Maker: ' in page_of(as_person(bea), "home")
+    giver = page_of(as_person(adam), "home")
+    assert "Roles you gave that wait for a second person" in giver
+    assert "Bea Admin can confirm it." in giver
+    assert "Nothing waits for you" not in giver
 
 
 def test_a_toxic_pair_says_what_helps(as_person, adam, make_person, group, now):

@@ -80,6 +80,8 @@ def test_too_few_in_each_tier_is_said_of_the_tiers(deployed, as_person, mona, co
     tile, answer = tile_of(as_person(mona))
     assert tile.figure.n == sum(counts)
     assert tile.verdict.why == why
+    assert ("1 of 1 on target, 1 with too few to judge" in tile.verdict.text) is (max(counts) > 5)
+    assert "Tier 1: 40 days, n 3; 30 days at most, not judged" in answer.content.decode()
     assert "fewer than 5, no band" not in answer.content.decode().partition("Unit and tier")[0]
 
 
@@ -105,3 +107,14 @@ def test_what_to_ask_about_first_leads_to_exactly_the_number_it_names(deployed, 
     page = client.get(items[0]["url"])
     assert (page.context["figure"].value, page.context["figure"].n) == (80 * 24, 5)
     assert page.context["count_text"] == "5 rows"
+
+
+def test_the_period_before_says_how_many_rows_it_rests_on(retail, as_person, mona):
+    now = timezone.now()
+    place, model = place_of(retail, now=now - 300 * DAY), model_of(retail, "old", now=now - 300 * DAY, tier=1)
+    for number in range(2):
+        at = now - (120 + number) * DAY
+        ran(version_of(model, started_at=at - 20 * DAY), place, at)
+    page = as_person(mona).get(reverse("kpis:kpi-detail", args=["lead_time"]) + LEAD)
+    assert page.context["before"] == "20 days, n 2"
+    assert "period before: 20 days, n 2." in page.content.decode()

@@ -5,12 +5,25 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from registry.models import Document, MetricValue, RegisteredModel, RiskAssessment, ThresholdSet, UnitUse
+from mlops_portal.foundation.history import save_as
+from registry.models import (
+    Document,
+    MetricValue,
+    RegisteredModel,
+    RiskAssessment,
+    ThresholdSet,
+    UnitUse,
+)
 from registry.services.evidence import document_save, monitoring_plan_save
 from registry.services.lineage import dataset_use
 from registry.services.metrics import metrics_record
 from registry.services.models import model_register
-from registry.services.operations import deployment_finish, deployment_start, environment_create
+from registry.services.operations import (
+    deployment_fail,
+    deployment_finish,
+    deployment_start,
+    environment_create,
+)
 from registry.services.surroundings import consumer_add, use_request
 from registry.services.versions import version_register
 
@@ -159,6 +172,8 @@ def test_a_rating_goes_from_proposal_to_decision(full, as_person, olga, ines):
     url = reverse("registry:rating-propose", args=[full.pk])
     assert owner.post(url, {**answers, "rationale": "As every year."}).status_code == 303
     rating = RiskAssessment.objects.get(model=full)
+    home = as_person(ines).get("/").content.decode()
+    assert f"Risk rating of {full.title}: proposed tier {rating.tier}</a>" in home
     decide = reverse("registry:rating-decide", args=[full.pk, rating.pk])
     assert owner.get(decide).status_code == 403
     officer = as_person(ines)
@@ -196,6 +211,28 @@ def test_a_value_typed_by_a_person_is_declared(full, as_person, ada):
     url = reverse("registry:metric-add", args=[full.pk, 2])
     assert as_person(ada).post(url, {"name": "ece", "value": "0.013"}).status_code == 303
     assert MetricValue.objects.get(name="ece").grade == "declared"
+
+
+def test_a_deployment_says_why_it_failed_and_what_followed(full, as_person, mona, omar, now):
+    live = full.deployments.get()
+    place = live.environment
+    failed = deployment_start(
+        version=full.versions.order_by("-number").first(), environment=place, by=None, now=now
+    )
+    deployment_fail(deployment=failed, reason="The image could not be pulled", by=None, now=now)
+    failed.refresh_from_db()
+    failed.note = "Night window"
+    save_as(failed, by=None, now=now, reason="A note")
+    client = as_person(mona)
+    page = client.get(failed.get_absolute_url()).content.decode()
+    assert "<dt>Why it ended</dt><dd>The image could not be pulled</dd>" in page
+    live.replaces, live.kind, live.caused_by_incident = failed, "rollback", "INC-470"
+    save_as(live, by=None, now=now, reason="Rolled back")
+    page = client.get(failed.get_absolute_url()).content.decode()
+    assert f'<a href="{live.get_absolute_url()}">{live.version.name}, rollback</a> over INC-470' in page
+    listed = client.get(reverse("registry:deployment-list")).content.decode()
+    assert "Rollback<small>INC-470</small>" in listed
+    assert "<small>Night window</small>" in listed
 
 
 def test_the_list_exports_what_it_shows(full, as_person, mona):

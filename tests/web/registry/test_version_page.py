@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from approvals import services
 from mlops_portal.foundation.history import save_as
-from registry.models import DocumentSection
+from registry.models import Dataset, DocumentSection, VersionDataset
 from registry.services.metrics import metrics_record
 from registry.services.versions import version_register
 from tests.factories import approvals as make
@@ -102,3 +102,37 @@ def test_a_comparison_writes_dates_and_numbers_as_every_page_does(released, as_p
     assert "0.812346" in text
     assert "<b>16 Feb 2026 01:38</b>" in text
     assert "a.m." not in text
+
+
+def test_a_data_set_without_source_is_given_one_on_the_page_of_its_version(released, as_person, ada):
+    client = as_person(ada)
+    where = [released.model_id, released.number]
+    add = reverse("registry:dataset-link", args=where)
+    entry = {"name": "crm", "label": "May", "role": "test", "digest": "c" * 64}
+    assert client.post(add, entry).status_code == 303
+    link = VersionDataset.objects.get(dataset__name="crm")
+    edit = reverse("registry:dataset-edit", args=[*where, link.pk])
+    assert edit in client.get(released.get_absolute_url()).content.decode()
+    assert client.post(edit, {"source": "Branch system", "reason": "Left out"}).status_code == 303
+    assert Dataset.objects.get(name="crm").source == "Branch system"
+    refused = client.post(add, {**entry, "source": "Another system"})
+    assert refused.status_code == 400
+    assert "Branch system" in refused.context["form"].errors["source"][0]
+
+
+def test_the_form_of_a_metric_offers_the_names_in_use_and_merges_nothing(released, as_person, ada):
+    metrics_record(
+        version=released,
+        metrics=[{"name": "auc_young", "suite": "fairness", "segment": "young", "value": 0.8}],
+        by=ada,
+        now=timezone.now(),
+    )
+    client, url = as_person(ada), reverse("registry:metric-add", args=[released.model_id, released.number])
+    page = client.get(url).content.decode()
+    limits = {row["metric"] for row in released.model.threshold_sets.order_by("-number").first().limits}
+    for name in (*limits, "auc_young", "fairness", "young"):
+        assert f'<option value="{name}">' in page
+    assert f"Limits are set for {', '.join(sorted(limits))}." in page
+    assert "compared by name, segment and suite together" in page
+    assert client.post(url, {"name": "AUC_young", "value": "0.7", "suite": "fairness"}).status_code == 303
+    assert {"auc_young", "AUC_young"} <= set(released.metrics.values_list("name", flat=True))

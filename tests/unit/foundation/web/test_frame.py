@@ -78,6 +78,14 @@ def test_the_state_of_the_ledger_stands_in_the_navigation_and_on_paper(nav_items
     assert f'<span class="mono">{head}</span>' in html
 
 
+def test_who_may_not_read_the_ledger_gets_its_state_without_a_link(nav_items, as_adam):
+    box = navigation.LedgerBox("ok", "Ledger verified to 48 213", "12 since", "e41f" + 60 * "0")
+    nav_items.register_ledger_box(lambda request: box)
+    html = as_adam.get("/people/").content.decode()
+    assert '<div class="nav-ledger is-ok" id="nav-ledger">' in html
+    assert html.count('href="#main"') == 1  # the link that skips the navigation
+
+
 @pytest.mark.parametrize("zone", ["", "Asia/Tokyo"])
 def test_every_page_states_the_zone_of_its_times_once(as_adam, adam, now, zone):
     preferences_change(person=adam, time_zone=zone, density="compact", shortcuts_off=False, now=now)
@@ -287,3 +295,14 @@ def test_panels_are_placed_by_right_and_order(monkeypatch, adam, nora):
     assert [panel.name for panel in panels.panels_for(adam, user=adam)] == ["first", "second"]
     assert [panel.name for panel in panels.panels_for(adam, user=nora)] == ["first"]
     assert panels.panels_for(adam, user=adam)[0].url == f"/people/{adam.pk}/"
+
+
+def test_plotly_finds_the_styles_it_would_add(as_adam):
+    """Otherwise every page with a chart reports a violation of its content security policy."""
+    source = Path(finders.find("plotly/plotly.min.js")).read_text()
+    named = set(
+        re.findall(r'getElementById\("([0-9a-f]{64})"\)\){var \w+=document\.createElement\("style"\)', source)
+    )
+    assert named
+    html = as_adam.get("/people/").content.decode()
+    assert all(f'<meta id="{one}"' in html for one in named)
