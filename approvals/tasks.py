@@ -29,7 +29,7 @@ def every_minute(now: datetime) -> None:
     upkeep.approvals_expire(now=now)
     upkeep.waivers_end(now=now)
     upkeep.bakes_complete(now=now)
-    upkeep.lapses_settle_gone(now=now)
+    upkeep.lapses_follow_service(now=now)
     upkeep.stages_escalate(now=now, since=now - EVERY_MINUTE)
     upkeep.starts_catch_up(now=now)
 

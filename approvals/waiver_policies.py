@@ -57,11 +57,14 @@ def waiver_request_blockers(
             Blocker("too_long", f"At tier {tier} a waiver of {gate.id} lasts at most {most} days.")
         )
     blockers += too_many_blockers(live, document)
-    if change.state not in (ChangeState.DRAFT, ChangeState.IN_REVIEW, ChangeState.CHANGES_REQUESTED) and (
-        change.state not in APPROVAL_LIVE_STATES | {ChangeState.COMPLETED}
-    ):
-        blockers.append(CLOSED)
-    return blockers
+    return blockers + ended_blockers(change)
+
+
+def ended_blockers(change: ChangeRequest) -> list[Blocker]:
+    """Why a waiver no longer opens anything for a request: it was withdrawn, rejected or taken back."""
+    undecided = {ChangeState.DRAFT, ChangeState.IN_REVIEW, ChangeState.CHANGES_REQUESTED}
+    lives = change.state in undecided | APPROVAL_LIVE_STATES | {ChangeState.COMPLETED}
+    return [] if lives else [CLOSED]
 
 
 def waiver_decision_blockers(

@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='lapse',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_by__isnull', True), ('closed_at__isnull', False), _connector='OR'), name='lapse_closed_by_has_a_time'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('closed_by__isnull', True)), models.Q(('closed_at__isnull', False), ('closed_by__isnull', False)), models.Q(('closed_at__isnull', False), ('outcome__in', ['restricted', 'suspended'])), _connector='OR'), name='lapse_closed_by_somebody_or_gone'),
         ),
     ]

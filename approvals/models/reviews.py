@@ -201,8 +201,10 @@ class Lapse(ApprovalRecord):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(closed_by__isnull=True) | Q(closed_at__isnull=False),
-                name="lapse_closed_by_has_a_time",
+                condition=Q(closed_at__isnull=True, closed_by__isnull=True)
+                | Q(closed_at__isnull=False, closed_by__isnull=False)
+                | Q(closed_at__isnull=False, outcome__in=["restricted", "suspended"]),
+                name="lapse_closed_by_somebody_or_gone",
             ),
             models.UniqueConstraint(fields=["change", "key"], name="one_lapse_for_each_end"),
         ]

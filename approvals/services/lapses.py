@@ -108,6 +108,19 @@ def lapse_settle_gone(*, lapse: Lapse, now: datetime) -> bool:
     return True
 
 
+@operation
+def lapse_come_back(*, lapse: Lapse, now: datetime) -> bool:
+    """Open a lapse again that the portal settled because nothing ran, when its version serves there again."""
+    change = lock_change(lapse.change_id)
+    lapse = lock(Lapse.objects.all(), lapse.pk)
+    if lapse.closed_at is None or lapse.closed_by_id is not None or not is_running(change):
+        return False
+    lapse.outcome, lapse.closed_at = "", None
+    save_as(lapse, by=None, now=now, reason="The version serves there again", fields=["outcome", "closed_at"])
+    tell("lapse_opened", lapse, by=None, now=now, change=change.code, due_at=lapse.due_at.isoformat())
+    return True
+
+
 def lapse_ways_out(lapse: Lapse, *, now: datetime) -> list[tuple[str, str]]:
     """Return the four ways out with what is missing for each; nothing is missing where a record proves it."""
     change = lapse.change

@@ -10,7 +10,7 @@ from approvals.events import tell
 from approvals.models import ChangeRequest, Condition, Lapse, Stage, Validation, Waiver
 from approvals.services.conditions import condition_lapse
 from approvals.services.executions import EXECUTE_JOB, change_complete
-from approvals.services.lapses import is_running, lapse_open, lapse_settle_gone
+from approvals.services.lapses import is_running, lapse_come_back, lapse_open, lapse_settle_gone
 from approvals.services.submission import REFRESHABLE, change_expire, change_refresh
 from approvals.services.waivers import waiver_end
 from approvals.states import ChangeState
@@ -72,20 +72,18 @@ def starts_catch_up(*, now: datetime) -> int:
     return len(lost)
 
 
-def lapses_settle_gone(*, now: datetime) -> int:
-    """Settle lapses whose version no longer serves where it lapsed; nobody could be asked to."""
+def lapses_follow_service(*, now: datetime) -> int:
+    """Settle lapses whose version no longer serves where it lapsed, and open them again when it does once more."""
     serving = Deployment.objects.filter(
         version=OuterRef("change__version"),
         environment=OuterRef("change__environment"),
         state=DeploymentState.LIVE,
     )
-    gone = Lapse.objects.filter(
-        ~Exists(serving),
-        closed_at__isnull=True,
-        change__version__isnull=False,
-        change__environment__isnull=False,
-    )
-    return sum(lapse_settle_gone(lapse=lapse, now=now) for lapse in list(gone.order_by("pk")))
+    placed = Lapse.objects.filter(change__version__isnull=False, change__environment__isnull=False)
+    gone = placed.filter(~Exists(serving), closed_at__isnull=True)
+    back = placed.filter(Exists(serving), closed_at__isnull=False, closed_by__isnull=True)
+    settled = sum(lapse_settle_gone(lapse=lapse, now=now) for lapse in list(gone.order_by("pk")))
+    return settled + sum(lapse_come_back(lapse=lapse, now=now) for lapse in list(back.order_by("pk")))
 
 
 @operation

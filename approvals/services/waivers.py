@@ -26,7 +26,12 @@ from approvals.services.reading import (
 from approvals.services.signing import prove, sign
 from approvals.services.submission import change_refresh
 from approvals.states import ChangeState, Meaning, Verdict, meaning_of
-from approvals.waiver_policies import too_many_blockers, waiver_decision_blockers, waiver_request_blockers
+from approvals.waiver_policies import (
+    ended_blockers,
+    too_many_blockers,
+    waiver_decision_blockers,
+    waiver_request_blockers,
+)
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.history import save_as
@@ -243,6 +248,8 @@ def _blockers(waiver: Waiver, *, grant: bool, by: User, now: datetime) -> list[B
     change = waiver.change
     records = duty_records(change, now=now)
     blockers = waiver_decision_blockers(waiver, by=by, records=records, authority=waiver.authority)
+    if grant:
+        blockers += ended_blockers(change)
     if grant and (policy := policy_for(change, now)) is not None:
         blockers += too_many_blockers(_live_others(change, waiver.gate, now), policy.document)
     return blockers

@@ -182,7 +182,7 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.root = Path(path)
-        self.files = [one for one in self.root.rglob("*") if one.is_file()]
+        self.files = [one for one in self.root.rglob("*") if one.is_file() and not one.is_symlink()]
 
     def namelist(self) -> list:
         """Return the names as the ZIP has them."""

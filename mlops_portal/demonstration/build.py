@@ -63,7 +63,7 @@ def _nights(world: World) -> Life[None]:
         upkeep.approvals_expire(now=world.now)
         upkeep.waivers_end(now=world.now)
         upkeep.conditions_lapse(now=world.now)
-        upkeep.lapses_settle_gone(now=world.now)
+        upkeep.lapses_follow_service(now=world.now)
         if count % EVALUATE_EVERY == 0:
             upkeep.lapses_of_validity(now=world.now)
             governance_evaluate_all(now=world.now)
@@ -75,7 +75,7 @@ def _tonight(world: World) -> None:
     upkeep.waivers_end(now=world.end)
     upkeep.bakes_complete(now=world.end)
     upkeep.conditions_lapse(now=world.end)
-    upkeep.lapses_settle_gone(now=world.end)
+    upkeep.lapses_follow_service(now=world.end)
     governance_evaluate_all(now=world.end)
     upkeep.changes_refresh(now=world.end)
     world.work()

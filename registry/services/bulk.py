@@ -261,7 +261,7 @@ def _settle_models(rows: Sequence[Deployment], *, by: User | None, now: datetime
     serving = {
         row.model_id for row in rows if row.state == DeploymentState.LIVE and row.environment.is_production
     }
-    models = lock_all(RegisteredModel.objects.alive().exclude(lifecycle_state=to), serving)
+    models = lock_all(RegisteredModel.objects.alive().exclude(lifecycle_state=to), serving, keeps_key=True)
     moved = [model for model in models if not policies.lifecycle_blockers(model, to=to)]
     for model in moved:
         model.lifecycle_state, model.updated_at = to, now

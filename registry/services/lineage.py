@@ -16,6 +16,7 @@ from registry.events import tell
 from registry.models import (
     Dataset,
     FeaturePipeline,
+    MetricValue,
     ModelDependency,
     ModelVersion,
     RegisteredModel,
@@ -25,7 +26,7 @@ from registry.models import (
 from registry.services import fields as plain_fields
 from registry.services.living import lock_living
 from registry.services.versions import lock_version
-from registry.states import DatasetRole
+from registry.states import DatasetRole, Grade
 
 DATASET_FIELDS = frozenset(
     {"name", "label", "digest", "rows", "from_on", "to_on", "source", "purpose", "legal_basis", "preparation"}
@@ -33,6 +34,8 @@ DATASET_FIELDS = frozenset(
 PIPELINE_FIELDS = frozenset({"name", "url", "cadence", "owner"})
 # What describes a data set without naming it; name, label and digest stay as they were registered.
 DESCRIPTION_FIELDS = DATASET_FIELDS - {"name", "label", "digest"}
+PERIOD = ("from_on", "to_on")
+VOUCHED = (Grade.ATTESTED, Grade.REPRODUCED)
 MAX_CHAIN = 10_000
 
 
@@ -105,9 +108,30 @@ def _complete(known: Dataset, said: Dataset, *, by: User | None, now: datetime) 
     return _describe(known, given, by=by, now=now, reason="Named again with more of its description")
 
 
+def _refuse_judged(dataset: Dataset, values: Mapping[str, Any]) -> None:
+    """Keep what gates judge by: a period is given once and before anybody vouched, a source is not taken away."""
+    errors = []
+    given = [name for name in PERIOD if values.get(name) not in (None, "")]
+    for name in PERIOD:
+        if name in values and (known := getattr(dataset, name)) is not None and values[name] != known:
+            errors.append(FieldError(name, "The period stays: another period is another data set."))
+            given = []
+    using = VersionDataset.objects.filter(dataset=dataset).values("version")
+    if any(getattr(dataset, name) is None for name in given) and (
+        MetricValue.objects.filter(version__in=using, grade__in=VOUCHED).exists()
+    ):
+        message = "A validator vouched for evidence on this data set; a period is no longer added."
+        errors += [FieldError(name, message) for name in given]
+    if "source" in values and dataset.source and not values["source"]:
+        errors.append(FieldError("source", "A source is corrected, not taken away."))
+    if errors:
+        raise Invalid(errors)
+
+
 def _describe(
     dataset: Dataset, values: Mapping[str, Any], *, by: User | None, now: datetime, reason: str
 ) -> Dataset:
+    _refuse_judged(dataset, values)
     changed = plain_fields.assign(dataset, values, allowed=DESCRIPTION_FIELDS)
     _check_days(dataset)
     if changed:

@@ -71,6 +71,11 @@ class DatasetEdit(ActionPage):
         "another content is another data set."
     )
 
+    def prepare(self) -> None:
+        """Ask for the right in the data set's own unit too: its description is shown here."""
+        super().prepare()
+        self.check_scope(self.object.dataset)
+
     def get_title(self) -> str:
         """Name the data set."""
         return f"Edit the data set {self.object.dataset}"

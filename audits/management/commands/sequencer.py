@@ -73,8 +73,9 @@ class Command(BaseCommand):
         """Return the key that replaced an ended one; the ended one until its file is there, which takes a moment."""
         try:
             signer, key = self._key()
-        except (keys.KeyFileError, DomainError) as error:
+        except (keys.KeyFileError, DomainError, DatabaseError) as error:
             self.stderr.write(f"not numbered: {error}")
+            connection.close()
         else:
             self.stdout.write(f"signing with {key.fingerprint}")
         return signer, key

@@ -6,7 +6,7 @@ import pytest
 
 from mlops_portal.foundation.errors import Invalid, NotAllowed
 from mlops_portal.foundation.files.services import store
-from mlops_portal.foundation.history import history_model
+from mlops_portal.foundation.history import history_model, save_as
 from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.tokens import account_create
 from mlops_portal.foundation.rules import RuleViolation
@@ -252,6 +252,27 @@ def test_the_description_of_a_data_set_is_changed_with_a_reason(retail, ada, now
     for refused in ({"reason": " "}, {"reason": "Why", "digest": "b" * 64}):
         with pytest.raises(Invalid):
             services.dataset_describe(dataset=crm, by=ada, now=now, **refused)
+
+
+def test_what_gates_judge_of_a_data_set_is_not_changed_afterwards(churn_1, retail, ada, vera, now):
+    crm = services.dataset_register(
+        unit=retail, name="crm", digest="a" * 64, source="Branches", from_on=date(2025, 1, 1), by=ada, now=now
+    )
+    services.dataset_link(version=churn_1, dataset=crm, role="test", by=ada, now=now)
+    services.metrics_record(version=churn_1, metrics=[{"name": "auc", "value": 0.8}], by=ada, now=now)
+    services.dataset_describe(dataset=crm, to_on=date(2025, 6, 30), reason="Left out", by=ada, now=now)
+    for change in ({"from_on": date(2024, 1, 1)}, {"to_on": None}, {"source": ""}):
+        with pytest.raises(Invalid) as refused:
+            services.dataset_describe(dataset=crm, reason="Why", by=ada, now=now, **change)
+        assert [error.where for error in refused.value.errors] == list(change)
+    other = services.dataset_register(unit=retail, name="other", digest="c" * 64, by=ada, now=now)
+    services.dataset_link(version=churn_1, dataset=other, role="training", by=ada, now=now)
+    metric = MetricValue.objects.get(version=churn_1)
+    metric.grade = "attested"
+    save_as(metric, by=None, now=now)
+    with pytest.raises(Invalid, match="vouched"):
+        services.dataset_describe(dataset=other, from_on=date(2025, 1, 1), reason="Why", by=ada, now=now)
+    services.dataset_describe(dataset=other, source="Branches", reason="Left out", by=ada, now=now)
 
 
 def test_models_do_not_read_each_other_in_a_circle(churn, retail, olga, now):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from django.utils import timezone
 
 from approvals import home, services
@@ -14,6 +15,7 @@ from approvals.services.conditions import condition_lapse
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.words import time_text
+from registry.models import Deployment
 from tests.factories import approvals as make
 from tests.unit.approvals.services.test_execution import (  # noqa: F401  (fixtures)
     codes,
@@ -88,13 +90,25 @@ def test_a_lapse_is_settled_by_a_version_that_took_the_place_of_its_own(
 ) -> None:
     at = now + timedelta(days=1)
     lapse = services.lapse_open(change=running, key="waiver:1", text="The waiver ended.", now=at)
-    assert upkeep.lapses_settle_gone(now=at) == 0, "it still serves"
+    assert upkeep.lapses_follow_service(now=at) == 0, "it still serves"
     put_in_place(later(at + timedelta(hours=1)), release_cast, run_jobs, at + timedelta(hours=2))
     gone = at + timedelta(hours=3)
-    assert upkeep.lapses_settle_gone(now=gone) == 1
+    assert upkeep.lapses_follow_service(now=gone) == 1
     lapse.refresh_from_db()
     assert (lapse.outcome, lapse.closed_at, lapse.closed_by) == ("restricted", gone, None)
-    assert upkeep.lapses_settle_gone(now=gone) == 0
+    assert upkeep.lapses_follow_service(now=gone) == 0
+    back = gone + timedelta(hours=1)
+    there = Deployment.objects.filter(environment=running.environment)
+    for version, state in (
+        (~Q(version=running.version), "rolled_back"),
+        (Q(version=running.version), "live"),
+    ):
+        moved = there.get(version)
+        moved.state = state
+        save_as(moved, by=None, now=back, reason="Rolled back")
+    assert upkeep.lapses_follow_service(now=back) == 1, "it serves again"
+    lapse.refresh_from_db()
+    assert (lapse.outcome, lapse.closed_at) == ("", None)
 
 
 def test_two_lapses_of_one_gate_are_told_apart_by_their_waivers(

@@ -248,3 +248,15 @@ def test_what_two_requests_ask_for_one_version_is_a_renewal_for_the_second_one(
         grant(second, ines, now)
     assert codes(refusal) == ["authority"]
     assert grant(second, head, now).state == "granted"
+
+
+def test_a_waiver_of_a_withdrawn_request_is_declined_at_most(
+    weak: ChangeRequest, ada: User, head: User, now: datetime
+) -> None:
+    waiver = ask_waiver(weak, ada, now)
+    services.change_withdraw(change=weak, reason="Filed again later.", by=ada, now=now)
+    waiver.refresh_from_db()
+    with pytest.raises(RuleViolation) as refused:
+        grant(waiver, head, now)
+    assert codes(refused) == ["closed"]
+    assert grant(waiver, head, now, grant=False).state == "declined"
