@@ -11,7 +11,7 @@ FIRST_ROW = "() => document.querySelector('#list th a').getAttribute('href')"
 
 
 def open_review(visitor):
-    """Open the request of the queue that a gate blocks."""
+    """Open the first request of the queue."""
     visitor.open("/approvals/").page.locator(".queue a.title").first.click()
 
 
