@@ -1,18 +1,18 @@
 """What waits for whom: stages a person's rights fill, conditions they verify, what they decided."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Value
 
 from approvals import policies
 from approvals.models import ChangeRequest, Comment, Condition, Decision, Execution, Lapse, Stage, Waiver
 from approvals.queries.clocks import Clock, clock_of
-from approvals.queries.my_duties import duties_of
+from approvals.queries.my_duties import duties_among, records_of
 from approvals.states import ChangeClass, ChangeState, Owes, Verdict
 from approvals.waiver_policies import AUTHORITY_RIGHTS
 from mlops_portal.foundation.people.models import User
@@ -38,7 +38,7 @@ DECIDED_DAYS = 30
 # the further statements take to run.
 JOINED = ("change__model", "change__version")
 FETCHED_AFTER = (
-    "unit", "returns_to", "assigned_to", "change__unit", "change__environment", "change__requester",
+    "returns_to", "assigned_to", "change__unit", "change__environment", "change__requester",
     "change__model__owner",
 )  # fmt: skip
 
@@ -259,7 +259,10 @@ def executed_lately(user: Any, now: datetime) -> QuerySet[ChangeRequest]:
 
 
 def waiting_count(user: Any) -> int | None:
-    """Return how many requests wait at a stage or for a waiver of this person, for the navigation, at most 100."""
+    """Return how many requests wait at a stage or for a waiver of this person, for the navigation, at most 100.
+
+    The inbox has counted already; see `Totals.navigation`.
+    """
     rights = rights_of(user)
     if not any(rights.has(right) for right in STAGE_RIGHTS):
         return None
@@ -281,12 +284,17 @@ class Totals:
     blocked: int
     stopped: int  # and others owe; a waiver that this person decides is theirs
     requesters: int
+    owed: int  # that wait for a waiver of this person, at a stage of theirs
     earliest: datetime | None
 
     @property
     def others(self) -> int:
         """How many of the stopped clocks wait for somebody other than a requester."""
         return self.stopped - self.requesters
+
+    def navigation(self, owed: Collection[int]) -> int:
+        """Say what `waiting_count` would, from the requests that wait for a waiver of this person."""
+        return min(self.waiting + len(owed) - self.owed, COUNTED)
 
 
 def totals_of(rows: QuerySet[Stage], now: datetime, *, owed: Collection[int] = ()) -> Totals:
@@ -300,9 +308,35 @@ def totals_of(rows: QuerySet[Stage], now: datetime, *, owed: Collection[int] = (
         blocked=Count("pk", filter=Q(change__gates_failed__gt=0)),
         stopped=Count("pk", filter=stopped),
         requesters=Count("pk", filter=stopped & Q(change__gates_failed__gt=0) & Q(~Exists(asked))),
+        owed=Count("change", filter=Q(change__in=owed), distinct=True),
         earliest=Min("due_at"),
     )
     return Totals(**found)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What the other tabs hold."""
+
+    conditions: int
+    decided: int
+
+
+def apart_of(user: Any, now: datetime) -> Apart:
+    """Count conditions to verify and what was decided lately, in one statement."""
+    counted = {
+        "conditions": conditions_to_verify(user),
+        "decided": decided_lately(user, now),
+        "waivers": waivers_decided_lately(user, now),
+    }
+    found = User.objects.values_list(*(_counted(rows) for rows in counted.values())).get(pk=user.pk)
+    conditions, decided, waivers = (amount or 0 for amount in found)
+    return Apart(conditions, decided + waivers)
+
+
+def _counted(rows: QuerySet[Any]) -> Subquery:
+    whole = rows.order_by().annotate(whole=Value(1)).values("whole")
+    return Subquery(whole.annotate(count=Count("*")).values("count"))
 
 
 def latest_of(rows: QuerySet[Stage], totals: Totals, now: datetime) -> tuple[str, float] | None:
@@ -333,27 +367,36 @@ ORDERS = {
 
 
 def queue_rows(
-    rows: QuerySet[Stage], user: User, *, now: datetime, order: str = "", most: int = SHOWN
+    rows: QuerySet[Stage],
+    user: User,
+    *,
+    now: datetime,
+    order: str = "",
+    most: int = SHOWN,
+    owed: Collection[int] | None = None,
 ) -> list[QueueRow]:
-    """Read a queue, at most 200 stages, each request once."""
+    """Read a queue, at most 200 stages, each request once. `owed` as `requests_of_waivers` gives it, read if absent."""
     keys = list(rows.order_by(*ORDERS.get(order, ORDERS[""])).values_list("pk", flat=True)[:most])
     found = Stage.objects.select_related(*JOINED).prefetch_related(*FETCHED_AFTER).in_bulk(keys)
     stages = [found[key] for key in keys if key in found]
-    of_stages = _stage_counts({stage.change_id for stage in stages})
     first: dict[int, Stage] = {}
     for stage in stages:
         known = first.get(stage.change_id)
         if known is None or stage.position < known.position:
             first[stage.change_id] = stage
     shown = [stage for stage in stages if first[stage.change_id] is stage]
-    duties = duties_of(user, shown, now=now)
+    if not shown:
+        return []
+    records = records_of(user, [stage.change for stage in shown], now)
+    duties = duties_among(user, shown, records, now=now)
     asked = _waivers_asked({stage.change_id for stage in shown})
-    owed = requests_of_waivers(user) if asked else frozenset()
+    if owed is None:
+        owed = requests_of_waivers(user) if asked else frozenset()
     return [
         _row(
             stage,
             duties[stage.pk],
-            of_stages[stage.change_id],
+            _open_stages(records[stage.change_id].stages.values()),
             asked.get(stage.change_id, ""),
             now,
             owes_waiver=stage.change_id in owed,
@@ -371,9 +414,8 @@ def _waivers_asked(changes: Collection[int]) -> dict[int, str]:
     }
 
 
-def _stage_counts(changes: Collection[int]) -> dict[int, int]:
-    rows = Stage.objects.filter(change__in=changes).exclude(state=Stage.State.CLOSED).order_by()
-    return dict(rows.values_list("change_id").annotate(count=Count("pk")))
+def _open_stages(stages: Iterable[Stage]) -> int:
+    return sum(stage.state != Stage.State.CLOSED for stage in stages)
 
 
 def _row(

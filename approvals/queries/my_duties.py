@@ -24,7 +24,13 @@ def duties_of(person: User, stages: Sequence[Stage], *, now: datetime) -> dict[i
     changes = {stage.change_id: stage.change for stage in stages}
     if not changes:
         return {}
-    records = records_of(person, list(changes.values()), now)
+    return duties_among(person, stages, records_of(person, list(changes.values()), now), now=now)
+
+
+def duties_among(
+    person: User, stages: Sequence[Stage], records: Mapping[int, DutyRecords], *, now: datetime
+) -> dict[int, list[Blocker]]:
+    """Say the same from records that were read before."""
     _hold(person, stages, records)
     return {stage.pk: duty_of(person, stage, records[stage.change_id], now=now) for stage in stages}
 

@@ -1,6 +1,6 @@
 """The approvals inbox: what waits for this person, by who owes, then by time left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from approvals.models import ChangeRequest
 from approvals.queries import inbox_page
 from approvals.services.conversation import delegation_create
 from approvals.views.review import preview_of
-from approvals.views.scope import CHANGES
 from mlops_portal.foundation.days import portal_day
+from mlops_portal.foundation.web import navigation
 from mlops_portal.foundation.web.filters import clean_query
 from mlops_portal.foundation.web.pages import CreatePage, Page
 from mlops_portal.foundation.web.words import plural
@@ -50,14 +50,16 @@ class Inbox(Page):
         mine, others = inbox_page.at_my_stage(user), inbox_page.waiting_for_others(user)
         owed = inbox_page.requests_of_waivers(user)
         totals = inbox_page.totals_of(mine, now, owed=owed)
+        waiting = totals.navigation(owed)
+        navigation.counted(self.request, "approvals:inbox", waiting)
         found = {
             "totals": totals,
-            "waiting": inbox_page.waiting_count(user) or 0,
+            "waiting": waiting,
             "latest": inbox_page.latest_of(mine, totals, now),
             "sentence": self._sentence(totals),
             "queue": self.queue,
             "tabs": self._tabs(totals, others),
-            "waivers": list(inbox_page.waivers_to_decide(user)[:20]),
+            "waivers": list(inbox_page.waivers_to_decide(user)[:20]) if owed else [],
             "lapses": list(inbox_page.open_lapses_of(user).order_by("due_at", "pk")[:20]),
             "rule": RULE,
             "tones": tones,
@@ -77,12 +79,12 @@ class Inbox(Page):
                 "decisions": list(decided[: inbox_page.SHOWN]),
                 "waivers_decided": list(waived[: inbox_page.SHOWN]),
             }
-        return found | self._queue(mine if self.queue == "mine" else others)
+        return found | self._queue(mine if self.queue == "mine" else others, owed)
 
-    def _queue(self, stages: Any) -> dict[str, Any]:
+    def _queue(self, stages: Any, owed: Collection[int]) -> dict[str, Any]:
         user, given = self.request.user, self.request.GET
         filterset = InboxFilters(given, queryset=stages, request=self.request)
-        rows = inbox_page.queue_rows(filterset.qs, user, now=self.now, order=given.get("sort", ""))
+        rows = inbox_page.queue_rows(filterset.qs, user, now=self.now, order=given.get("sort", ""), owed=owed)
         groups = self._groups(rows)
         ordered = [row for group in groups for row in group.rows]
         current = self._current(ordered)
@@ -132,7 +134,7 @@ class Inbox(Page):
             if asked.isdecimal() and len(asked) < 18 and int(asked) in keys
             else (keys[0] if keys else None)
         )
-        return CHANGES.filter(pk=chosen).first() if chosen else None
+        return next((row.change for row in rows if row.change.pk == chosen), None)
 
     @staticmethod
     def _sentence(totals: inbox_page.Totals) -> str:
@@ -148,15 +150,14 @@ class Inbox(Page):
 
     def _tabs(self, totals: inbox_page.Totals, others: Any) -> list[tuple[str, str, int, str, bool]]:
         user, here = self.request.user, reverse("approvals:inbox")
-        conditions = inbox_page.conditions_to_verify(user).count()
+        apart = inbox_page.apart_of(user, self.now)
         counts = {
             "mine": ("Needs my decision", totals.waiting, ""),
             "others": ("Waiting for others", others.values("change_id").distinct().count(), ""),
-            "conditions": ("Conditions to verify", conditions, "warn" if conditions else ""),
+            "conditions": ("Conditions to verify", apart.conditions, "warn" if apart.conditions else ""),
             "decided": (
                 f"Decided, last {inbox_page.DECIDED_DAYS} days",
-                inbox_page.decided_lately(user, self.now).count()
-                + inbox_page.waivers_decided_lately(user, self.now).count(),
+                apart.decided,
                 "",
             ),
         }

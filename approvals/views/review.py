@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpResponseBase
 
 from approvals import forms, tones
+from approvals.models import Stage
 from approvals.queries import execution_panel, inbox_page, review_page
 from approvals.queries.clocks import clock_of
 from approvals.queries.compared import compared
@@ -109,7 +110,8 @@ class ChangePreview(ChangeMixin, DetailPage):
 def preview_of(change: Any, *, user: Any, now: datetime) -> dict[str, Any]:
     """Return what a preview needs: gates that do not pass, better and worse, way back, stages."""
     rows, _ = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
-    stage = change.stages.filter(state="current").first()
+    stages = review_page.stages_of(change)
+    stage = next((one for one in stages if one.state == Stage.State.CURRENT), None)
     failing = [row for row in rows if row.tone == "fail"]
     return {
         "change": change,
@@ -118,7 +120,7 @@ def preview_of(change: Any, *, user: Any, now: datetime) -> dict[str, Any]:
         "gates_title": gates_words([row.result.gate for row in failing]),
         "evidence": review_page.metric_evidence(change, compared(change)),
         "ends_service": change.kind in ENDING_KINDS,
-        "stages": review_page.stages_of(change),
+        "stages": stages,
         "clock": clock_of(stage, now) if stage else None,
         "tones": tones,
     }

@@ -10,6 +10,7 @@ from django.urls import NoReverseMatch, reverse
 from mlops_portal.foundation.people.rights import rights_of
 
 GROUPS = ("Work", "Portfolio", "Oversight", "System")
+COUNTED = "_counted_for_navigation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,11 @@ def items_for(user: Any) -> list[NavItem]:
     return sorted(allowed, key=lambda item: (GROUPS.index(item.group), item.order, item.label))
 
 
+def counted(request: HttpRequest, url_name: str, amount: int) -> None:
+    """Give the navigation a number that the page has counted anyway, so that it is not counted twice."""
+    setattr(request, COUNTED, {**getattr(request, COUNTED, {}), url_name: amount})
+
+
 def groups_for(request: HttpRequest) -> list[tuple[str, list[Link]]]:
     """Build the navigation of this page: current is the item at which its crumbs begin, else the longest address."""
     found: list[tuple[str, NavItem, str]] = []
@@ -107,8 +113,12 @@ def groups_for(request: HttpRequest) -> list[tuple[str, list[Link]]]:
     here = max((url for _, _, url in found if request.path.startswith(url)), key=len, default=None)
     here = root if any(url == root for _, _, url in found) else here
     groups: dict[str, list[Link]] = {name: [] for name in GROUPS}
+    known = getattr(request, COUNTED, {})
     for group, item, url in found:
-        amount = item.count(request.user) if item.count else None
+        if item.url_name in known:
+            amount = known[item.url_name]
+        else:
+            amount = item.count(request.user) if item.count else None
         groups[group].append(
             Link(item.label, item.icon, url, is_current=url == here, count=amount, tone=item.tone)
         )

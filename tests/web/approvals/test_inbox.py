@@ -73,6 +73,9 @@ def test_a_waiver_that_the_reader_decides_is_owed_by_them(
     stage.state = Stage.State.PENDING
     save_as(stage, by=None, now=now, reason="An earlier stage is open again")
     assert waiting_count(head) == 1, "it waits for them before the request reaches their stage"
+    assert "Approvals (1 waiting)" in page_of(as_person(head), "/approvals/"), (
+        "the inbox counts as the navigation"
+    )
     assert waiting_count(ines) == 0
     stage.state = Stage.State.CURRENT
     save_as(stage, by=None, now=now, reason="It decides again")
