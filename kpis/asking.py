@@ -8,10 +8,19 @@ from typing import Any
 
 from django.http import QueryDict
 
-from kpis.reading import closed_day, period, quarter, year, zone
+from kpis.reading import closed_day, period, three_months, year, zone
 from kpis.scopes import VIEW, Scope, scope_for
-from kpis.windows import Window, local_day, month_of, month_to_date, previous, trailing
-from kpis.words import period_text
+from kpis.windows import (
+    Window,
+    calendar_quarter,
+    last_quarter,
+    local_day,
+    month_of,
+    month_to_date,
+    previous,
+    trailing,
+)
+from kpis.words import period_text, quarter_label, quarter_name
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
@@ -23,6 +32,7 @@ KINDS = {kind.value: kind.label for kind in INVENTORY_KINDS}
 TIERS = dict(Tier.choices)
 NARROWING = ("unit", "own", "tier", "kind")
 USUAL, CUSTOM = "3m", "custom"
+QUARTERLY = re.compile(r"([12]\d{3})-q([1-4])", re.ASCII)
 NO_ONE_DAY = "is no date. Write it as 2026-11-17."
 
 
@@ -68,8 +78,12 @@ class Ask:
 
     def periods(self, now: datetime) -> list[Period]:
         """Offer the usual periods."""
+        quarters = {quarter_name(last_quarter(now, zone()))}
+        if QUARTERLY.fullmatch(self.period):
+            quarters.add(self.period)
         usual = (
-            (period_text(quarter(now)), USUAL),
+            (period_text(three_months(now)), USUAL),
+            *((quarter_label(name), name) for name in sorted(quarters)),
             ("12 months", "12m"),
             ("90 days", "90d"),
             ("Month to date", "mtd"),
@@ -173,7 +187,7 @@ def _numbers(query: QueryDict, name: str) -> list[int]:
 
 
 def window_of(query: QueryDict, now: datetime) -> tuple[Window, str]:
-    """Read the period: days from and to, a month, or one of the usual names; three complete months when
+    """Read the period: days from and to, a month or quarter, or one of the usual names; three complete months when
     nothing is said.
 
     Raises:
@@ -185,7 +199,7 @@ def window_of(query: QueryDict, now: datetime) -> tuple[Window, str]:
         return _named(name, now), name
     if first or last:
         return _custom(first, last, now), CUSTOM
-    return quarter(now), USUAL
+    return three_months(now), USUAL
 
 
 def _named(name: str, now: datetime) -> Window:
@@ -198,15 +212,24 @@ def _named(name: str, now: datetime) -> Window:
             raise invalid("period", f"{name} is in the future.")
         is_open = (first.year, first.month) == (today.year, today.month)
         return month_to_date(now, zone()) if is_open else month_of(first, zone())
+    if found := QUARTERLY.fullmatch(name):
+        if problem := year_problem(date(int(found[1]), 1, 1)):
+            raise invalid("period", problem)
+        window = calendar_quarter(int(found[1]), int(found[2]), zone(), now=now)
+        if window.start > now:
+            raise invalid("period", f"{name} is in the future.")
+        return window
     named = {
-        USUAL: lambda: quarter(now),
+        USUAL: lambda: three_months(now),
         "90d": lambda: trailing(now, zone()),
         "12m": lambda: year(now),
         "mtd": lambda: month_to_date(now, zone()),
         "today": lambda: period(today, today, now),
     }
     if name not in named:
-        raise invalid("period", f"There is no period {name[:40]}. Use 3m, 90d, 12m, mtd, today or a month.")
+        raise invalid(
+            "period", f"There is no period {name[:40]}. Use 3m, 90d, 12m, mtd, today, a month or a quarter."
+        )
     return named[name]()
 
 

@@ -8,14 +8,14 @@ from django.utils import timezone
 from kpis import definitions
 from kpis.judging import judge, targets_in_force
 from kpis.queries.dashboard import ORDER
-from kpis.reading import closed_day, quarter, read
+from kpis.reading import closed_day, read, three_months
 from kpis.scopes import scope_for
 from kpis.words import period_text, value_text
 
 
 def numbers(user: Any) -> Mapping[str, Any] | None:
     """The last three complete months."""
-    window = quarter(timezone.now())
+    window = three_months(timezone.now())
     found = read(scope_for(user), [window], now=timezone.now(), names=ORDER, cells_of=[window])
     targets, on = targets_in_force(), closed_day(window)
     rows: list[dict[str, Any]] = []

@@ -17,6 +17,7 @@ from kpis.scopes import Scope, key_digest, stored_key
 from kpis.windows import (
     Window,
     complete_months,
+    last_quarter,
     local_day,
     month_to_date,
     months_back,
@@ -47,14 +48,20 @@ def year(now: datetime) -> Window:
     return Window(complete[0].start, complete[-1].end, zone())
 
 
-def quarter(now: datetime) -> Window:
+def three_months(now: datetime) -> Window:
     """Return the last three complete months: the period of every page that names none."""
     return complete_months(now, zone())
 
 
 def usual_windows(now: datetime) -> list[Window]:
     """Return the periods that pages offer, which the nightly run keeps by unit and tier."""
-    offered = (quarter(now), trailing(now, zone()), year(now), month_to_date(now, zone()))
+    offered = (
+        three_months(now),
+        last_quarter(now, zone()),
+        trailing(now, zone()),
+        year(now),
+        month_to_date(now, zone()),
+    )
     return [one for one in offered if one.start < one.end]
 
 

@@ -111,6 +111,21 @@ def complete_months(now: datetime, zone: ZoneInfo, count: int = QUARTER) -> Wind
     return whole_days(_months_before(first, count), first, zone)
 
 
+def calendar_quarter(year: int, number: int, zone: ZoneInfo, *, now: datetime) -> Window:
+    """Return a quarter of the calendar, ``number`` 1 to 4; its complete days so far while ``now`` lies inside it."""
+    first = date(year, QUARTER * number - QUARTER + 1, 1)
+    after_last, today = _months_before(first, -QUARTER), local_day(now, zone)
+    is_open = first <= today < after_last
+    return whole_days(first, today if is_open else after_last, zone, is_to_date=is_open)
+
+
+def last_quarter(now: datetime, zone: ZoneInfo) -> Window:
+    """Return the last complete quarter of the calendar."""
+    today = local_day(now, zone)
+    first = _months_before(today.replace(day=1), (today.month - 1) % QUARTER + QUARTER)
+    return whole_days(first, _months_before(first, -QUARTER), zone)
+
+
 def _months_before(first: date, count: int) -> date:
     months = first.year * MONTHS_IN_YEAR + first.month - 1 - count
     return date(months // MONTHS_IN_YEAR, months % MONTHS_IN_YEAR + 1, 1)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from kpis.definitions import DAYS, LOWER, NEITHER, Kpi
-from kpis.windows import Window, local_day
+from kpis.windows import QUARTER, Window, local_day
 from mlops_portal.foundation.web.words import MINUS, MONTHS, day_text, number
 
 HOURS_IN_DAY = 24
@@ -86,6 +86,18 @@ def period_text(window: Window) -> str:
             return begin
         return f"{begin if first.year != last.year else MONTHS[first.month - 1]} to {end}"
     return f"{day_text(first)} to {day_text(last)}"
+
+
+def quarter_name(window: Window) -> str:
+    """Return the calendar quarter in which a window begins, as an address holds it: ``2026-q3``."""
+    first = local_day(window.start, window.zone)
+    return f"{first.year}-q{(first.month + 2) // QUARTER}"
+
+
+def quarter_label(name: str) -> str:
+    """Write a quarter for people: ``Q3 2026``."""
+    year, number = name.split("-q")
+    return f"Q{number} {year}"
 
 
 def period_month(window: Window) -> str:

@@ -345,6 +345,13 @@ class DocumentUpload(forms.Form):
         super().__init__(**kwargs)
         self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
 
+    def clean(self) -> dict[str, Any]:
+        """Ask for one of the two."""
+        found = super().clean()
+        if not self.has_error("upload") and not (found.get("upload") or found.get("link")):
+            self.add_error("upload", "Attach a file, or give a link to it.")
+        return found
+
 
 class SectionTexts(forms.Form):
     """The sections that the policy wants, those of the document's kind first, and one of one's own."""
@@ -469,7 +476,7 @@ class DependencyEntry(forms.Form):
     def __init__(self, *, user: User, model: RegisteredModel, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         visible = RegisteredModel.objects.inventory().visible_to(user).exclude(pk=model.pk)
-        self.fields["upstream"].queryset = visible.order_by("name")
+        self.fields["upstream"].queryset = visible.by_title()
 
 
 class FieldFacts(forms.Form):

@@ -44,7 +44,7 @@ class ModelChoice(forms.Form):
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         found = RegisteredModel.objects.inventory().visible_to(user, "approvals.request")
-        self.fields["model"].queryset = found.order_by("name")
+        self.fields["model"].queryset = found.by_title()
 
 
 ALTERNATIVES = (

@@ -29,7 +29,8 @@ QUESTION = [
     OpenApiParameter(
         "period",
         str,
-        description="3m (three complete months, default), 90d, 12m, mtd, today, or a month such as 2026-10.",
+        description="3m (three complete months, default), 90d, 12m, mtd, today, a month such as 2026-10 "
+        "or a quarter of the calendar such as 2026-q3.",
     ),
     OpenApiParameter("from", str, description="First day, instead of a period: 2026-08-01."),
     OpenApiParameter("to", str, description="Last day, included; today when left out."),

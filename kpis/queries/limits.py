@@ -18,7 +18,7 @@ from kpis.judging import (
     limits_text,
     targets_in_force,
 )
-from kpis.reading import quarter, read
+from kpis.reading import read, three_months
 from kpis.scopes import scope_for
 from kpis.windows import local_day
 from kpis.words import period_text, value_text
@@ -125,7 +125,7 @@ def effect_of(
     user: Any, kpi: Kpi, *, unit: int | None, tier: int | None, limits: Limits, now: datetime
 ) -> Effect:
     """Judge the last three complete months of what a person sees, by what holds today and by other limits."""
-    window, tiers = quarter(now), [tier] if tier else []
+    window, tiers = three_months(now), [tier] if tier else []
     scope = scope_for(user, units=[unit] if unit else [], tiers=tiers)
     found = read(scope, [window], now=now, names=[kpi.name], cells_of=[window])
     figure = found.of(kpi.name, window)

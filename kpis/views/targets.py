@@ -12,7 +12,7 @@ from kpis import definitions, filtersets, forms, policies, tables
 from kpis.judging import limit_text, target_limits, targets_in_force
 from kpis.models import KpiTarget
 from kpis.queries.limits import Effect, against, effect_of, limits_in_force
-from kpis.reading import quarter, read, zone
+from kpis.reading import read, three_months, zone
 from kpis.scopes import scope_for
 from kpis.services import targets as services
 from kpis.windows import local_day
@@ -155,7 +155,7 @@ class TargetPropose(CreatePage):
 
     def more(self) -> Mapping[str, Any]:
         """Show what holds today beside what was measured; after a look, what would change."""
-        window, kpi = quarter(self.now), self.kpi
+        window, kpi = three_months(self.now), self.kpi
         numbers = read(
             scope_for(self.request.user), [window], now=self.now, names=[kpi.name], cells_of=[window]
         )

@@ -3,7 +3,8 @@
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Coalesce, Lower, NullIf
 from django.urls import reverse
 
 from mlops_portal.foundation.people.scoped import ScopedQuerySet
@@ -35,6 +36,10 @@ class ModelQuerySet(ScopedQuerySet):
     def inventory(self) -> Self:
         """Leave out tombstones and prompts."""
         return self.alive().filter(kind__in=INVENTORY_KINDS)
+
+    def by_title(self) -> Self:
+        """Order by what people read: the title, else the name."""
+        return self.order_by(Lower(Coalesce(NullIf("title", Value("")), "name")), "pk")
 
 
 class RegisteredModel(ScopedRecord):

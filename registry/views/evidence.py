@@ -281,9 +281,10 @@ class UseRequest(ModelAction):
 class UseDecide(ActionPage):
     """Accept or decline a use, for the using unit."""
 
-    queryset = UnitUse.objects.select_related("model", "using_unit", "requested_by")
+    queryset = UnitUse.objects.select_related("model__unit", "model__owner", "using_unit", "requested_by")
     right, object_name, form_class = "registry.accept_use", "use", forms.UseDecision
     title, submit = "{object}", "Decide"
+    template_name = "registry/use_decide.html"
 
     def get_queryset(self) -> QuerySet:
         """Uses that units of this person decide on."""
@@ -294,7 +295,7 @@ class UseDecide(ActionPage):
         """Nothing more to ask: the query set holds only uses of this person's units."""
 
     def get_crumbs(self) -> list[tuple[str, str]]:
-        """Lead to the model by name only: the using unit may not see its page."""
+        """Lead to no page of the model: the using unit may not see it."""
         return [("Models", reverse("registry:model-list")), (self.get_title(), "")]
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> UnitUse:

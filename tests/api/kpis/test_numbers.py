@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from kpis.reading import closed_day, quarter
+from kpis.reading import closed_day, three_months
 from tests.unit.kpis.rows import model_of, place_of, ran, version_of
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 @pytest.fixture
 def period():
     """Return the period of who names none, which no row may leave on any day of the month."""
-    return quarter(timezone.now())
+    return three_months(timezone.now())
 
 
 @pytest.fixture

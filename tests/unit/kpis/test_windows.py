@@ -129,3 +129,34 @@ def test_an_empty_window_has_no_buckets():
 def test_a_window_cannot_end_before_it_starts():
     with pytest.raises(ValueError, match="cannot end before"):
         windows.Window(at("2026-01-02T00:00"), at("2026-01-01T00:00"), BERLIN)
+
+
+@pytest.mark.parametrize(
+    ("now", "number", "days", "is_to_date"),
+    [
+        pytest.param("2026-11-17T12:00", 3, (date(2026, 7, 1), date(2026, 10, 1)), False, id="complete"),
+        pytest.param("2026-11-17T12:00", 4, (date(2026, 10, 1), date(2026, 11, 17)), True, id="so far"),
+        pytest.param("2027-01-01T12:00", 4, (date(2026, 10, 1), date(2027, 1, 1)), False, id="just ended"),
+    ],
+)
+def test_a_quarter_of_the_calendar_holds_its_complete_days(now, number, days, is_to_date):
+    window = windows.calendar_quarter(2026, number, BERLIN, now=at(now))
+    assert tuple(windows.local_day(one, BERLIN) for one in (window.start, window.end)) == days
+    assert window.is_to_date is is_to_date
+
+
+@pytest.mark.parametrize(
+    ("now", "first"),
+    [
+        pytest.param("2026-11-17T12:00", date(2026, 7, 1), id="in the middle"),
+        pytest.param("2026-12-31T22:00", date(2026, 7, 1), id="on the last day"),
+        pytest.param("2026-12-31T23:30", date(2026, 10, 1), id="the next has begun where the portal reports"),
+        pytest.param("2026-02-10T12:00", date(2025, 10, 1), id="of the year before"),
+    ],
+)
+def test_the_last_quarter_is_the_last_complete_one(now, first):
+    window = windows.last_quarter(at(now), BERLIN)
+    assert windows.local_day(window.start, BERLIN) == first
+    before = windows.previous(window)
+    assert before is not None
+    assert before.end == window.start

@@ -82,6 +82,21 @@ def test_the_usual_period_is_three_complete_months_and_the_open_one_is_apart(bus
     assert f"against {ask.before_text}" in answer.content.decode()
 
 
+def test_a_quarter_of_the_calendar_is_a_period_and_is_offered(busy, as_person, cleo, present):
+    client, page = as_person(cleo), reverse("kpis:dashboard")
+    usual = client.get(page).context["periods"]
+    (last,) = [one for one in usual if one.label.startswith("Q")]
+    answer = client.get(page, {"period": last.value})
+    window = answer.context["ask"].window
+    begin, end = (moment.astimezone(window.zone) for moment in (window.start, window.end))
+    assert (begin.day, end.day, (end.month - begin.month) % 12, begin.month % 3) == (1, 1, 3, 1)
+    assert [one.label for one in answer.context["periods"] if one.is_current] == [last.label]
+    open_one = f"{present.year}-q{(present.astimezone(window.zone).month + 2) // 3}"
+    assert client.get(page, {"period": open_one}).context["ask"].window.is_to_date
+    for wrong in ("2026-q5", "2026-Q1", "9999-q1", f"{present.year + 1}-q4"):
+        assert client.get(page, {"period": wrong}).status_code == 400, wrong
+
+
 def test_fewer_than_five_are_grey_and_get_no_band(busy, as_person, mona):
     answer = as_person(mona).get(reverse("kpis:dashboard") + "?period=mtd")
     small = [one for one in answer.context["tiles"] if one.figure.is_small]

@@ -9,7 +9,7 @@ from django.utils import timezone
 from kpis import policies
 from kpis.definitions import get
 from kpis.models import KpiTarget
-from kpis.reading import quarter, zone
+from kpis.reading import three_months, zone
 from kpis.windows import local_day
 from mlops_portal.foundation.history import save_as
 from tests.unit.kpis.rows import model_of, place_of, ran, version_of
@@ -27,7 +27,7 @@ def today():
 @pytest.fixture
 def slow(retail):
     """Six versions of tier 1 that took forty days each."""
-    end = quarter(timezone.now()).end
+    end = three_months(timezone.now()).end
     place, model = (
         place_of(retail, now=end - 300 * DAY),
         model_of(retail, "credit", now=end - 300 * DAY, tier=1),

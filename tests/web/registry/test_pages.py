@@ -202,7 +202,14 @@ def test_limits_are_proposed_by_one_and_locked_by_another(full, as_person, olga,
 def test_a_unit_accepts_its_own_use(full, as_person, make_person, plant):
     head = make_person("Petra Adair", "model_owner", unit=plant)
     use = UnitUse.objects.get(model=full)
-    answer = as_person(head).post(reverse("registry:use-decide", args=[use.pk]), {"accept": "true"})
+    client, decide = as_person(head), reverse("registry:use-decide", args=[use.pk])
+    assert decide in client.get(reverse("home")).content.decode(), (
+        "the page of the model is not theirs to see"
+    )
+    page = client.get(decide).content.decode()
+    for told in (full.title or full.name, full.unit.name, full.owner.name, use.requested_by.name):
+        assert told in page
+    answer = client.post(decide, {"accept": "true"})
     assert answer.status_code == 303
     assert UnitUse.objects.get(pk=use.pk).state == "accepted"
 
