@@ -30,7 +30,8 @@ Known = Mapping[tuple[str, str, datetime, datetime], Mark]
 def snapshot_take(*, now: datetime, by: User | None = None) -> int:
     """Keep the numbers of all scopes as of the last complete day; returns how many rows were new.
 
-    Months that ended more than 35 days ago are computed once. A value that did not change gets no second row.
+    Months that ended more than 35 days ago are computed once, unless pages offer them: what is said beside the
+    measure (how many models run) is of today. A value that did not change gets no second row.
     """
     usual, standing, monthly = usual_windows(now), standing_windows(now), months(now)
     windows = [*standing, *(one for one in monthly if one not in standing)]
@@ -44,7 +45,8 @@ def snapshot_take(*, now: datetime, by: User | None = None) -> int:
         for window in windows:
             for name in NAMES:
                 place = (name, definitions.get(name).version, window.start, window.end)
-                if place in known and window.end < now - timedelta(days=RECOMPUTE_DAYS):
+                is_settled = window.end < now - timedelta(days=RECOMPUTE_DAYS) and window not in usual
+                if place in known and is_settled:
                     continue
                 figure = compute(name, mine, window, as_of=now, with_cells=window in usual)
                 if known.get(place) != _mark(figure):
