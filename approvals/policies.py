@@ -10,7 +10,7 @@ from approvals.asked import Item
 from approvals.duties import DutyRecords, duty_of
 from approvals.evaluation import Evaluation
 from approvals.model_facts.inventory import alternatives_described
-from approvals.models import ChangeRequest, Condition, Decision, Lapse, Stage, Validation
+from approvals.models import ChangeRequest, Condition, Decision, Execution, Lapse, Stage, Validation
 from approvals.states import (
     POSITIVE_VERDICTS,
     ChangeClass,
@@ -530,6 +530,18 @@ def start_blockers(
     if is_manual and by is not None and by.pk in signers and not contains:
         blockers.append(Blocker("is_approver", "Who starts a manual step is none of its approvers."))
     return blockers + traffic_blockers(change)
+
+
+def settle_blockers(
+    change: ChangeRequest, execution: Execution, *, by: User, signers: Collection[int]
+) -> list[Blocker]:
+    """Why ``by`` may not say what became of an execution that the portal cannot see."""
+    blockers = []
+    if execution.state not in (Execution.State.WAITING, Execution.State.UNKNOWN):
+        blockers.append(Blocker("settled", "This execution is settled already."))
+    if by.pk in signers and change.change_class != ChangeClass.CONTAINMENT:
+        blockers.append(Blocker("is_approver", "Who carries a change out is none of its approvers."))
+    return blockers
 
 
 def business_deadline(start: datetime, days: int) -> datetime:

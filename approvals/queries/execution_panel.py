@@ -11,6 +11,7 @@ from approvals.states import ChangeState
 from approvals.traffic import held_until
 from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import time_text
 
 FOLLOWED = (ChangeState.SCHEDULED, ChangeState.EXECUTING, ChangeState.VERIFYING)
 NEAR = timedelta(minutes=2)
@@ -64,14 +65,20 @@ def read(change: ChangeRequest, *, now: datetime, opened: str = "", said: str = 
         "watched_until": change.bake_ends_at if _is_watched(change) else None,
         "starter": starter_of(change),
         "is_begun": change.scheduled_at is not None and change.scheduled_at <= now,
-        "verdict_title": change.headline or state.label,
+        "verdict_title": headline_of(change),
         "held_until": _held_until(change, executions),
     }
 
 
 def _is_watched(change: ChangeRequest) -> bool:
-    # Its headline keeps the end in one zone for all; the panel writes it in the reader's.
     return change.state == ChangeState.VERIFYING and change.bake_ends_at is not None
+
+
+def headline_of(change: ChangeRequest) -> str:
+    """Return what was said last of a request; until when it is watched, in the reader's zone."""
+    if change.state == ChangeState.VERIFYING and change.bake_ends_at is not None:
+        return f"{change.headline or change.get_state_display()} until {time_text(change.bake_ends_at)}"
+    return change.headline or change.get_state_display()
 
 
 def starter_of(change: ChangeRequest) -> User | None:
@@ -96,8 +103,5 @@ def _held_until(change: ChangeRequest, executions: list[Execution]) -> datetime 
 
 def _news(change: ChangeRequest) -> str:
     label = change.get_state_display()
-    return (
-        f"{change.code}: {label}"
-        if change.headline in ("", label)
-        else f"{change.code}: {label}. {change.headline}"
-    )
+    said = headline_of(change)
+    return f"{change.code}: {label}" if said == label else f"{change.code}: {label}. {said}"

@@ -14,6 +14,7 @@ from approvals.models import (
     Decision,
     Dossier,
     DossierReading,
+    GateResult,
     Lapse,
     Stage,
     Validation,
@@ -27,6 +28,7 @@ from approvals.queries.verdict import approvals_of, mark_of, obstacles
 from approvals.states import ENDING_KINDS
 from approvals.traffic import traffic_words
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.charts import Spec
 from mlops_portal.foundation.web.words import side_by_side
 from registry.models import (
@@ -229,10 +231,20 @@ def serving_now(change: ChangeRequest) -> list[Deployment]:
     return list(rows.select_related("version", "environment").order_by("environment__name", "pk"))
 
 
-def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
-    """Return the template's variables."""
+def read(
+    change: ChangeRequest,
+    *,
+    user: User,
+    drafted: Sequence[GateResult] | None = None,
+    missing: Sequence[Blocker] = (),
+) -> dict[str, Any]:
+    """Return the template's variables.
+
+    ``drafted`` are the gates of a draft as they are now, for which none are stored; ``missing`` is what it lacks.
+    """
     stages = stages_of(change)
-    rows, apart = gate_rows(change.gate_results.filter(is_current=True).select_related("waiver__decided_by"))
+    stored = change.gate_results.filter(is_current=True).select_related("waiver__decided_by")
+    rows, apart = gate_rows(stored if drafted is None else drafted)
     against, asked = compared(change), asked_of(change)
     champion, comparison = against.champion, against.comparison
     evidence = metric_evidence(change, against)
@@ -278,6 +290,7 @@ def read(change: ChangeRequest, *, user: User) -> dict[str, Any]:
             blocked_reason=next(
                 (one.blocked_reason for one in stages if one.state == Stage.State.CURRENT), ""
             ),
+            missing=missing,
         ),
         "conditions": list(
             Condition.objects.filter(change=change)

@@ -7,6 +7,7 @@ from approvals.asked import Asked
 from approvals.models import ChangeRequest, Decision, Stage
 from approvals.queries.gate_rows import GateRow
 from approvals.states import POSITIVE_VERDICTS, ChangeState, Verdict
+from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.words import day_text, plural, uncapped
 
 # States in which nothing can stand in the way any more, because the request ended without effect.
@@ -79,10 +80,23 @@ def obstacles(
     gates: Sequence[GateRow],
     asked: Sequence[Asked],
     blocked_reason: str,
+    missing: Sequence[Blocker] = (),
 ) -> list[Obstacle]:
-    """Say what stands in the way: a refusal and its reason first, then gates, void decisions and waivers."""
+    """Say what stands in the way: a refusal and its reason first, then gates, void decisions and waivers.
+
+    ``missing`` is what a draft lacks before it can be filed.
+    """
     decisions = [one for stage in stages for one in stage.given]  # type: ignore[attr-defined]
     found = [*_refused(change, decisions), *_sent_back(change, asked), *_ended(change)]
+    found += [
+        Obstacle(
+            "fail",
+            "fail",
+            f"Before it is filed: {blocker.message}",
+            note=f"{blocker.owner[:1].upper()}{blocker.owner[1:]} can change that." if blocker.owner else "",
+        )
+        for blocker in missing
+    ]
     found += [
         Obstacle(
             "fail",

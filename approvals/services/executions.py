@@ -258,9 +258,7 @@ def _succeed(
     save_as(execution, by=by, now=now, reason=note or "Took effect")
     change.refresh_from_db(fields=["state"])
     change.state, change.bake_ends_at = ChangeState.VERIFYING, now + timedelta(hours=change.bake_hours)
-    change.headline = (
-        f"Being watched until {utc_text(change.bake_ends_at)}" if change.bake_hours else "Verified"
-    )
+    change.headline = "Being watched" if change.bake_hours else "Verified"
     change_save(change, by=by, now=now, reason="Took effect")
     tell("execution_finished", change, by=by, now=now, number=execution.number, result="succeeded")
     if change.kind == ChangeKind.ROLLBACK:
@@ -381,11 +379,7 @@ def execution_confirm(
     _may_operate(by, change)
     by_hand = execution.state == Execution.State.WAITING
     done = list(execution.steps.order_by("intended_at", "pk")) if by_hand else []
-    blockers = []
-    if execution.state not in (Execution.State.WAITING, Execution.State.UNKNOWN):
-        blockers.append(Blocker("settled", "This execution is settled already."))
-    if by.pk in signers_of(change) and change.change_class != ChangeClass.CONTAINMENT:
-        blockers.append(Blocker("is_approver", "Who carries a change out is none of its approvers."))
+    blockers = policies.settle_blockers(change, execution, by=by, signers=signers_of(change))
     if len(note.strip()) < 10:
         blockers.append(Blocker("note", "Say in at least 10 characters what you saw."))
     if succeeded and by_hand:

@@ -24,9 +24,7 @@ def gates_store(
 ) -> list[GateResult]:
     """Write the outcomes beside the dossier and count them on ``change``, which the caller saves."""
     known = {row.gate: row for row in GateResult.objects.filter(change=change, is_current=True)}
-    fresh = [
-        _row(change, evaluation, reading, place, now) for place, reading in enumerate(evaluation.readings)
-    ]
+    fresh = results_of(change, evaluation, now=now)
     moved = [row for row in fresh if not _is_same(row, known.get(row.gate))]
     replaced = [known[row.gate] for row in moved if row.gate in known]
     gone = [row for gate, row in known.items() if gate not in {row.gate for row in fresh}]
@@ -34,8 +32,15 @@ def gates_store(
         row.is_current = False
     bulk_save_as([*replaced, *gone], by=by, now=now, reason="Evaluated again", fields=["is_current"])
     bulk_save_as(moved, by=by, now=now, reason="Evaluated")
-    _count(change, evaluation)
     return fresh
+
+
+def results_of(change: ChangeRequest, evaluation: Evaluation, *, now: datetime) -> list[GateResult]:
+    """Return the outcomes unsaved, counted on ``change``; the page of a draft shows them and saves nothing."""
+    _count(change, evaluation)
+    return [
+        _row(change, evaluation, reading, place, now) for place, reading in enumerate(evaluation.readings)
+    ]
 
 
 def _is_same(row: GateResult, known: GateResult | None) -> bool:

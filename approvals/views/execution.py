@@ -122,11 +122,22 @@ class ExecutionConfirm(ExecutionMixin, ActionPage):
 
     form_class, title, submit = forms.ExecutionReport, "Report on {object}", "Report"
 
+    def blockers(self) -> list[Blocker]:
+        """Approvers report nothing, and what is settled is settled."""
+        change = self.object.change
+        return policies.settle_blockers(
+            change, self.object, by=self.request.user, signers=executions.signers_of(change)
+        )
+
     def more(self) -> Mapping[str, Any]:
-        """Name the step of the traffic plan that is reported."""
-        waits = self.object.state == Execution.State.WAITING
-        step = next_step_words(self.object.change, self.object.steps.count()) if waits else ""
-        return {"lede": step}
+        """Name the step of the traffic plan that is reported, and whether the one before is held."""
+        if self.object.state != Execution.State.WAITING:
+            return {}
+        change, done = self.object.change, list(self.object.steps.order_by("intended_at", "pk"))
+        last_at = done[-1].finished_at if done else None
+        held = policies.step_blockers(change, taken=len(done), last_at=last_at, now=self.now)
+        said = [next_step_words(change, len(done)), *(blocker.message for blocker in held)]
+        return {"lede": " ".join([*said, *(["Until then only a failure can be reported."] if held else [])])}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Execution:
         """Report it."""

@@ -9,12 +9,13 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
 from approvals import filtersets, forms, policies, tables
-from approvals.asked import asked_of, open_items
-from approvals.evaluation import Evaluation, evaluate, policy_for
+from approvals.asked import asked_of
+from approvals.evaluation import Evaluation
 from approvals.models import ChangeRequest
 from approvals.services import changes as services
 from approvals.services.submission import change_submit
 from approvals.states import ChangeKind, ChangeState
+from approvals.views.drafts import filing_state
 from approvals.views.scope import ChangeMixin, gates_words
 from mlops_portal.foundation.errors import NotFound, invalid
 from mlops_portal.foundation.rules import Blocker
@@ -249,18 +250,6 @@ class EditChange(AddsRows, ChangeMixin, ActionPage):
             "asked": self.asked,
             "answer_fields": self.form.answers(),
         }
-
-
-def filing_state(change: ChangeRequest, *, now: datetime) -> tuple[Evaluation | None, list[Blocker]]:
-    """Return what the gates say about a draft now, and what it lacks before it can be filed."""
-    policy = policy_for(change, now)
-    missing = policies.filing_blockers(change, has_policy=policy is not None)
-    if change.state == ChangeState.CHANGES_REQUESTED:
-        missing = policies.answer_blockers(open_items(change)) + missing
-    if policy is None:
-        return None, missing
-    evaluation = evaluate(change, at=now, policy=policy)
-    return evaluation, missing + policies.alternatives_blockers(change, evaluation)
 
 
 def words_of_failing(evaluation: Evaluation) -> str:

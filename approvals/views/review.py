@@ -17,6 +17,7 @@ from approvals.services import conversation
 from approvals.services.materiality import is_second_line, materiality_confirm
 from approvals.states import ENDING_KINDS, ChangeState
 from approvals.views.decision_bar import bar_for, standing_of
+from approvals.views.drafts import draft_gates
 from approvals.views.scope import ChangeMixin, change_crumbs, gates_words
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
 
@@ -38,7 +39,7 @@ class ChangeDetail(ChangeMixin, DetailPage):
         """Read the page, then ask gates and duties as they are now."""
         change, user = self.object, self.request.user
         standing = standing_of(change, user=user, now=self.now)
-        found = review_page.read(change, user=user)
+        found = review_page.read(change, user=user, **self._draft())
         bar = bar_for(change, standing, user=user, now=self.now)
         in_review = change.state == ChangeState.IN_REVIEW
         failing = [row.result.gate for row in found["failing"]]
@@ -51,9 +52,7 @@ class ChangeDetail(ChangeMixin, DetailPage):
             "bar": bar,
             "in_review": in_review,
             "verdict_tone": tone,
-            "verdict_title": gates_words(failing)
-            if in_review
-            else change.headline or change.get_state_display(),
+            "verdict_title": gates_words(failing) if in_review else execution_panel.headline_of(change),
             "evidence_line": evidence_of(change).line,
             "clock": clock_of(standing.stage, self.now) if standing.stage else None,
             "own_part": own_part,
@@ -70,6 +69,13 @@ class ChangeDetail(ChangeMixin, DetailPage):
             "tones": tones,
             "is_print": "print" in self.request.GET,
         }
+
+    def _draft(self) -> dict[str, Any]:
+        """Ask the gates of a draft, which stores none, and what it lacks: as the page on which it is edited does."""
+        if self.object.state != ChangeState.DRAFT:
+            return {}
+        drafted, missing = draft_gates(self.object, now=self.now)
+        return {"drafted": drafted, "missing": missing}
 
     def _changed_parts(self, reading: Any) -> list[str]:
         """Name the parts that differ from what this person read last."""

@@ -14,6 +14,7 @@ from approvals.queries.record_log import act_of_waiver
 from approvals.services.submission import REFRESHABLE
 from approvals.services.waivers import says_of, statement_of, waiver_decide, waiver_preview, waiver_request
 from approvals.states import ChangeState, Meaning, Verdict
+from approvals.views.drafts import draft_gates
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
 from approvals.waiver_policies import waiver_decision_blockers
@@ -82,8 +83,11 @@ class WaiverAsk(ChangeMixin, ActionPage):
 
     def failing(self) -> list[GateResult]:
         """Blocking gates that fail now."""
-        rows = self.object.gate_results.filter(is_current=True, is_blocking=True, outcome__in=FAILING)
-        return list(rows.order_by("position"))
+        if self.object.state == ChangeState.DRAFT:
+            rows, _ = draft_gates(self.object, now=self.now)
+        else:
+            rows = list(self.object.gate_results.filter(is_current=True).order_by("position"))
+        return [row for row in rows if row.is_blocking and row.outcome in FAILING]
 
     def form_kwargs(self) -> dict[str, Any]:
         """Offer the failing gates that anybody may waive."""

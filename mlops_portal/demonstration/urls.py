@@ -2,8 +2,11 @@
 
 from django.urls import path
 
-from mlops_portal.demonstration.views import become
+from mlops_portal.demonstration.views import become, code
 
 app_name = "demonstration"
 
-urlpatterns = [path("demonstration/sign-in/<slug:key>/", become, name="become")]
+urlpatterns = [
+    path("demonstration/sign-in/<slug:key>/", become, name="become"),
+    path("demonstration/code/", code, name="code"),
+]

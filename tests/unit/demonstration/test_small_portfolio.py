@@ -1,5 +1,6 @@
 """A portfolio of twelve models holds a story of every kind, and its ledger verifies."""
 
+import re
 from datetime import timedelta
 from io import StringIO
 
@@ -16,6 +17,7 @@ from audits.models import LedgerEntry, LedgerPayload
 from audits.services.sequencing import key_admit, sequence_all, signer_from_settings
 from audits.verification import verify_ledger
 from mlops_portal.demonstration import bulk
+from mlops_portal.demonstration.cast import PASSWORD
 from mlops_portal.foundation.administration.queries import confirmers_of
 from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import ApiToken
@@ -139,11 +141,23 @@ def test_the_ledger_verifies_with_its_rows(world, tmp_path, settings):
     assert report.ok, report
 
 
+def code_of(page: str) -> str:
+    found = re.search(r"<code data-code>(\d{6})</code>", page)
+    assert found is not None
+    return found[1]
+
+
 def test_personas_sign_in_with_one_click_and_see_their_hints(world, client):
     page = client.get(reverse("account_login")).content.decode()
     assert "Sign in as Ines Halvorsen" in page
     answer = client.post(reverse("demonstration:become", args=["ines"]), {"next": "/models/"})
     assert (answer.status_code, answer.url) == (302, "/models/")
+    shown = client.get(reverse("demonstration:code")).content.decode()
+    ines = world.person("ines")
+    assert code_of(shown) == credentials.present_code(ines)
+    credentials.check_password_and_code(ines, password=PASSWORD, code=code_of(shown))
+    again = client.get(reverse("demonstration:code")).content.decode()
+    assert code_of(again) != code_of(shown), "the next one appears without the page being read again"
     home = client.get("/").content.decode()
     assert "What to try" in home
     assert "CR-" in home

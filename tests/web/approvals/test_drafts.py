@@ -1,5 +1,6 @@
 """A draft is seen by its requester and by who could edit it for them, at every door; to others it does not exist."""
 
+import html
 from collections.abc import Callable
 from datetime import datetime
 
@@ -8,6 +9,8 @@ from django.test import Client
 
 from approvals.models import ChangeRequest
 from approvals.queries.panel_reads import requests_of, search_requests
+from approvals.services.changes import change_update
+from mlops_portal.foundation.history import delete_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from registry.models import Environment, ModelVersion
 from tests.factories import approvals as make
@@ -53,6 +56,25 @@ def test_who_sees_a_draft(drafted: ChangeRequest, reader: User, sees: bool, as_p
     assert (drafted in requests_of(reader, model=drafted.model)["open"]) is sees
 
 
+def test_a_draft_shows_the_same_gates_and_gaps_where_it_is_edited_and_where_it_is_read(
+    drafted: ChangeRequest, ada: User, as_person: SignIn, now: datetime
+) -> None:
+    client = as_person(ada)
+    change_update(change=drafted, row_revision=drafted.row_revision, purpose="", by=ada, now=now)
+    edited, read = client.get(f"/changes/{drafted.pk}/edit/"), client.get(drafted.get_absolute_url())
+    there = {(row.gate.id, outcome) for row, outcome in edited.context["readings"]}
+    here = {(row.result.gate, row.result.outcome) for row in read.context["gates"]}
+    assert here == there
+    assert here
+    missing = [blocker.message for blocker in edited.context["missing"]]
+    page = read.content.decode()
+    assert missing
+    for message in missing:
+        assert f"Before it is filed: {message}" in html.unescape(page)
+    assert "have not run" not in page
+    assert ChangeRequest.objects.get(pk=drafted.pk).gates_at is None, "reading saves nothing"
+
+
 def test_what_is_filed_is_seen_by_all_who_may_read(filed: ChangeRequest, vera: User, mona: User) -> None:
     for person in (vera, mona):
         assert ChangeRequest.objects.visible_to(person).filter(pk=filed.pk).exists()
@@ -74,3 +96,20 @@ def test_a_version_is_not_its_own_way_back(
     assert answer.status_code == 400
     assert "A version is not its own way back." in answer.content.decode()
     assert not ChangeRequest.objects.exists()
+
+
+def test_a_waiver_is_asked_for_on_a_draft_for_what_fails_on_it_now(
+    drafted: ChangeRequest, ada: User, as_person: SignIn, now: datetime
+) -> None:
+    client, page = as_person(ada), f"/changes/{drafted.pk}/waiver/"
+    assert "No blocking gate fails" in client.get(page).content.decode()
+    for metric in drafted.version.metrics.filter(segment=""):
+        delete_as(metric, by=None, now=now, reason="Measured on the wrong population")
+    failing = [
+        row.result for row in client.get(drafted.get_absolute_url()).context["gates"] if row.tone == "fail"
+    ]
+    assert failing
+    asked = client.get(page).content.decode()
+    assert [row.gate for row in failing if row.gate in asked] == [
+        row.gate for row in failing if row.waiver_authority not in ("", "never")
+    ]

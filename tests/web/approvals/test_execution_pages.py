@@ -72,6 +72,7 @@ def test_the_panel_is_followed_from_start_to_end(
     part = text_of(operator, asked[0], **HTMX)
     assert f'hx-swap-oob="innerHTML:#execution-news">{change.code}: Verifying. Being watched until ' in part
     assert 'hx-swap-oob="innerHTML:#verdict-h">Being watched until ' in part, "head, verdict and panel agree"
+    assert " UTC" not in part, "a page has one time zone, the reader's"
     assert f"Started by {release_cast.operator.name}" in part
     home_page = text_of(operator, "/")
     watched = home_page[home_page.index("Approved changes to carry out") :].split("</section>")[0]
