@@ -61,7 +61,7 @@ def _counts(kpi: Kpi, figures: Sequence[Figure]) -> Spec:
         if last
         else "No month is complete yet.",
         first="Month",
-        series=[Series("Deployments", places, amounts, kind="bar")],
+        series=[Series("Deployments", places, amounts, kind="bar")] if any(amounts) else [],
         y=Axis(places=0),
         dates="month",
         partial=_open_month(figures),
@@ -85,7 +85,9 @@ def _shares(kpi: Kpi, figures: Sequence[Figure], good: str, bad: str, *, bad_is_
         series=[
             Series(good, places, good_counts, kind="bar"),
             Series(bad, places, bad_counts, color=5, kind="bar"),
-        ],
+        ]
+        if any(hits) or any(rest)
+        else [],
         y=Axis(places=0),
         dates="month",
         partial=_open_month(figures),

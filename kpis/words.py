@@ -85,7 +85,7 @@ def period_text(window: Window) -> str:
         if begin == end:
             return begin
         return f"{begin if first.year != last.year else MONTHS[first.month - 1]} to {end}"
-    return f"{day_text(first)} to {day_text(last)}"
+    return day_text(first) if first == last else f"{day_text(first)} to {day_text(last)}"
 
 
 def quarter_name(window: Window) -> str:

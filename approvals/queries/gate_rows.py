@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from approvals import tones
-from approvals.models import Decision, GateResult
+from approvals.models import Decision, GateResult, Waiver
 from approvals.states import Severity
 
 Outcome = GateResult.Outcome
@@ -26,6 +26,7 @@ class GateRow:
     word: str
     low: float = 0
     high: float = 0
+    asked: Waiver | None = None  # one that waits for its decision
 
     @property
     def has_bullet(self) -> bool:
@@ -33,9 +34,12 @@ class GateRow:
         return self.result.observed_value is not None and self.result.limit_value is not None
 
 
-def gate_rows(results: Iterable[GateResult]) -> tuple[list[GateRow], list[GateResult]]:
+def gate_rows(
+    results: Iterable[GateResult], waivers: Iterable[Waiver] = ()
+) -> tuple[list[GateRow], list[GateResult]]:
     """Return gates in the order fails, waived, advisory, passes; and apart those that do not apply."""
     rows, apart = [], []
+    asked = {waiver.gate: waiver for waiver in waivers if waiver.state == Waiver.State.REQUESTED}
     ordered = sorted(results, key=lambda one: (ORDER[one.outcome], not one.is_blocking, one.position))
     for one in ordered:
         if one.outcome == Outcome.NOT_APPLICABLE:
@@ -49,7 +53,7 @@ def gate_rows(results: Iterable[GateResult]) -> tuple[list[GateRow], list[GateRe
             pad = abs(value - limit) * 0.6 or abs(limit) * 0.25 or 1.0
             low, high = min(value, limit) - pad, max(value, limit) + pad
             low = max(low, 0.0) if min(value, limit) >= 0 else low  # what is counted begins at nothing
-        rows.append(GateRow(one, tone, one.get_outcome_display(), low, high))
+        rows.append(GateRow(one, tone, one.get_outcome_display(), low, high, asked.get(one.gate)))
     return rows, apart
 
 

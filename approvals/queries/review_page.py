@@ -244,13 +244,13 @@ def read(
     """
     stages = stages_of(change)
     stored = change.gate_results.filter(is_current=True).select_related("waiver__decided_by")
-    rows, apart = gate_rows(stored if drafted is None else drafted)
-    against, asked = compared(change), asked_of(change)
-    champion, comparison = against.champion, against.comparison
-    evidence = metric_evidence(change, against)
     waivers = list(
         change.waivers.select_related("requested_by", "decided_by").order_by("-requested_at", "-pk")
     )
+    rows, apart = gate_rows(stored if drafted is None else drafted, waivers)
+    against, asked = compared(change), asked_of(change)
+    champion, comparison = against.champion, against.comparison
+    evidence = metric_evidence(change, against)
     comments = list(change.comments.select_related("author").order_by("written_at", "pk"))
     dossiers = list(Dossier.objects.filter(change=change).defer("content", "parts").order_by("number"))
     validation = None

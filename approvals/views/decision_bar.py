@@ -112,6 +112,11 @@ def bar_for(change: ChangeRequest, standing: Standing, *, user: User, now: datet
     return None
 
 
+def may_ask_for_waivers(user: User, change: ChangeRequest) -> bool:
+    """Tell whether a waiver is this person's to ask for; others decide on it, or have no part in it."""
+    return rights_of(user).has("approvals.request", unit_id=change.unit_id, model_id=change.model_id)
+
+
 def _sign(change: ChangeRequest, verdict: Verdict) -> str:
     return reverse("approvals:sign", args=[change.pk, verdict.value])
 
@@ -151,7 +156,7 @@ def _review_bar(change: ChangeRequest, standing: Standing, user: User, now: date
         _choice(change, stage, verdict, positive)
         for verdict in (Verdict.APPROVE, Verdict.APPROVE_WITH_CONDITIONS)
     ]
-    if blocking:
+    if blocking and may_ask_for_waivers(user, change):
         bar.choices.append(Choice("Ask for a waiver", reverse("approvals:waiver-ask", args=[change.pk]), "w"))
     bar.choices += [
         _choice(change, stage, verdict, standing.duties)

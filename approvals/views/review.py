@@ -16,7 +16,7 @@ from approvals.queries.inbox_page import evidence_of
 from approvals.services import conversation
 from approvals.services.materiality import is_second_line, materiality_confirm
 from approvals.states import ENDING_KINDS, ChangeState
-from approvals.views.decision_bar import bar_for, standing_of
+from approvals.views.decision_bar import bar_for, may_ask_for_waivers, standing_of
 from approvals.views.drafts import draft_gates
 from approvals.views.scope import ChangeMixin, change_crumbs, gates_words
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
@@ -66,6 +66,7 @@ class ChangeDetail(ChangeMixin, DetailPage):
             and bool(change.materiality)
             and not change.materiality_confirmed_at
             and is_second_line(user, change),
+            "may_ask": may_ask_for_waivers(user, change),
             "tones": tones,
             "is_print": "print" in self.request.GET,
         }

@@ -100,8 +100,9 @@ def basis_of(kpi: Kpi, figure: Figure) -> str:
         return "nothing to count in this period"
     if kpi.name == FREQUENCY:
         pace = figure.notes.get("pace")
-        return f"{words.plural(figure.n, 'deployment')} in {figure.window.days:g} days" + (
-            f", pace {pace}" if pace else ""
+        return (
+            f"{words.plural(figure.n, 'deployment')} in {words.plural(round(figure.window.days, 2), 'day')}"
+            + (f", pace {pace}" if pace else "")
         )
     if kpi.name == definitions.APPROVAL_CYCLE_TIME.name:
         whole = figure.judged

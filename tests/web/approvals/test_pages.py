@@ -227,6 +227,9 @@ def test_a_waiver_is_asked_for_and_reaches_who_decides(
     client = as_person(head)
     assert f"/waivers/{waiver.pk}/" in text_of(client, "/approvals/")
     assert f"/waivers/{waiver.pk}/sign/grant/" in text_of(client, f"/waivers/{waiver.pk}/")
+    read = text_of(client, blocked.get_absolute_url())
+    assert f'href="/waivers/{waiver.pk}/">Show the waiver asked for' in read
+    assert f"/changes/{blocked.pk}/waiver/" not in read, "who decides on waivers asks for none"
 
 
 def test_the_requester_may_not_decide_their_own_waiver(

@@ -307,3 +307,12 @@ def test_a_target_is_proposed_by_one_and_approved_by_another(as_person, mona, ma
     page = first.get(target.get_absolute_url()).content.decode()
     assert "Approved" in page
     assert "Agreed." in page
+
+
+def test_a_chart_of_nothing_says_so_and_one_day_is_one_day(as_person, cleo):
+    answer = as_person(cleo).get(reverse("kpis:dashboard") + "?period=today")
+    page = answer.content.decode()
+    assert [spec.title for spec in answer.context["specs"].values() if not spec.is_empty] == []
+    assert page.count("Nothing was measured in this period.") == len(answer.context["specs"])
+    assert " to " not in answer.context["ask"].period_text
+    assert "1 days" not in page
