@@ -36,6 +36,7 @@ register_verbs(
         Verb("approvals.waiver_declined", "declined a waiver"),
         Verb("approvals.waiver_ended", "a waiver ended"),
         Verb("approvals.condition_verified", "verified a condition"),
+        Verb("approvals.condition_not_met", "found a condition not met"),
         Verb("approvals.lapse_opened", "opened a lapse"),
         Verb("approvals.lapse_closed", "closed a lapse"),
         Verb("approvals.stage_overdue", "a stage is overdue"),

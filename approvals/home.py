@@ -45,12 +45,13 @@ def decisions(user: Any) -> Mapping[str, Any] | None:
         "rows": rows,
         "waivers": list(inbox_page.waivers_to_decide(user).order_by("requested_at", "pk")[:SHOWN]),
         "conditions": list(inbox_page.conditions_to_verify(user).order_by("due_on", "pk")[:SHOWN]),
+        "owed": list(inbox_page.conditions_owed(user).order_by("due_on", "pk")[:SHOWN]),
         "lapses": list(inbox_page.open_lapses_of(user).order_by("due_at", "pk")[:SHOWN]),
         "questions": list(inbox_page.questions_to(user).order_by("written_at", "pk")[:SHOWN]),
         "today": portal_day(now),
         "now": now,
     }
-    waits = any(found[name] for name in ("rows", "waivers", "conditions", "lapses", "questions"))
+    waits = any(found[name] for name in ("rows", "waivers", "conditions", "owed", "lapses", "questions"))
     return found if waits else None
 
 

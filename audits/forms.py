@@ -13,7 +13,7 @@ from approvals.states import ChangeState
 from audits.exports.scopes import FORMATS, RIGHT, Scope, What
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.forms import DateText, Day, Moment
+from mlops_portal.foundation.web.forms import Day, Moment
 from registry.models import RegisteredModel
 
 OFFERED = 12
@@ -119,8 +119,8 @@ class ChangeLogForm(ExportForm):
     model = forms.CharField(
         max_length=256, required=False, help_text="Its registered name, such as retail-credit-pd."
     )
-    since = Day(label="From", required=False, widget=DateText)
-    until = Day(label="To", required=False, widget=DateText, help_text="The day counts as a whole.")
+    since = Day(label="From", required=False)
+    until = Day(label="To", required=False, help_text="The day counts as a whole.")
     with_content = forms.BooleanField(
         label="Add the whole content of each entry, as recorded", required=False
     )

@@ -26,8 +26,14 @@ class WaiverRequest(forms.Form):
 
 
 class Verification(forms.Form):
-    """What the verifier of a condition saw."""
+    """Whether a condition is met, and what its verifier saw."""
 
+    is_met = forms.TypedChoiceField(
+        choices=[("true", "It is met"), ("false", "It is not met: it stays open")],
+        coerce=lambda value: value == "true",
+        widget=forms.RadioSelect,
+        label="The condition",
+    )
     verification = forms.CharField(
         widget=area(3),
         max_length=4000,

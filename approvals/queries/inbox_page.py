@@ -160,6 +160,15 @@ def conditions_to_verify(user: Any) -> QuerySet[Condition]:
     )
 
 
+def conditions_owed(user: Any) -> QuerySet[Condition]:
+    """Open conditions that this person fulfils, of requests they see."""
+    return (
+        Condition.objects.visible_to(user)
+        .filter(owner=user, state=Condition.State.OPEN)
+        .select_related("change__model", "verifier")
+    )
+
+
 def decided_lately(user: Any, now: datetime) -> QuerySet[Decision]:
     """What this person decided in the last 30 days."""
     since = now - timedelta(days=DECIDED_DAYS)

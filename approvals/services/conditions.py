@@ -17,20 +17,21 @@ from mlops_portal.foundation.rules import refuse_if
 
 
 @operation
-def condition_verify(*, condition: Condition, verification: str, by: User, now: datetime) -> Condition:
-    """Confirm that a condition is met, saying what was seen."""
+def condition_verify(
+    *, condition: Condition, verification: str, is_met: bool = True, by: User, now: datetime
+) -> Condition:
+    """Say whether a condition is met and what was seen; one that is not met stays open, its owner reads why."""
     lock_change(condition.change_id)
     condition = lock(Condition.objects.select_related("verifier"), condition.pk)
     if len(verification.strip()) < 10:
         raise invalid("verification", "Say in at least 10 characters what you saw.")
     refuse_if(policies.verification_blockers(condition, by=by))
-    condition.state, condition.verified_at, condition.verification = (
-        Condition.State.MET,
-        now,
-        verification.strip(),
-    )
-    save_as(condition, by=by, now=now, reason=verification.strip())
-    tell("condition_verified", condition, by=by, now=now, change=f"CR-{condition.change_id}")
+    condition.verification = verification.strip()
+    if is_met:
+        condition.state, condition.verified_at = Condition.State.MET, now
+    save_as(condition, by=by, now=now, reason=condition.verification)
+    verb = "condition_verified" if is_met else "condition_not_met"
+    tell(verb, condition, by=by, now=now, change=f"CR-{condition.change_id}")
     return condition
 
 

@@ -26,27 +26,30 @@ RELATED = (
 
 
 class ConditionVerify(ActionPage):
-    """Confirm that a condition is met."""
+    """Say whether a condition is met."""
 
     queryset = Condition.objects.select_related(*RELATED, "owner", "verifier", "decision")
     right, object_name, form_class = "approvals.view", "condition", forms.Verification
-    title, submit, template_name = "Verify a condition", "Confirm that it is met", "approvals/condition.html"
+    title, submit, template_name = "Verify a condition", "Note what you saw", "approvals/condition.html"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the request."""
         return [*change_crumbs(self.object.change), (self.get_title(), "")]
 
     def blockers(self) -> list[Blocker]:
-        """Only its verifier confirms it."""
+        """Only its verifier says so."""
         return policies.verification_blockers(self.object, by=self.request.user)
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Condition:
-        """Confirm it."""
+        """Note it."""
         return condition_verify(condition=self.object, by=by, now=now, **data)
 
     def done(self, result: Condition) -> tuple[str, str]:
         """Return to the queue."""
-        return "The condition is met.", f"{reverse('approvals:inbox')}?queue=conditions"
+        said = (
+            "is met" if result.state == Condition.State.MET else f"stays open; {result.owner.name} reads why"
+        )
+        return f"The condition {said}.", f"{reverse('approvals:inbox')}?queue=conditions"
 
 
 class LapseClose(ActionPage):

@@ -14,7 +14,7 @@ from mlops_portal.foundation.people.rights import label_of, rights_of
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services import access
 from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.forms import DateText, Day
+from mlops_portal.foundation.web.forms import Day
 from mlops_portal.foundation.web.pages import ActionPage
 
 USUAL_DAYS = 180
@@ -24,7 +24,7 @@ class Decision(forms.Form):
     """Which role and until when; declining needs only the words."""
 
     role = forms.ChoiceField(help_text="Roles that hold the right, those with the fewest rights first.")
-    valid_until = Day(required=False, widget=DateText, help_text="Empty: until it is revoked.")
+    valid_until = Day(required=False, help_text="Empty: until it is revoked.")
     note = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}),
         max_length=2000,

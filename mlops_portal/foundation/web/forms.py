@@ -127,9 +127,24 @@ def _wants_a_look(bound: BoundField) -> bool:
     )
 
 
+class DayText(forms.DateInput):
+    """A day as ISO text, whatever the language of the portal writes."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%Y-%m-%d", **kwargs)
+
+
+class MomentText(forms.DateTimeInput):
+    """A moment as ISO text."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(format="%Y-%m-%d %H:%M", **kwargs)
+
+
 class Day(forms.DateField):
     """A day as ISO text."""
 
+    widget = DayText
     default_validators: ClassVar[list[Any]] = [refuse_far_years]
 
     def __init__(self, **kwargs: Any) -> None:
@@ -141,11 +156,5 @@ class Day(forms.DateField):
 class Moment(forms.DateTimeField):
     """A moment as ISO text, in the reader's zone."""
 
+    widget = MomentText
     default_validators: ClassVar[list[Any]] = [refuse_far_years]
-
-
-class DateText(forms.DateInput):
-    """A date as ISO text."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(format="%Y-%m-%d", **kwargs)

@@ -9,7 +9,7 @@ from django import forms
 
 from mlops_portal.foundation.web.charts import Axis, Limit, Mark, Series, Spec, Unknown
 from mlops_portal.foundation.web.filters import Facet, FacetItem
-from mlops_portal.foundation.web.forms import DateText, Day
+from mlops_portal.foundation.web.forms import Day
 from mlops_portal.foundation.web.jobs import JobRow
 
 MONTHS = [f"2025-{month:02d}" for month in range(1, 13)]
@@ -23,7 +23,7 @@ class SampleForm(forms.Form):
     """One field of each kind."""
 
     title = forms.CharField(initial="Raise alert threshold")
-    due = Day(widget=DateText(), label="Due date")
+    due = Day(label="Due date")
     reason = forms.CharField(widget=forms.Textarea, help_text="Tier 2 changes need at least 40 characters.")
     tier = forms.ChoiceField(choices=[("2", "Tier 2"), ("3", "Tier 3")])
     notify = forms.BooleanField(required=False, label="Tell the owner by mail")

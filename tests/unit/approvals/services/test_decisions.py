@@ -9,10 +9,12 @@ import pytest
 from approvals import policies, services
 from approvals.duties import duty_of, duty_records
 from approvals.models import ChangeRequest, Condition, Signature
+from approvals.queries.inbox_page import conditions_owed
 from approvals.queries.my_duties import duties_of
 from approvals.services import DossierChanged
 from approvals.services.validations import validation_open_blockers
 from approvals.states import Verdict
+from audits.models import LedgerEntry
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
@@ -284,6 +286,12 @@ def test_a_condition_adds_duties_and_its_verifier_is_not_its_owner(
     assert decision.signature.statement["conditions"][0]["owner"] == olga.pk
     with pytest.raises(RuleViolation):
         services.condition_verify(condition=row, verification="I looked at it.", by=olga, now=now)
+    refused = services.condition_verify(
+        condition=row, verification="Report 3 is missing.", is_met=False, by=vera, now=now
+    )
+    assert (refused.state, refused.verified_at) == ("open", None)
+    assert LedgerEntry.objects.filter(verb="approvals.condition_not_met").count() == 1
+    assert [one.verification for one in conditions_owed(olga)] == ["Report 3 is missing."]
     assert (
         services.condition_verify(condition=row, verification="Reports 1 to 4 seen.", by=vera, now=now).state
         == "met"
