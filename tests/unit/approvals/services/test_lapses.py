@@ -377,3 +377,20 @@ def test_each_validation_that_ends_opens_its_own_lapse(
     assert upkeep.lapses_of_validity(now=ended_again) == 1
     keys = Lapse.objects.filter(change=running).order_by("pk").values_list("key", flat=True)
     assert list(keys) == [f"validation:{first.pk}", f"validation:{again.pk}"]
+
+
+def test_the_nightly_look_asks_as_often_for_many_releases_as_for_one(
+    running: ChangeRequest,  # noqa: F811
+    assert_flat_queries: Callable[..., None],
+) -> None:
+    ended = running.version.validations.get().valid_until + timedelta(days=1)
+    assert upkeep.lapses_of_validity(now=ended) == 1
+
+    def add_another() -> None:
+        another = ChangeRequest.objects.get(pk=running.pk)
+        another.pk, another.kind = None, "promote"
+        another._state.adding = True
+        save_as(another, by=None, now=ended, reason="test")
+        assert upkeep.lapses_of_validity(now=ended) == 1
+
+    assert_flat_queries(act=lambda: upkeep.lapses_of_validity(now=ended), add_rows=add_another, budget=6)
