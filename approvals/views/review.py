@@ -14,6 +14,7 @@ from approvals.queries.gate_rows import gate_rows
 from approvals.queries.inbox_page import evidence_of
 from approvals.services import conversation
 from approvals.services.materiality import is_second_line, materiality_confirm
+from approvals.services.reading import dossier_read
 from approvals.states import ENDING_KINDS, ChangeState
 from approvals.views.decision_bar import bar_for, standing_of
 from approvals.views.scope import ChangeMixin, change_crumbs, gates_words
@@ -152,7 +153,7 @@ class MarkRead(ChangeMixin, ActionPage):
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
         """Note it."""
-        return conversation.dossier_read(change=self.object, by=by, now=now)
+        return dossier_read(change=self.object, by=by, now=now)
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the request."""
