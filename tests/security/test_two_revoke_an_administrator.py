@@ -6,7 +6,12 @@ from django.urls import reverse
 
 from audits.models import LedgerEntry
 from mlops_portal.foundation.people.models import RoleGrant, User
-from mlops_portal.foundation.people.services.grants import grant_revoke, revocation_decline, role_grant
+from mlops_portal.foundation.people.services.grants import (
+    grant_confirm,
+    grant_revoke,
+    revocation_decline,
+    role_grant,
+)
 from mlops_portal.foundation.people.services.persons import person_deactivate, person_invite
 from mlops_portal.foundation.rules import RuleViolation
 
@@ -95,17 +100,33 @@ def test_deactivating_an_administrator_is_no_way_round(adam, bea, role, now, as_
     assert not person_deactivate(person=bea, reason="Left", by=adam, now=now).is_active
 
 
-def test_nobody_takes_over_the_account_of_another_administrator(adam, bea, now):
-    bea.set_password("kept to herself")
-    bea.save(update_fields=["password"])
+@pytest.mark.parametrize("known_by", ["password", "sign-in", "confirmation"])
+def test_nobody_takes_over_the_account_of_another_administrator(
+    known_by, adam, group, make_person, now, request
+):
+    nils = make_person("Nils New")
+    nils.set_unusable_password()
+    if known_by == "password":
+        nils.set_password("kept to himself")
+    if known_by == "sign-in":
+        nils.last_login = now
+    nils.save(update_fields=["password", "last_login"])
+    second = request.getfixturevalue("carl") if known_by == "confirmation" else None
+    later = now.replace(minute=50)
+    made = role_grant(user=nils, role="administrator", unit=group, reason="x", by=adam, now=later)
+    if second:
+        grant_confirm(grant=made, by=second, now=later)
     with pytest.raises(RuleViolation, match="Forgot your password"):
-        person_invite(person=bea, by=adam, now=now)
+        person_invite(person=nils, by=adam, now=later)
 
 
-def test_a_new_administrator_is_invited_before_a_password_is_set(adam, bea, now):
-    bea.set_unusable_password()
-    bea.save(update_fields=["password"])
-    assert "/accounts/password/reset/key/" in person_invite(person=bea, by=adam, now=now)
+def test_the_first_administrator_invites_the_second(adam, group, make_person, now):
+    nils = make_person("Nils New")
+    nils.set_unusable_password()
+    nils.save(update_fields=["password"])
+    later = now.replace(minute=50)
+    role_grant(user=nils, role="administrator", unit=group, reason="x", by=adam, now=later)
+    assert "/accounts/password/reset/key/" in person_invite(person=nils, by=adam, now=later)
 
 
 def test_the_page_says_before_the_click_that_two_are_needed(adam, bea, carl, role, as_person):

@@ -72,6 +72,16 @@ def _administers(person: User) -> bool:
     return person.is_active and person.grants.filter(role="administrator", is_effective=True).exists()
 
 
+def _administers_by_now(person: User) -> bool:
+    """Tell whether an administrator counts as a second person: signed in once, has a password, or granted by two.
+
+    The first administrator makes the second alone, and hands them their first link.
+    """
+    by_two = person.grants.filter(role="administrator", is_effective=True, confirmed_at__isnull=False)
+    is_set_up = person.last_login is not None or person.has_usable_password()
+    return _administers(person) and (is_set_up or by_two.exists())
+
+
 def deactivation_blockers(person: User, *, by: User | None) -> list[Blocker]:
     """Why ``by`` may not deactivate a person now: an administrator's access is not ended by one other alone."""
     if by is None or by.pk == person.pk or not _administers(person):
@@ -179,10 +189,10 @@ def person_invite(*, person: User, by: User | None, now: datetime) -> str:
             "they use “Forgot your password”, or the role is revoked first and granted by two again."
         )
         blockers.append(Blocker("deciding_role", message, "the person"))
-    if by is not None and by.pk != person.pk and _administers(person) and person.has_usable_password():
+    if by is not None and by.pk != person.pk and _administers_by_now(person):
         message = (
-            "This person is an administrator and has a password. Whoever sees a link that sets a new one could be "
-            "both of the two people that roles need: they use “Forgot your password”."
+            "This person is an administrator already. Whoever sees a link that sets a password could be both of "
+            "the two people that roles need: they use “Forgot your password”."
         )
         blockers.append(Blocker("administrator", message, "the person"))
     refuse_if(blockers)
