@@ -144,7 +144,7 @@ def move_along(model: RegisteredModel, unit: BusinessUnit, by: User | None, now:
     for record in OF_A_MODEL:
         rows = list(record.objects.filter(model_id=model.pk).exclude(unit=unit))
         for row in rows:
-            setattr(row, "unit", unit)  # noqa: B010  (every class has it, their common base does not)
+            row.unit = unit
         if rows:
             bulk_save_as(rows, by=by, now=now, reason=f"The model moved to {unit}", fields=["unit"])
 

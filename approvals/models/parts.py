@@ -1,5 +1,7 @@
 """Which records are about a model, and which of them are parts of a change request: the one list of both."""
 
+from typing import Any
+
 from approvals.models.changes import (
     ApprovalRecord,
     ChangeRequest,
@@ -34,4 +36,5 @@ PARTS: dict[type[ApprovalRecord], str] = {
     ExecutionStep: "execution__change_id",
 }
 # What moves to another unit with its model: the requests, their parts, and validations, which outlive a request.
-OF_A_MODEL = (ChangeRequest, *PARTS, Validation, ValidationFinding, Challenge)
+# Each has model and unit, their common base has not.
+OF_A_MODEL: tuple[type[Any], ...] = (ChangeRequest, *PARTS, Validation, ValidationFinding, Challenge)
