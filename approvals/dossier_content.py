@@ -8,7 +8,7 @@ from approvals.facts import Subject, facts
 from approvals.model_facts.evidence import documents_of, metric_digest
 from approvals.model_facts.records import Records
 from approvals.models import ChangeRequest, Waiver
-from approvals.policy.gates import GateReading
+from approvals.policy.gates import BLOCKING_GATES_FAILING, GateReading
 from approvals.policy_in_force import PolicyInForce
 from approvals.states import GateOutcome
 from registry.models import Environment, ModelVersion, RegisteredModel
@@ -228,13 +228,17 @@ def _waiver(waiver: Waiver) -> dict[str, Any]:
 
 def _gate(reading: GateReading) -> dict[str, Any]:
     gate = reading.gate
-    applies: Mapping[str, Any] = {} if reading.outcome == GateOutcome.NOT_APPLICABLE else reading.facts
+    # Whether other gates fail moves with time: it neither stands in the dossier nor decides what of this gate does.
+    asks_others = BLOCKING_GATES_FAILING in reading.facts
+    is_silent = reading.outcome == GateOutcome.NOT_APPLICABLE and not asks_others
+    applies: Mapping[str, Any] = {} if is_silent else reading.facts
     return gate_content(
         gate_id=gate.id,
         rule=gate.rule,
         applies_when=gate.applies_when,
         severity=gate.severity,
         facts=applies,
-        live={name for name, declared in facts.declared().items() if declared.is_live},
-        digests=reading.digests if applies else {},
+        live={name for name, declared in facts.declared().items() if declared.is_live}
+        | {BLOCKING_GATES_FAILING},
+        digests=reading.digests if applies and not asks_others else {},
     )

@@ -7,22 +7,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from approvals import policies
-from approvals.models import (
-    Challenge,
-    ChangeRequest,
-    Comment,
-    Condition,
-    Decision,
-    Dossier,
-    Execution,
-    ExecutionStep,
-    GateResult,
-    Lapse,
-    Stage,
-    Validation,
-    ValidationFinding,
-    Waiver,
-)
+from approvals.models import ChangeRequest, Lapse
+from approvals.models.parts import OF_A_MODEL
 from approvals.policy_in_force import policy_in_force
 from approvals.queries import panel_reads
 from approvals.services.containment import way_back_blockers
@@ -47,10 +33,6 @@ from registry.models import Deployment, Environment, RegisteredModel
 from registry.states import Connector
 
 OWNER = "a change request"
-MOVING = (
-    ChangeRequest, Dossier, GateResult, Stage, Decision, Waiver, Condition, Lapse, Validation, ValidationFinding,
-    Challenge, Comment, Execution, ExecutionStep,
-)  # fmt: skip
 
 
 def _executing(change_id: int | None, model_id: int) -> "QuerySet[ChangeRequest]":
@@ -159,10 +141,10 @@ def wanted_sections(model: RegisteredModel, now: datetime) -> list[WantedSection
 
 def move_along(model: RegisteredModel, unit: BusinessUnit, by: User | None, now: datetime) -> None:
     """Move a model's requests and everything about them to its new unit."""
-    for record in MOVING:
+    for record in OF_A_MODEL:
         rows = list(record.objects.filter(model_id=model.pk).exclude(unit=unit))
         for row in rows:
-            setattr(row, "unit", unit)  # noqa: B010  (every class of MOVING has it, their common base does not)
+            row.unit = unit
         if rows:
             bulk_save_as(rows, by=by, now=now, reason=f"The model moved to {unit}", fields=["unit"])
 

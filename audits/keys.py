@@ -36,6 +36,11 @@ def create_key_file(path: Path) -> None:
         file.write(pem)
 
 
+def replacement_of(path: Path) -> Path:
+    """Return where a rotation keeps the new key until it is the ledger's."""
+    return path.with_suffix(f"{path.suffix}.new")
+
+
 def load_signer(path: Path, *, name: str) -> Signer:
     """Read the private key.
 

@@ -21,9 +21,9 @@ def declare() -> None:
 
 
 def make_demonstration_key() -> None:
-    """Make the key that an operator provides in production; an existing one stays."""
+    """Make the key that an operator provides in production; an existing one stays, and one that is to replace it."""
     path = Path(settings.PORTAL_LEDGER_KEY_FILE)
-    if not path.exists():
+    if not path.exists() and not keys.replacement_of(path).exists():
         keys.create_key_file(path)
 
 

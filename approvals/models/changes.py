@@ -128,6 +128,9 @@ class ChangeRequest(ScopedRecord):
     headline = models.CharField(max_length=255, blank=True)  # what stands in the way, in one line
     expires_at = models.DateTimeField(null=True, blank=True)
     scheduled_at = models.DateTimeField(null=True, blank=True)  # when the portal is to start it
+    started_by = person_key(
+        null=True
+    )  # who pressed Start or planned it last, also where the portal carries it out
     bake_ends_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)  # of the approval; the release may still run
     revoked_by = person_key(null=True)

@@ -18,6 +18,8 @@ DERIVED_FROM = {
     "document_score": ("sections_approved", "sections_draft", "sections_not_applicable", "model_traits"),
     "documents_missing": ("sections_approved", "sections_draft", "sections_not_applicable", "model_traits"),
 }
+# What the other gates say: a gate that names it is asked after them, and does not count itself.
+BLOCKING_GATES_FAILING = "blocking_gates_failing"
 Observations = Mapping[str, Observed | None]
 
 
@@ -153,7 +155,16 @@ def evaluate_gates(
     compiled = compiler(known_types(types))
     complete: Observations = {**observations, **derived_facts(document, tier=tier, observations=observations)}
     gates = document.gates_for(kind=kind, tier=tier, environment=environment, governance=governance)
-    readings = [_evaluate(gate, document, tier, complete, compiled) for gate in gates]
+    about_others = [gate for gate in gates if BLOCKING_GATES_FAILING in _gate_facts(gate, compiled)]
+    said = {
+        gate.id: _evaluate(gate, document, tier, complete, compiled)
+        for gate in gates
+        if gate not in about_others
+    }
+    failing = tuple(name for name, reading in said.items() if reading.blocks)
+    complete = {**complete, BLOCKING_GATES_FAILING: Observed(value=failing)}
+    said |= {gate.id: _evaluate(gate, document, tier, complete, compiled) for gate in about_others}
+    readings = [said[gate.id] for gate in gates]
     order = {GateOutcome.FAIL: 0, GateOutcome.NO_DATA: 0, GateOutcome.PASS: 2, GateOutcome.NOT_APPLICABLE: 3}
     return sorted(
         readings, key=lambda reading: order[reading.outcome] + (reading.is_failing and not reading.blocks)

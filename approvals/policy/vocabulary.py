@@ -110,10 +110,12 @@ DERIVED_TYPES: dict[str, FactType] = {
     "required_rating_dimensions": L,
     "required_evaluations": L,
     "accepted_grades": L,
+    "blocking_gates_failing": L,
 }
 LABELS: dict[str, str] = {
     **{declaration.name: declaration.label for declaration in VOCABULARY},
     "document_score": "How complete the documents are",
     "documents_missing": "Which sections of the documents are missing",
+    "blocking_gates_failing": "Which other blocking gates fail",
 }
 VOCABULARY_TYPES: dict[str, FactType] = {declaration.name: declaration.type for declaration in VOCABULARY}

@@ -9,8 +9,6 @@ from approvals import tones
 from approvals.models import ChangeRequest, Execution, ExecutionStep
 from approvals.states import ChangeState
 from approvals.traffic import held_until
-from mlops_portal.foundation.history import history_model
-from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.words import time_text
 
 FOLLOWED = (ChangeState.SCHEDULED, ChangeState.EXECUTING, ChangeState.VERIFYING)
@@ -63,7 +61,7 @@ def read(change: ChangeRequest, *, now: datetime, opened: str = "", said: str = 
         "state_tone": tones.CHANGE[change.state],
         "detail": change.headline if change.headline != state.label and not _is_watched(change) else "",
         "watched_until": change.bake_ends_at if _is_watched(change) else None,
-        "starter": starter_of(change),
+        "starter": change.started_by,
         "is_begun": change.scheduled_at is not None and change.scheduled_at <= now,
         "verdict_title": headline_of(change),
         "held_until": _held_until(change, executions),
@@ -79,18 +77,6 @@ def headline_of(change: ChangeRequest) -> str:
     if change.state == ChangeState.VERIFYING and change.bake_ends_at is not None:
         return f"{change.headline or change.get_state_display()} until {time_text(change.bake_ends_at)}"
     return change.headline or change.get_state_display()
-
-
-def starter_of(change: ChangeRequest) -> User | None:
-    """Return who pressed Start or planned it last, also where the portal's executor carries the change out."""
-    if change.scheduled_at is None:
-        return None
-    told = history_model(ChangeRequest)._default_manager.filter(
-        id=change.pk, state=ChangeState.SCHEDULED, history_change_reason__startswith="Start"
-    )
-    rows = told.exclude(history_user_id=None).order_by("-history_date", "-history_id")
-    person = rows.values_list("history_user_id", flat=True).first()
-    return User.objects.filter(pk=person).first() if person else None
 
 
 def _held_until(change: ChangeRequest, executions: list[Execution]) -> datetime | None:

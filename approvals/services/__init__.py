@@ -8,7 +8,6 @@ from approvals.services.conversation import (
     comment_add,
     delegation_create,
     delegation_end,
-    dossier_read,
     evidence_ask,
 )
 from approvals.services.decisions import (
@@ -27,7 +26,7 @@ from approvals.services.executions import (
 )
 from approvals.services.lapses import lapse_close, lapse_open
 from approvals.services.materiality import materiality_confirm
-from approvals.services.reading import DossierChanged
+from approvals.services.reading import DossierChanged, dossier_read
 from approvals.services.revisions import install_default_policy, revision_draft, revision_publish
 from approvals.services.revocations import signature_revoke
 from approvals.services.submission import change_expire, change_refresh, change_resubmit, change_submit

@@ -1,10 +1,10 @@
-"""Comments, readings and stand-ins."""
+"""Comments and stand-ins."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from approvals.events import tell
-from approvals.models import ChangeRequest, Comment, Delegation, Dossier, DossierReading
+from approvals.models import ChangeRequest, Comment, Delegation
 from approvals.services.changes import lock_changes
 from approvals.states import ChangeState
 from mlops_portal.foundation.errors import invalid
@@ -122,25 +122,6 @@ def _remark(
         asks=asks,
         written_at=now,
     )
-
-
-@operation
-def dossier_read(*, change: ChangeRequest, by: User, now: datetime) -> DossierReading | None:
-    """Note which parts of the dossier a person has before them; the signature dialog shows what changed since."""
-    dossier = Dossier.objects.filter(change=change, number=change.dossier_number).first()
-    if dossier is None:
-        return None
-    reading, _ = DossierReading.objects.update_or_create(
-        change=change,
-        reader=by,
-        defaults={
-            "unit_id": change.unit_id,
-            "dossier_number": dossier.number,
-            "parts": dossier.parts,
-            "read_at": now,
-        },
-    )
-    return reading
 
 
 @operation

@@ -19,6 +19,7 @@ from approvals.services.materiality import is_second_line
 from approvals.services.reading import (
     DossierChanged,
     PreviewPart,
+    dossier_read,
     preview_parts,
     refuse_other_content,
     refuse_other_revision,
@@ -181,6 +182,7 @@ def decision_write(*, change: ChangeRequest, wanted: WantedDecision) -> Decision
     refuse_other_revision(change, wanted.read_digest)
     refuse_if(_blockers(change, stage, wanted, records, evaluation))
     decision = _write(change, stage, evaluation, wanted)
+    dossier_read(change=change, by=by, now=now)
     records.decisions.append(decision)
     gates_store(change, evaluation, by=by, now=now)
     _confirm_materiality(change, decision)

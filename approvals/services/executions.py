@@ -89,6 +89,7 @@ def change_schedule(*, change: ChangeRequest, start_at: datetime, by: User, now:
 
 def _schedule(change: ChangeRequest, *, start_at: datetime, by: User, now: datetime) -> None:
     change.state, change.scheduled_at, change.headline = ChangeState.SCHEDULED, start_at, "Scheduled"
+    change.started_by = by
     change_save(change, by=by, now=now, reason=f"Start planned for {utc_text(start_at)}")
     tell("change_scheduled", change, by=by, now=now, start_at=start_at.isoformat())
     jobs.start(
@@ -121,7 +122,7 @@ def _schedule_or_start(change: ChangeRequest, connector: Connector, *, by: User,
     if connector.is_automatic:
         _schedule(change, start_at=now, by=by, now=now)
         return
-    change.state, change.scheduled_at = ChangeState.SCHEDULED, now
+    change.state, change.scheduled_at, change.started_by = ChangeState.SCHEDULED, now, by
     change_save(change, by=by, now=now, reason="Started by hand")
     execution_start(change=change, by=by, now=now)
 

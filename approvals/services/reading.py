@@ -1,13 +1,15 @@
 """What a person read before they sign: the parts of the dossier, what changed since, and the refusal of other content."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from approvals.dossier_format import Dossier as DossierContent
 from approvals.dossier_format import read_dossier, told
 from approvals.evaluation import Evaluation
-from approvals.models import ChangeRequest, Dossier
+from approvals.models import ChangeRequest, Dossier, DossierReading
 from approvals.services.submission import parts_changed
 from mlops_portal.foundation.errors import Conflict
+from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 
 
@@ -70,3 +72,25 @@ def refuse_other_revision(change: ChangeRequest, read_digest: str) -> None:
         raise DossierChanged(
             f"You read another revision than the present one, number {change.dossier_number}. Nothing was signed."
         )
+
+
+@operation
+def dossier_read(*, change: ChangeRequest, by: User, now: datetime) -> DossierReading | None:
+    """Note which parts of the dossier a person has before them; the signature dialog shows what changed since.
+
+    A signature notes it in its own transaction: who signed acknowledged the parts.
+    """
+    dossier = Dossier.objects.filter(change=change, number=change.dossier_number).first()
+    if dossier is None:
+        return None
+    reading, _ = DossierReading.objects.update_or_create(
+        change=change,
+        reader=by,
+        defaults={
+            "unit_id": change.unit_id,
+            "dossier_number": dossier.number,
+            "parts": dossier.parts,
+            "read_at": now,
+        },
+    )
+    return reading

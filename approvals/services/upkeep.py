@@ -4,13 +4,14 @@ bears repetition.
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Subquery
+from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
 
 from approvals.events import tell
 from approvals.models import ChangeRequest, Condition, Lapse, Stage, Validation, Waiver
 from approvals.services.conditions import condition_lapse
 from approvals.services.executions import EXECUTE_JOB, change_complete
-from approvals.services.lapses import is_running, lapse_come_back, lapse_open, lapse_settle_gone
+from approvals.services.lapses import lapse_come_back, lapse_open, lapse_settle_gone
 from approvals.services.submission import REFRESHABLE, change_expire, change_refresh
 from approvals.services.waivers import waiver_end
 from approvals.states import ChangeState
@@ -72,13 +73,18 @@ def starts_catch_up(*, now: datetime) -> int:
     return len(lost)
 
 
-def lapses_follow_service(*, now: datetime) -> int:
-    """Settle lapses whose version no longer serves where it lapsed, and open them again when it does once more."""
-    serving = Deployment.objects.filter(
-        version=OuterRef("change__version"),
-        environment=OuterRef("change__environment"),
+def _serving(prefix: str = "") -> QuerySet[Deployment]:
+    """Return what serves of the request that a query is about, ``prefix`` being the way to it."""
+    return Deployment.objects.filter(
+        version=OuterRef(f"{prefix}version"),
+        environment=OuterRef(f"{prefix}environment"),
         state=DeploymentState.LIVE,
     )
+
+
+def lapses_follow_service(*, now: datetime) -> int:
+    """Settle lapses whose version no longer serves where it lapsed, and open them again when it does once more."""
+    serving = _serving("change__")
     placed = Lapse.objects.filter(change__version__isnull=False, change__environment__isnull=False)
     gone = placed.filter(~Exists(serving), closed_at__isnull=True)
     back = placed.filter(Exists(serving), closed_at__isnull=False, closed_by__isnull=True)
@@ -102,21 +108,22 @@ def lapses_of_validity(*, now: datetime) -> int:
     """Open lapses for releases whose validation ended while they run, one for each validation that ended."""
     concluded = Validation.objects.filter(version=OuterRef("version"), state=Validation.State.CONCLUDED)
     last = concluded.order_by(F("valid_until").desc(nulls_last=True), "-pk")
-    ended = ChangeRequest.objects.filter(
-        state=ChangeState.COMPLETED,
-        kind__in=["deploy", "promote"],
-        version__validations__state="concluded",
-        version__deployments__state="live",
-    ).exclude(version__validations__valid_until__gt=now)
-    count = 0
-    for change in (
-        ended.annotate(last_validation=Subquery(last.values("pk")[:1]))
+    known = Lapse.objects.filter(change=OuterRef("pk"), key=OuterRef("lapse_key"))
+    ended = (
+        ChangeRequest.objects.filter(
+            Exists(concluded),
+            Exists(_serving()),
+            state=ChangeState.COMPLETED,
+            kind__in=["deploy", "promote"],
+        )
+        .annotate(lapse_key=Concat(Value("validation:"), Cast(Subquery(last.values("pk")[:1]), CharField())))
+        .exclude(Exists(known))
+        .exclude(version__validations__valid_until__gt=now)
         .select_related("model", "requester", "policy_revision__policy")
-        .distinct()
         .order_by("model_id", "pk")
-    ):
-        key = f"validation:{change.last_validation}"
-        if is_running(change) and not Lapse.objects.filter(change=change, key=key).exists():
-            lapse_open(change=change, key=key, text="The validation ended while the version runs.", now=now)
-            count += 1
-    return count
+    )
+    found = list(ended)
+    for change in found:
+        text = "The validation ended while the version runs."
+        lapse_open(change=change, key=change.lapse_key, text=text, now=now)
+    return len(found)

@@ -19,6 +19,7 @@ from approvals.services.lapses import is_running, lapse_open
 from approvals.services.reading import (
     DossierChanged,
     PreviewPart,
+    dossier_read,
     preview_parts,
     refuse_other_content,
     refuse_other_revision,
@@ -329,6 +330,7 @@ def _decide(
         role=waiver.authority,
         now=now,
     )
+    dossier_read(change=change, by=by, now=now)
     waiver.state = Waiver.State.GRANTED if grant else Waiver.State.DECLINED
     save_as(waiver, by=by, now=now, reason=rationale.strip())
     if grant:

@@ -15,6 +15,7 @@ from approvals.queries.gate_rows import gate_rows
 from approvals.queries.inbox_page import evidence_of
 from approvals.services import conversation
 from approvals.services.materiality import is_second_line, materiality_confirm
+from approvals.services.reading import dossier_read
 from approvals.states import ENDING_KINDS, ChangeState
 from approvals.views.decision_bar import bar_for, may_ask_for_waivers, standing_of
 from approvals.views.drafts import draft_gates
@@ -161,7 +162,7 @@ class MarkRead(ChangeMixin, ActionPage):
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
         """Note it."""
-        return conversation.dossier_read(change=self.object, by=by, now=now)
+        return dossier_read(change=self.object, by=by, now=now)
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the request."""

@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponseBase
 
 from approvals import forms
 from approvals.models import ChangeRequest
-from approvals.services.conversation import dossier_read
 from approvals.services.reading import DossierChanged
 from mlops_portal.foundation.errors import DomainError, Invalid
 from mlops_portal.foundation.rules import RuleViolation
@@ -139,8 +138,6 @@ class TwoSteps(ObjectMixin, Page):
             record_evidence(error)
             self.problem = error
             return self.answer(fragment=self.fragment, status=409)
-        # What was acknowledged counts as read: the next signature shows what changed since.
-        dossier_read(change=self.change, by=self.request.user, now=self.now)
         return ActionPage.finish(self, "Signed. This is your receipt.", self.receipt_of(result))
 
     def more(self) -> Mapping[str, Any]:

@@ -4,24 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.db.models import Model, Q
+from django.db.models import Q
 from django.urls import reverse
 
-from approvals.models import (
-    ChangeRequest,
-    Comment,
-    Condition,
-    Decision,
-    Dossier,
-    Execution,
-    ExecutionStep,
-    GateResult,
-    Lapse,
-    Signature,
-    Stage,
-    Validation,
-    Waiver,
-)
+from approvals.models import ChangeRequest, Decision, Signature, Validation, Waiver
+from approvals.models.parts import PARTS
 from audits.models import LedgerEntry
 from registry.models import Document
 
@@ -29,19 +16,6 @@ CHANGE = ChangeRequest._meta.label
 SIGNATURE = Signature._meta.label
 Subject = tuple[str, str]
 
-# Every kind of record that is a part of a request, with the column that leads to it.
-PARTS: dict[type[Model], str] = {
-    Dossier: "change_id",
-    GateResult: "change_id",
-    Stage: "change_id",
-    Decision: "change_id",
-    Waiver: "change_id",
-    Condition: "change_id",
-    Lapse: "change_id",
-    Comment: "change_id",
-    Execution: "change_id",
-    ExecutionStep: "execution__change_id",
-}
 COLUMNS = {kind._meta.label: (kind, column) for kind, column in PARTS.items()}
 
 # Pages of records that are no page of the request itself.

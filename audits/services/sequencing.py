@@ -15,7 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 
-from audits import events
+from audits import events, keys
 from audits.checkpoints import Signer, VerificationKey, sign_checkpoint
 from audits.keys import load_signer
 from audits.merkle import Tile, TreeBuilder
@@ -97,6 +97,36 @@ def key_rotate(*, old: Signer, new: Signer, now: datetime) -> SigningKey:
     SigningKey.objects.filter(pk=old.key.fingerprint).update(valid_until=now)
     statement = old.sign(f"{old.name}\nnext key {new.key}\n")
     return _enter_key(new.key, verb=events.KEY_ROTATED, now=now, data={"statement": statement})
+
+
+def rotation_finish() -> bool:
+    """Put the key that replaced an ended one into its place; True when the files had to be moved.
+
+    A rotation is committed before its files are renamed, and its process may be killed in between. Whoever reads the
+    key next finishes it, one process at a time; before the commit the new file is no key of the ledger and stays.
+
+    Raises:
+        KeyFileError: the files cannot be read or moved.
+    """
+    path = Path(settings.PORTAL_LEDGER_KEY_FILE)
+    fresh = keys.replacement_of(path)
+    if not fresh.exists():
+        return False
+    with transaction.atomic():
+        _wait_for_turn()
+        if not fresh.exists():  # another process finished it
+            return False
+        new = load_signer(fresh, name=settings.PORTAL_LEDGER_ORIGIN)
+        if not SigningKey.objects.filter(pk=new.key.fingerprint, valid_until__isnull=True).exists():
+            return False
+        try:
+            if path.exists():
+                old = load_signer(path, name=settings.PORTAL_LEDGER_ORIGIN)
+                path.rename(path.with_suffix(f"{path.suffix}.{old.key.hash.hex()}"))
+            fresh.rename(path)
+        except OSError as error:
+            raise keys.KeyFileError(f"{fresh} cannot be moved to {path}: {error.strerror}") from error
+    return True
 
 
 def _not_before(now: datetime, *others: datetime) -> datetime:

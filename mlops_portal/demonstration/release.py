@@ -11,7 +11,6 @@ from approvals.services import (
     change_execute_now,
     change_submit,
     decision_sign,
-    dossier_read,
     execution_confirm,
     materiality_confirm,
     roll_back,
@@ -96,7 +95,6 @@ def decide(
     change.refresh_from_db()
     stage = change.stages.get(state=Stage.State.CURRENT)
     person = by or decider_of(world, plan, stage)
-    dossier_read(change=change, by=person, now=world.now)
     decision = decision_sign(
         stage=stage,
         verdict=verdict,

@@ -23,11 +23,18 @@ from integrations.mlflow.endpoints import TABLE
 from kpis import definitions
 from mlops_portal.foundation import events
 from mlops_portal.foundation.people import rights
-from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
+from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS, Role
+from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
 from mlops_portal.reference import settings_page
 from mlops_portal.reference.markdown import page, table
 
 OWN_APPS = ("mlops_portal", "registry", "approvals", "audits", "kpis", "integrations")
+
+
+def _how_many_grant(role: Role) -> str:
+    if role.name == ADMINISTRATOR:
+        return "two people grant it once there are two, and two revoke it"
+    return "two people grant it" if role.deciding else "one person grants it"
 
 
 def roles() -> str:
@@ -41,10 +48,7 @@ def roles() -> str:
         )
         for right in rights.declared()
     ]
-    named = [
-        (role.label, role.description, "two people grant it" if role.deciding else "one person grants it")
-        for role in ROLES.values()
-    ]
+    named = [(role.label, role.description, _how_many_grant(role)) for role in ROLES.values()]
     pairs = sorted(" and ".join(sorted(ROLES[name].label for name in pair)) for pair in TOXIC_PAIRS)
     return page(
         "Roles and rights",

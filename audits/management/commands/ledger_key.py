@@ -29,6 +29,8 @@ class Command(BaseCommand):
         """Run."""
         path, name = Path(settings.PORTAL_LEDGER_KEY_FILE), settings.PORTAL_LEDGER_ORIGIN
         try:
+            if sequencing.rotation_finish():
+                self.stdout.write("A rotation that was interrupted is finished.")
             if options["rotate"]:
                 self._rotate(path, name)
             elif not options["show"]:
@@ -40,12 +42,11 @@ class Command(BaseCommand):
 
     def _rotate(self, path: Path, name: str) -> None:
         old = keys.load_signer(path, name=name)
-        fresh = path.with_suffix(path.suffix + ".new")
+        fresh = keys.replacement_of(path)
         keys.create_key_file(fresh)
         try:
             sequencing.key_rotate(old=old, new=keys.load_signer(fresh, name=name), now=database_now())
         except DomainError:
             fresh.unlink()
             raise
-        path.rename(path.with_suffix(f"{path.suffix}.{old.key.hash.hex()}"))
-        fresh.rename(path)
+        sequencing.rotation_finish()

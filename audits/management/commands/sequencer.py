@@ -46,6 +46,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def _key(self) -> tuple[Signer, SigningKey]:
+        if sequencing.rotation_finish():
+            self.stdout.write("a rotation that was interrupted is finished")
         signer = sequencing.signer_from_settings()
         return signer, sequencing.key_admit(signer=signer, now=database_now())
 

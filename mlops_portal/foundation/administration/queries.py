@@ -61,11 +61,23 @@ def grants_to_confirm(user: User) -> list[RoleGrant]:
     return list(_unconfirmed(user).exclude(Q(granted_by=user) | Q(user=user))[:100])
 
 
+def revocations_to_confirm(user: User) -> list[RoleGrant]:
+    """Roles of administrators that somebody else asked to revoke, and that wait for a second person."""
+    asked = RoleGrant.objects.filter(
+        unit_id__in=rights_of(user).units("people.grant"),
+        revocation_asked_at__isnull=False,
+        revoked_at__isnull=True,
+        is_effective=True,
+    ).exclude(revocation_asked_by=user)
+    return list(asked.select_related("user", "unit", "revocation_asked_by").order_by("pk")[:100])
+
+
 def grants_at_home(user: User) -> Mapping[str, Any] | None:
     """Roles that wait for the reader to confirm them, and those the reader gave, with who can: a part of the home page."""
     given = _unconfirmed(user).filter(granted_by=user)[:SHOWN]
     found = {
         "to_confirm": grants_to_confirm(user),
+        "to_revoke": revocations_to_confirm(user),
         "given": [(grant, confirmers_of(grant)) for grant in given],
     }
     return found if any(found.values()) else None
@@ -83,6 +95,12 @@ def confirmers_of(grant: RoleGrant) -> str:
         "Nobody else grants here. Make another person administrator first: while there is only one, that takes "
         "effect at once, and they can confirm this."
     )
+
+
+def revokers_of(grant: RoleGrant, *, asker: User) -> str:
+    """Say who can be the second person of a revocation: everybody who grants there, the holder included."""
+    able = holders("people.grant", unit_id=grant.unit_id or 0, model_id=grant.model_id)
+    return " or ".join(person.name for person in able if person.pk != asker.pk)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from mlops_portal.foundation.people.rights import label_of, rights_of
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services import grants, persons, tokens, units
 from mlops_portal.foundation.people.services.access import access_to_decide
+from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web import cells
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Page
@@ -117,6 +118,7 @@ class PeopleList(ListPage):
         return {
             **super().more(),
             "waiting": queries.grants_to_confirm(reader),
+            "revocations": queries.revocations_to_confirm(reader),
             "asked": [(one, label_of(one.right)) for one in access_to_decide(reader)],
         }
 
@@ -132,7 +134,7 @@ class PersonDetail(DetailPage):
     def more(self) -> Mapping[str, Any]:
         """Read all grants."""
         rows = RoleGrant.objects.filter(user=self.object).select_related(
-            "unit", "granted_by", "confirmed_by", "revoked_by"
+            "unit", "granted_by", "confirmed_by", "revoked_by", "revocation_asked_by"
         )
         return {
             "grants": [
@@ -207,6 +209,10 @@ class PersonDeactivate(PersonAction):
     form_class, right, danger = forms.Reason, "people.manage_accounts", True
     title, submit = "Deactivate {object}", "Deactivate {object}"
 
+    def blockers(self) -> list[Blocker]:
+        """An administrator's role is revoked first, by two."""
+        return persons.deactivation_blockers(self.object, by=self.request.user)
+
     def act(self, *, by: Any, now: datetime, **data: Any) -> User:
         """Deactivate."""
         return persons.person_deactivate(person=self.object, by=by, now=now, **data)
@@ -277,14 +283,53 @@ class GrantConfirm(GrantAction):
 
 
 class GrantRevoke(GrantAction):
-    """Take a role away."""
+    """Take a role away; an administrator's in two steps by two people, on the same page."""
 
+    queryset = RoleGrant.objects.select_related("user", "unit", "revocation_asked_by")
     form_class, danger = forms.Reason, True
-    title, submit = "Revoke: {object}", "Revoke the role"
+    title, template_name = "Revoke: {object}", "administration/revoke.html"
+
+    def prepare(self) -> None:
+        """Find out who asked for it, and whether the reader would be the second person."""
+        super().prepare()
+        reader = self.request.user
+        self.asker = grants.revocation_asker(self.object)
+        self.by_two = grants.needs_second_to_revoke(self.object, by=reader)
+        self.asks = self.by_two and self.asker is None
+        # The holder agrees or leaves it; to decline would let one person undo what two may do.
+        may_keep = self.asker is not None and self.object.user_id != reader.pk
+        self.second_submit = ("keep", "Keep the role") if may_keep else None
+
+    def get_submit(self) -> str:
+        """Say whether this click ends the role."""
+        return "Ask for the revocation" if self.asks else "Revoke the role"
+
+    def blockers(self) -> list[Blocker]:
+        """Whoever asked waits for another."""
+        if not (self.by_two and self.asker == self.request.user):
+            return []
+        able = queries.revokers_of(self.object, asker=self.asker)
+        return [Blocker("same_person", "You asked for this; a second person revokes the role.", able)]
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> RoleGrant:
-        """Revoke."""
+        """Revoke, ask for it, or keep the role."""
+        if "keep" in self.request.POST:
+            return grants.revocation_decline(grant=self.object, by=by, now=now, **data)
         return grants.grant_revoke(grant=self.object, by=by, now=now, **data)
+
+    def done(self, result: RoleGrant) -> tuple[str, str]:
+        """Say whether the role ended."""
+        _, url = super().done(result)
+        if result.revoked_at is not None:
+            return "The role is revoked.", url
+        if result.revocation_asked_at is None:
+            return "The role is kept.", url
+        return "The revocation is asked for. The role ends when a second person revokes it, too.", url
+
+    def more(self) -> Mapping[str, Any]:
+        """Tell before the click who else is needed."""
+        second = queries.revokers_of(self.object, asker=self.request.user) if self.asks else ""
+        return {"asker": self.asker, "asks": self.asks, "second": second}
 
 
 class Roles(Page):

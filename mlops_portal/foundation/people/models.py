@@ -145,6 +145,12 @@ class RoleGrant(AuditedModel):
     granted_at = models.DateTimeField()
     confirmed_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    # Taking the role from an administrator takes two: the first asks, and it ends when a second does the same.
+    revocation_asked_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    revocation_asked_at = models.DateTimeField(null=True, blank=True)
+    revocation_reason = models.TextField(blank=True)
     revoked_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     revoked_at = models.DateTimeField(null=True, blank=True)
     is_effective = models.BooleanField(default=False)
@@ -163,6 +169,11 @@ class RoleGrant(AuditedModel):
                 name="grant_confirmed_at_and_by_together",
             ),
             models.CheckConstraint(condition=~Q(confirmed_by=F("granted_by")), name="grant_by_two_people"),
+            models.CheckConstraint(
+                condition=Q(revocation_asked_at__isnull=True, revocation_asked_by__isnull=True)
+                | Q(revocation_asked_at__isnull=False, revocation_asked_by__isnull=False),
+                name="grant_revocation_asked_at_and_by_together",
+            ),
             models.CheckConstraint(
                 condition=Q(revoked_at__isnull=True, revoked_by__isnull=True)
                 | Q(revoked_at__isnull=False, revoked_by__isnull=False),

@@ -141,6 +141,20 @@ def test_a_complete_version_passes_every_gate(read, tier):
             "alternatives",
             id="a worse group asks for alternatives",
         ),
+        pytest.param(
+            "ALT-01",
+            {"consuming_units_pending": ("Leasing",), "alternatives_described": False},
+            FAIL,
+            "alternatives",
+            id="any blocking gate that fails asks for alternatives",
+        ),
+        pytest.param(
+            "ALT-01",
+            {"rehearsal_age_days": 400, "alternatives_described": False},
+            NONE,
+            "",
+            id="a gate that only warns asks for no alternatives",
+        ),
         pytest.param("TPR-01", {}, NONE, "", id="no vendor"),
         pytest.param("TPR-01", {"is_third_party": True}, NO_DATA, "vendor", id="a vendor nobody assessed"),
         pytest.param("GEN-01", {}, NONE, "", id="not generative"),
@@ -181,7 +195,8 @@ def test_about_a_change_of_which_nothing_is_known_no_gate_passes(read, kind, tie
 
 
 def test_failing_gates_come_first_and_blocking_ones_before_warnings(read):
-    readings = list(read(rehearsal_age_days=400, consuming_units_pending=("Leasing",)).values())
+    asked = {"consuming_units_pending": ("Leasing",), "alternatives_described": True}
+    readings = list(read(rehearsal_age_days=400, **asked).values())
     assert [reading.gate.id for reading in readings[:2]] == ["USE-01", "OPS-02"]
     assert [reading.blocks for reading in readings[:2]] == [True, False]
 
@@ -209,7 +224,7 @@ def test_failing_gates_come_first_and_blocking_ones_before_warnings(read):
     ],
 )
 def test_evidence_below_the_grade_of_the_tier_fails(read, tier, grade, failing):
-    readings = read(tier=tier, grade=grade)
+    readings = read(tier=tier, grade=grade, alternatives_described=True)
     assert {name for name, reading in readings.items() if reading.is_failing} == failing
     assert all("graded" in readings[name].message for name in failing)
 

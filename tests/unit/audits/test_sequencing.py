@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -26,6 +27,23 @@ def enter(count: int) -> list[UUID]:
     )
     with transaction.atomic():
         return recording.write([draft] * count, act_id=uuid7())
+
+
+class Killed(BaseException):
+    """The process is killed here."""
+
+
+def killed_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process die at the renaming of a file after ``count`` others."""
+    rename, done = Path.rename, []
+
+    def dying(self: Path, target: Path) -> Path:
+        if len(done) == count:
+            raise Killed
+        done.append(target)
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", dying)
 
 
 @pytest.mark.django_db
@@ -123,6 +141,34 @@ class TestKeys:
         _, fresh = Command()._next_key(signer, signing_key)
         assert fresh.pk != signing_key.pk
         assert fresh.valid_until is None
+
+    @pytest.mark.parametrize("renamed", [0, 1], ids=["before any file is renamed", "between the two"])
+    @pytest.mark.parametrize("next_command", [("sequencer", "--once"), ("ledger_key", "--show")])
+    def test_a_rotation_that_was_killed_is_finished_by_the_next_process(
+        self, renamed, next_command, signing_key, signer, key_file, monkeypatch
+    ):
+        killed_after(renamed, monkeypatch)
+        with pytest.raises(Killed):
+            call_command("ledger_key", "--rotate")
+        monkeypatch.undo()
+        fresh = SigningKey.objects.get(valid_until=None)
+        assert fresh.pk != signing_key.pk
+        call_command(*next_command)
+        assert sequencing.signer_from_settings().key.fingerprint == fresh.pk
+        ended = key_file.with_suffix(f"{key_file.suffix}.{signer.key.hash.hex()}")
+        assert keys.load_signer(ended, name=signer.name).key == signer.key
+        assert not keys.replacement_of(key_file).exists()
+        enter(2)
+        call_command("sequencer", "--once")
+        assert not LedgerPending.objects.exists()
+
+    def test_a_new_key_that_the_ledger_does_not_know_stays_where_it_is(self, signing_key, signer, key_file):
+        waiting = keys.replacement_of(key_file)
+        keys.create_key_file(waiting)
+        assert sequencing.rotation_finish() is False
+        assert sequencing.signer_from_settings().key == signer.key
+        assert waiting.exists()
+        waiting.unlink()
 
     def test_clocks_that_differ_put_no_checkpoint_outside_the_validity_of_its_key(
         self, signing_key, signer, tmp_path, monkeypatch

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from approvals import services
 from approvals.models import ChangeRequest, Waiver
+from approvals.models.parts import PARTS
 from audits.models import LedgerEntry
 from audits.queries import entries_visible_to
 from audits.reading.entries import find
-from audits.reading.requests import PARTS
 from audits.reading.workspace import reach_of
 from mlops_portal.foundation.history import AuditedModel, bulk_save_as, save_as
 from mlops_portal.foundation.operations import operation

@@ -9,8 +9,8 @@ from django.urls import reverse
 from approvals.states import OPEN_STATES
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.services.grants import role_grant
-from mlops_portal.foundation.web import pages
 from mlops_portal.foundation.web.models import Notification
+from mlops_portal.foundation.web.pages import lists
 from registry import tables
 from registry.models import RegisteredModel
 from registry.services.models import model_register
@@ -76,7 +76,7 @@ def test_every_count_is_what_the_list_then_shows(portfolio, as_person, cleo):
 
 
 def test_a_long_list_counts_a_filter_when_it_is_opened(portfolio, as_person, mona, monkeypatch):
-    monkeypatch.setattr(pages, "COUNTED_AT_ONCE", 2)
+    monkeypatch.setattr(lists, "COUNTED_AT_ONCE", 2)
     client = as_person(mona)
     assert counts(client.get(LIST), "kind") == {"Analytical": None, "Generative": None, "Agent": None}
     part = client.get(f"{LIST}?count_of=kind&tier=2", headers={"HX-Request": "true"}).content.decode()
@@ -131,7 +131,7 @@ def test_the_list_shows_models_of_a_regime(regulated, as_person, mona, asked, sh
 
 
 def test_the_number_of_a_regime_has_an_id_that_can_be_found(regulated, as_person, mona, monkeypatch):
-    monkeypatch.setattr(pages, "COUNTED_AT_ONCE", 2)
+    monkeypatch.setattr(lists, "COUNTED_AT_ONCE", 2)
     client = as_person(mona)
     ids = set(re.findall(r'id="(n-regime-[^"]*)"', client.get(LIST).content.decode()))
     part = client.get(f"{LIST}?count_of=regime", headers={"HX-Request": "true"}).content.decode()

@@ -96,14 +96,19 @@ def rederive(user: User) -> None:
 def needs_second(grant: RoleGrant) -> bool:
     """Tell whether two people make this grant: deciding roles, and administrators once there are two.
 
-    Whoever makes administrators alone makes the second person that every deciding role waits for.
+    Whoever makes administrators alone makes the second person that every deciding role waits for. Who is deactivated
+    is no second person; that is why an active administrator is not deactivated before the role is revoked.
     """
     if ROLES[grant.role].deciding:
         return True
     if grant.role != ADMINISTRATOR or grant.granted_by_id is None:
         return False
     others = RoleGrant.objects.filter(
-        role=ADMINISTRATOR, is_effective=True, granted_at__lt=grant.granted_at
+        role=ADMINISTRATOR,
+        is_effective=True,
+        granted_at__lt=grant.granted_at,
+        user__is_active=True,
+        user__kind=User.Kind.PERSON,
     ).exclude(user_id__in=[grant.granted_by_id, grant.user_id])
     if grant.unit_id is not None:
         above = UnitClosure.objects.filter(descendant_id=grant.unit_id).values("ancestor_id")
@@ -239,17 +244,83 @@ def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
     return grant
 
 
+def needs_second_to_revoke(grant: RoleGrant, *, by: User | None) -> bool:
+    """Tell whether ``by`` alone may not take this role away: another active administrator's (RULES 1.3).
+
+    Whoever could, would be the only administrator and appoint the next alone.
+    """
+    return (
+        by is not None
+        and grant.role == ADMINISTRATOR
+        and grant.is_effective
+        and grant.user is not None
+        and grant.user_id != by.pk
+        and grant.user.is_active
+        and grant.user.is_person
+    )
+
+
+def revocation_asker(grant: RoleGrant) -> User | None:
+    """Return who asked for the revocation, while they still grant there; an asker who left counts no more."""
+    asker = grant.revocation_asked_by if grant.revoked_at is None else None
+    return asker if asker and grants_there(asker, unit_id=grant.unit_id, model_id=grant.model_id) else None
+
+
 @operation
 def grant_revoke(*, grant: RoleGrant, reason: str, by: User | None, now: datetime) -> RoleGrant:
-    """End a role at once."""
-    grant = lock(RoleGrant.objects.all(), grant.pk)
+    """End a role at once; an active administrator's is only asked for, and ends when a second person revokes it, too.
+
+    The holder may be that person. The returned grant tells by ``revoked_at`` whether it ended.
+
+    Raises:
+        RuleViolation: revoked already, or the same person asked for it already.
+    """
+    grant = lock(RoleGrant.objects.select_related("user", "revocation_asked_by"), grant.pk)
     _require_over(grant.unit_id, grant.model_id, by)
     refuse_if([Blocker("revoked", "This role was revoked already.")] if grant.revoked_at else [])
+    if by is not None and needs_second_to_revoke(grant, by=by):
+        asker = revocation_asker(grant)
+        if asker is None:
+            return _ask_revocation(grant, reason, by, now)
+        if asker.pk == by.pk:
+            message = "You asked for this already. A second person revokes the role of an administrator."
+            refuse_if([Blocker("same_person", message, "another administrator, or the holder")])
     grant.revoked_by, grant.revoked_at, grant.is_effective = by, now, False
     save_as(grant, by=by, now=now, reason=reason, fields=["revoked_by", "revoked_at", "is_effective"])
     _emit("people.grant_revoked", grant, by, now, reason)
     if grant.user:
         rederive(grant.user)
+    return grant
+
+
+ASKED = ["revocation_asked_by", "revocation_asked_at", "revocation_reason"]
+
+
+def _ask_revocation(grant: RoleGrant, reason: str, by: User, now: datetime) -> RoleGrant:
+    grant.revocation_asked_by, grant.revocation_asked_at, grant.revocation_reason = by, now, reason
+    save_as(grant, by=by, now=now, reason=reason, fields=ASKED)
+    _emit("people.revocation_asked", grant, by, now, reason)
+    return grant
+
+
+@operation
+def revocation_decline(*, grant: RoleGrant, reason: str, by: User, now: datetime) -> RoleGrant:
+    """Keep a role whose revocation was asked for: the asker takes it back, or another administrator declines.
+
+    Raises:
+        RuleViolation: nobody asked, or the holder would keep the own role.
+    """
+    grant = lock(RoleGrant.objects.select_related("revocation_asked_by"), grant.pk)
+    _require_over(grant.unit_id, grant.model_id, by)
+    blockers = []
+    if grant.revoked_at is not None or grant.revocation_asked_by is None:
+        blockers.append(Blocker("not_asked", "Nobody asks for the revocation of this role."))
+    if by.pk == grant.user_id:
+        blockers.append(Blocker("own_grant", "The holder may agree to the revocation, not decline it."))
+    refuse_if(blockers)
+    grant.revocation_asked_by, grant.revocation_asked_at, grant.revocation_reason = None, None, ""
+    save_as(grant, by=by, now=now, reason=reason, fields=ASKED)
+    _emit("people.revocation_declined", grant, by, now, reason)
     return grant
 
 

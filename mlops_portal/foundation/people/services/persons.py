@@ -67,15 +67,43 @@ def _require_over(person: User, by: User | None) -> None:
         raise NotAllowed(f"{person.name} holds a role outside of the units you administer.")
 
 
+def _administers(person: User) -> bool:
+    """Tell whether a person is an active administrator somewhere."""
+    return person.is_active and person.grants.filter(role="administrator", is_effective=True).exists()
+
+
+def _administers_by_now(person: User) -> bool:
+    """Tell whether an administrator counts as a second person: signed in once, has a password, or granted by two.
+
+    The first administrator makes the second alone, and hands them their first link.
+    """
+    by_two = person.grants.filter(role="administrator", is_effective=True, confirmed_at__isnull=False)
+    is_set_up = person.last_login is not None or person.has_usable_password()
+    return _administers(person) and (is_set_up or by_two.exists())
+
+
+def deactivation_blockers(person: User, *, by: User | None) -> list[Blocker]:
+    """Why ``by`` may not deactivate a person now: an administrator's access is not ended by one other alone."""
+    if by is None or by.pk == person.pk or not _administers(person):
+        return []
+    message = (
+        "This person is an administrator. Revoke that role first, which takes a second person: "
+        "one administrator alone does not become the only one."
+    )
+    return [Blocker("administrator", message, "another administrator")]
+
+
 @operation
 def person_deactivate(*, person: User, reason: str, by: User | None, now: datetime) -> User:
     """End a person's access at once; their records and signatures stay.
 
     Raises:
         NotAllowed: the person holds a role outside of the units that ``by`` administers.
+        RuleViolation: the person is an active administrator, and ``by`` another.
     """
     _require_over(person, by)
     person = lock(User.objects.all(), person.pk)
+    refuse_if(deactivation_blockers(person, by=by))
     person.is_active, person.deactivated_at = False, now
     save_as(person, by=by, now=now, reason=reason, fields=["is_active", "deactivated_at"])
     bump_revision()
@@ -161,6 +189,12 @@ def person_invite(*, person: User, by: User | None, now: datetime) -> str:
             "they use “Forgot your password”, or the role is revoked first and granted by two again."
         )
         blockers.append(Blocker("deciding_role", message, "the person"))
+    if by is not None and by.pk != person.pk and _administers_by_now(person):
+        message = (
+            "This person is an administrator already. Whoever sees a link that sets a password could be both of "
+            "the two people that roles need: they use “Forgot your password”."
+        )
+        blockers.append(Blocker("administrator", message, "the person"))
     refuse_if(blockers)
     _tell("people.person_invited", person, by, now)
     maker = by.name if by else "The portal"

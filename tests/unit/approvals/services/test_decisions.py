@@ -8,7 +8,7 @@ import pytest
 
 from approvals import policies, services
 from approvals.duties import duty_of, duty_records
-from approvals.models import ChangeRequest, Condition, Signature
+from approvals.models import ChangeRequest, Condition, DossierReading, Signature
 from approvals.queries.inbox_page import conditions_owed
 from approvals.queries.my_duties import duties_of
 from approvals.services import DossierChanged
@@ -375,6 +375,26 @@ def test_the_preview_lists_the_parts_and_what_changed_since_the_signer_read_them
     assert set(changed) == {"metrics", "gates"}
     assert any("0.82 to 0.83" in line for line in changed["metrics"])
     assert (preview.meaning, preview.is_current, preview.blockers) == ("attest", True, ())
+
+
+def test_who_signs_has_read_what_they_signed(filed: ChangeRequest, olga: User, now: datetime) -> None:
+    make.decide(filed, olga, now=now)
+    reading = filed.readings.get(reader=olga)
+    assert (reading.dossier_number, reading.read_at) == (filed.dossier_number, now)
+
+
+def test_neither_the_signature_nor_the_reading_stands_without_the_other(
+    filed: ChangeRequest, olga: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**fields: object) -> None:
+        raise OSError("the disk is full")
+
+    before = Signature.objects.count()
+    monkeypatch.setattr(DossierReading.objects, "update_or_create", fail)
+    with pytest.raises(OSError, match="disk"):
+        make.decide(filed, olga, now=now)
+    assert not filed.decisions.exists()
+    assert Signature.objects.count() == before
 
 
 def test_materiality_is_confirmed_by_the_second_line_only(

@@ -163,10 +163,14 @@ def test_a_scheduled_start_waits_for_its_time(
         services.change_schedule(change=change, start_at=at, by=release_cast.operator, now=now)
     planned = history_model(ChangeRequest).objects.filter(id=change.pk).latest("history_date", "history_id")
     assert planned.history_change_reason == "Start planned for 18 Nov 2026 09:40 UTC"
+    change.refresh_from_db()
+    assert change.started_by == release_cast.operator
     run_jobs(now + timedelta(hours=2))
     assert not Execution.objects.exists()
     run_jobs(at + timedelta(minutes=1))
     assert Execution.objects.get().state == "succeeded"
+    change.refresh_from_db()
+    assert change.started_by == release_cast.operator, "the portal carried it out, the operator planned it"
 
 
 class Refusing(RegistryAlias):

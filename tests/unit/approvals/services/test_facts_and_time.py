@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from approvals import model_facts, services
-from approvals.evaluation import evaluate
+from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.facts import Subject, facts
 from approvals.models import ChangeRequest, Stage
 from approvals.policies import business_deadline
@@ -242,3 +243,22 @@ def test_a_question_asked_twice_is_asked_once(filed: ChangeRequest, ines: User, 
     ]
     assert first == second
     assert filed.comments.count() == 1
+
+
+def test_a_gate_that_fails_with_time_asks_for_alternatives_and_leaves_the_dossier_as_it_was(
+    filed: ChangeRequest, now: datetime
+) -> None:
+    policy = policy_for(filed, now)
+    fresh, aged = (evaluate(filed, at=at, policy=policy) for at in (now, now + timedelta(days=800)))
+
+    def failing(evaluation: Evaluation) -> set[str]:
+        return {row.gate.id for row in evaluation.blocking}
+
+    assert "ALT-01" not in failing(fresh)
+    assert {"VAL-01", "ALT-01"} <= failing(aged)
+
+    def frozen(evaluation: Evaluation) -> dict[str, Any]:
+        gates = next(part for part in evaluation.dossier.parts if part.name == "gates").content["gates"]
+        return next(row for row in gates if row["id"] == "ALT-01")
+
+    assert frozen(aged) == frozen(fresh)

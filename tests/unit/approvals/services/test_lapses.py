@@ -1,7 +1,7 @@
 """A lapse is renewed or fixed only by what answers the same matter; that something was granted or filed settles nothing."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Waiver
 from approvals.services import upkeep
 from approvals.services.conditions import condition_lapse
 from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.words import time_text
 from registry.models import Deployment
@@ -39,6 +40,53 @@ def later(running: ChangeRequest, release_cast: make.Cast, now: datetime) -> Cal
     return make_one
 
 
+def waived(change: ChangeRequest, at: datetime, *, gate: str, **fields: Any) -> Waiver:
+    """Write a waiver that was asked for and granted at a moment."""
+    granted = Waiver(
+        **{
+            "change": change, "version": change.version, "model": change.model, "unit": change.unit,
+            "gate": gate, "authority": "head_of_model_risk", "reason": "Accepted for now.",
+            "valid_until": at + timedelta(days=30), "requested_by": change.requester, "requested_at": at,
+            "decided_at": at, "decided_by": change.model.accountable_executive or change.model.owner, "state": Waiver.State.GRANTED, **fields,
+        }
+    )  # fmt: skip
+    return save_as(granted, by=None, now=at, reason="test")
+
+
+def owed(change: ChangeRequest, cast: make.Cast, due: date) -> Condition:
+    """Write a condition of the first decision that its owner has not met."""
+    condition = Condition(
+        change=change, decision=change.decisions.first(), model=change.model, unit=change.unit,
+        text="Report monthly.", owner=cast.owner, verifier=cast.validator, due_on=due, evidence="Report",
+    )  # fmt: skip
+    return save_as(condition, by=None, now=change.created_at, reason="test")
+
+
+@pytest.fixture
+def at(now: datetime) -> datetime:
+    """Return the day after the release, when something lapses."""
+    return now + timedelta(days=1)
+
+
+@pytest.fixture
+def owner(release_cast: make.Cast) -> User:
+    """Return the owner of the model, who settles its lapses."""
+    return release_cast.owner
+
+
+@pytest.fixture
+def replace(
+    later: Callable[..., ChangeRequest], release_cast: make.Cast, run_jobs: Callable[[datetime], None]
+) -> Callable[..., ChangeRequest]:
+    """Return what files a request an hour after a moment, unless one is given, and puts it in place an hour later."""
+
+    def put(at: datetime, change: ChangeRequest | None = None) -> ChangeRequest:
+        change = change or later(at + timedelta(hours=1))
+        return put_in_place(change, release_cast, run_jobs, at + timedelta(hours=2))
+
+    return put
+
+
 def fixed(lapse: Lapse, by: Any, at: datetime) -> Lapse:
     return services.lapse_close(lapse=lapse, outcome="fixed", by=by, now=at)
 
@@ -52,46 +100,42 @@ def refuse(lapse: Lapse, by: Any, at: datetime) -> None:
 def test_a_lost_approval_is_fixed_once_another_one_is_in_place_there(
     running: ChangeRequest,  # noqa: F811
     later: Callable[..., ChangeRequest],
-    release_cast: make.Cast,
-    run_jobs: Callable[[datetime], None],
-    now: datetime,
+    replace: Callable[..., ChangeRequest],
+    owner: User,
+    at: datetime,
 ) -> None:
-    at = now + timedelta(days=1)
     lapse = services.lapse_open(change=running, key="revocation:1", text="The approval was revoked.", now=at)
-    refuse(lapse, release_cast.owner, at)
+    refuse(lapse, owner, at)
     change = later(at + timedelta(hours=1))
-    refuse(lapse, release_cast.owner, at + timedelta(hours=2))
-    put_in_place(change, release_cast, run_jobs, at + timedelta(hours=3))
-    assert fixed(lapse, release_cast.owner, at + timedelta(hours=4)).outcome == "fixed"
+    refuse(lapse, owner, at + timedelta(hours=2))
+    replace(at + timedelta(hours=1), change)
+    assert fixed(lapse, owner, at + timedelta(hours=4)).outcome == "fixed"
 
 
 def test_a_request_filed_before_the_lapse_does_not_fix_it(
     running: ChangeRequest,  # noqa: F811
     later: Callable[..., ChangeRequest],
-    release_cast: make.Cast,
-    run_jobs: Callable[[datetime], None],
-    now: datetime,
+    replace: Callable[..., ChangeRequest],
+    owner: User,
+    at: datetime,
 ) -> None:
-    at = now + timedelta(days=1)
     change = later(at)
     lapse = services.lapse_open(
         change=running, key="revocation:1", text="The approval was revoked.", now=at + timedelta(hours=1)
     )
-    put_in_place(change, release_cast, run_jobs, at + timedelta(hours=2))
-    refuse(lapse, release_cast.owner, at + timedelta(hours=3))
+    replace(at, change)
+    refuse(lapse, owner, at + timedelta(hours=3))
 
 
 def test_a_lapse_is_settled_by_a_version_that_took_the_place_of_its_own(
     running: ChangeRequest,  # noqa: F811
-    later: Callable[..., ChangeRequest],
+    replace: Callable[..., ChangeRequest],
     release_cast: make.Cast,
-    run_jobs: Callable[[datetime], None],
-    now: datetime,
+    at: datetime,
 ) -> None:
-    at = now + timedelta(days=1)
     lapse = services.lapse_open(change=running, key="waiver:1", text="The waiver ended.", now=at)
     assert upkeep.lapses_follow_service(now=at) == 0, "it still serves"
-    put_in_place(later(at + timedelta(hours=1)), release_cast, run_jobs, at + timedelta(hours=2))
+    replace(at)
     gone = at + timedelta(hours=3)
     assert upkeep.lapses_follow_service(now=gone) == 1
     lapse.refresh_from_db()
@@ -118,12 +162,8 @@ def test_two_lapses_of_one_gate_are_told_apart_by_their_waivers(
     told = set()
     for days in (1, 9):
         begins = now - timedelta(days=days)
-        waiver = Waiver(
-            change=running, version=running.version, model=running.model, unit=running.unit, gate="OPS-01",
-            authority="risk_officer", reason="Late data.", valid_until=begins + timedelta(days=3),
-            requested_by=running.requester, requested_at=begins, state=Waiver.State.ENDED,
-        )  # fmt: skip
-        save_as(waiver, by=None, now=now, reason="test")
+        ends = begins + timedelta(days=3)
+        waiver = waived(running, begins, gate="OPS-01", valid_until=ends, state=Waiver.State.ENDED)
         lapse = services.lapse_open(
             change=running,
             key=f"waiver:{waiver.pk}",
@@ -141,51 +181,35 @@ def test_an_ended_waiver_is_fixed_only_where_its_gate_passes(
     outcome: str,
     settles: bool,
     running: ChangeRequest,  # noqa: F811
-    later: Callable[..., ChangeRequest],
-    release_cast: make.Cast,
-    run_jobs: Callable[[datetime], None],
+    replace: Callable[..., ChangeRequest],
+    owner: User,
+    at: datetime,
     now: datetime,
 ) -> None:
-    at = now + timedelta(days=1)
     gate = running.gate_results.filter(is_current=True).order_by("position").first()
-    waiver = save_as(
-        Waiver(
-            change=running, version=running.version, model=running.model, unit=running.unit, gate=gate.gate,
-            authority="risk_officer", reason="Late data.", valid_until=at, requested_by=running.requester,
-            requested_at=now, state=Waiver.State.ENDED,
-        ),
-        by=None, now=now, reason="test",
-    )  # fmt: skip
+    waiver = waived(running, now, gate=gate.gate, valid_until=at, state=Waiver.State.ENDED)
     lapse = services.lapse_open(change=running, key="waiver:1", text="It ended.", waiver=waiver, now=at)
-    change = put_in_place(later(at + timedelta(hours=1)), release_cast, run_jobs, at + timedelta(hours=2))
+    change = replace(at)
     result = GateResult.objects.get(change=change, gate=gate.gate, is_current=True)
     result.outcome = outcome
     save_as(result, by=None, now=at + timedelta(hours=3), reason="test")
     if settles:
-        assert fixed(lapse, release_cast.owner, at + timedelta(hours=4)).closed_at
+        assert fixed(lapse, owner, at + timedelta(hours=4)).closed_at
     else:
-        refuse(lapse, release_cast.owner, at + timedelta(hours=4))
+        refuse(lapse, owner, at + timedelta(hours=4))
 
 
 def test_an_overdue_condition_is_fixed_once_it_is_met_or_its_version_is_gone(
     running: ChangeRequest,  # noqa: F811
-    later: Callable[..., ChangeRequest],
+    replace: Callable[..., ChangeRequest],
     release_cast: make.Cast,
-    run_jobs: Callable[[datetime], None],
+    at: datetime,
     now: datetime,
 ) -> None:
-    at = now + timedelta(days=1)
-    decision = running.decisions.first()
-    condition = save_as(
-        Condition(
-            change=running, decision=decision, model=running.model, unit=running.unit, text="Report monthly.",
-            owner=release_cast.owner, verifier=release_cast.validator, due_on=now.date(), evidence="Report",
-        ),
-        by=None, now=now, reason="test",
-    )  # fmt: skip
+    condition = owed(running, release_cast, now.date())
     lapse = services.lapse_open(change=running, key="condition:1", text="Late.", condition=condition, now=at)
     refuse(lapse, release_cast.owner, at)
-    put_in_place(later(at + timedelta(hours=1)), release_cast, run_jobs, at + timedelta(hours=2))
+    replace(at)
     assert fixed(lapse, release_cast.owner, at + timedelta(hours=3)).closed_at
 
 
@@ -199,14 +223,7 @@ def test_a_condition_lapses_when_its_day_has_ended_where_the_portal_is(
     settings.PORTAL_TIME_ZONE = "America/New_York"
     due = now.date() + timedelta(days=10)
     evening = datetime.combine(due + timedelta(days=1), time(1), tzinfo=UTC)
-    save_as(
-        Condition(
-            change=running, decision=running.decisions.first(), model=running.model, unit=running.unit,
-            text="Report monthly.", owner=release_cast.owner, verifier=release_cast.validator, due_on=due,
-            evidence="Report",
-        ),
-        by=None, now=now, reason="test",
-    )  # fmt: skip
+    owed(running, release_cast, due)
     monkeypatch.setattr(timezone, "now", lambda: evening)
     told = home.decisions(release_cast.validator)
     assert told is not None
@@ -236,28 +253,10 @@ def lapse_of(running: ChangeRequest, release_cast: make.Cast, now: datetime) -> 
         if matter == "waiver":
             more["waiver"] = waived(running, at, gate="OPS-01", state=Waiver.State.ENDED)
         if matter == "condition":
-            condition = Condition(
-                change=running, decision=running.decisions.first(), model=running.model, unit=running.unit,
-                text="Report monthly.", owner=release_cast.owner, verifier=release_cast.validator,
-                due_on=now.date(), evidence="Report",
-            )  # fmt: skip
-            more["condition"] = save_as(condition, by=None, now=now, reason="test")
+            more["condition"] = owed(running, release_cast, now.date())
         return services.lapse_open(change=running, key=LAPSED[matter], text="It ended.", now=at, **more)
 
     return open_one
-
-
-def waived(change: ChangeRequest, at: datetime, *, gate: str, **fields: Any) -> Waiver:
-    """Write a waiver that was asked for and granted at a moment."""
-    granted = Waiver(
-        **{
-            "change": change, "version": change.version, "model": change.model, "unit": change.unit,
-            "gate": gate, "authority": "head_of_model_risk", "reason": "Accepted for now.",
-            "valid_until": at + timedelta(days=30), "requested_by": change.requester, "requested_at": at,
-            "decided_at": at, "decided_by": change.model.accountable_executive or change.model.owner, "state": Waiver.State.GRANTED, **fields,
-        }
-    )  # fmt: skip
-    return save_as(granted, by=None, now=at, reason="test")
 
 
 BEFORE, ENDED = "before the lapse", "ended again"
@@ -377,3 +376,20 @@ def test_each_validation_that_ends_opens_its_own_lapse(
     assert upkeep.lapses_of_validity(now=ended_again) == 1
     keys = Lapse.objects.filter(change=running).order_by("pk").values_list("key", flat=True)
     assert list(keys) == [f"validation:{first.pk}", f"validation:{again.pk}"]
+
+
+def test_the_nightly_look_asks_as_often_for_many_releases_as_for_one(
+    running: ChangeRequest,  # noqa: F811
+    assert_flat_queries: Callable[..., None],
+) -> None:
+    ended = running.version.validations.get().valid_until + timedelta(days=1)
+    assert upkeep.lapses_of_validity(now=ended) == 1
+
+    def add_another() -> None:
+        another = ChangeRequest.objects.get(pk=running.pk)
+        another.pk, another.kind = None, "promote"
+        another._state.adding = True
+        save_as(another, by=None, now=ended, reason="test")
+        assert upkeep.lapses_of_validity(now=ended) == 1
+
+    assert_flat_queries(act=lambda: upkeep.lapses_of_validity(now=ended), add_rows=add_another, budget=6)
