@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from approvals.model_facts.operation import serves_inputs_of
-from approvals.models import ChangeRequest
+from approvals.models import ChangeRequest, Validation
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.web.words import day_text, plural, time_text
 from registry.models import Consumer, Deployment, ModelDependency, ModelVersion
@@ -41,6 +41,7 @@ def criteria_of(deployment: Deployment, target: ModelVersion, *, now: datetime) 
     return [
         _approval(approval),
         _revoked(approval),
+        _validation(target, now),
         _incidents(target, deployment),
         Criterion(
             "Served here before",
@@ -72,8 +73,21 @@ def criteria_of(deployment: Deployment, target: ModelVersion, *, now: datetime) 
 def _approval(approval: ChangeRequest | None) -> Criterion:
     if approval is None:
         return Criterion("Completed approval", "none on record", "warn")
-    closed = f", {day_text(approval.closed_at)}" if approval.closed_at else ""
-    return Criterion("Completed approval", f"{approval.code}{closed}", "ok")
+    given = f", given {day_text(approval.decided_at)}" if approval.decided_at else ""
+    return Criterion("Completed approval", f"{approval.code}{given}", "ok")
+
+
+def _validation(target: ModelVersion, now: datetime) -> Criterion:
+    """Say whether the validation of the target still holds: one that ended opens a lapse when the target serves."""
+    question = "Validation still valid"
+    concluded = target.validations.filter(state=Validation.State.CONCLUDED)
+    last = concluded.order_by(F("valid_until").desc(nulls_last=True), "-pk").first()
+    if last is None or last.valid_until is None:
+        return Criterion(question, "never validated" if last is None else "no end on record", "mute")
+    if last.valid_until > now:
+        return Criterion(question, f"until {day_text(last.valid_until)}", "ok")
+    ended = f"ended {day_text(last.valid_until)}: going back opens a lapse, which the owner settles"
+    return Criterion(question, ended, "warn")
 
 
 def _revoked(approval: ChangeRequest | None) -> Criterion:

@@ -53,8 +53,6 @@ def lapse_open(
     known = Lapse.objects.filter(change=change, key=key).first()
     if known is not None:
         return known
-    policy = policy_for(change, now)
-    days = policy.document.lapse_deadline_business_days[change.decided_tier or 1] if policy else DEFAULT_DAYS
     lapse = Lapse(
         change=change,
         key=key,
@@ -65,11 +63,17 @@ def lapse_open(
         text=text,
         owner=change.model.owner or change.requester,
         opened_at=now,
-        due_at=due_at or policies.business_deadline(now, days),
+        due_at=due_at or _deadline(change, now),
     )
     save_as(lapse, by=by, now=now, reason=text)
     tell("lapse_opened", lapse, by=by, now=now, change=change.code, due_at=lapse.due_at.isoformat())
     return lapse
+
+
+def _deadline(change: ChangeRequest, now: datetime) -> datetime:
+    policy = policy_for(change, now)
+    days = policy.document.lapse_deadline_business_days[change.decided_tier or 1] if policy else DEFAULT_DAYS
+    return policies.business_deadline(now, days)
 
 
 @operation
@@ -110,13 +114,17 @@ def lapse_settle_gone(*, lapse: Lapse, now: datetime) -> bool:
 
 @operation
 def lapse_come_back(*, lapse: Lapse, now: datetime) -> bool:
-    """Open a lapse again that the portal settled because nothing ran, when its version serves there again."""
+    """Open a lapse again that the portal settled because nothing ran, when its version serves there again.
+
+    The time to settle it begins anew: while nothing ran, nothing could be settled.
+    """
     change = lock_change(lapse.change_id)
     lapse = lock(Lapse.objects.all(), lapse.pk)
     if lapse.closed_at is None or lapse.closed_by_id is not None or not is_running(change):
         return False
-    lapse.outcome, lapse.closed_at = "", None
-    save_as(lapse, by=None, now=now, reason="The version serves there again", fields=["outcome", "closed_at"])
+    lapse.outcome, lapse.closed_at, lapse.due_at = "", None, max(lapse.due_at, _deadline(change, now))
+    changed = ["outcome", "closed_at", "due_at"]
+    save_as(lapse, by=None, now=now, reason="The version serves there again", fields=changed)
     tell("lapse_opened", lapse, by=None, now=now, change=change.code, due_at=lapse.due_at.isoformat())
     return True
 

@@ -177,11 +177,6 @@ def _number(text: str, place: int, cell: Cell, errors: list[str]) -> float | Non
 class AddsRows:
     """A page that shows its form again, unchecked, when somebody asks for more rows."""
 
-    def get_forms(self) -> list[Any]:
-        """Name the forms of the page."""
-        page: Any = self
-        return [page.form]
-
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Add blank rows, or go on."""
         page: Any = self
@@ -189,7 +184,7 @@ class AddsRows:
             return super().post(request, *args, **kwargs)
         page.prepare()
         page.form = page.make_form(request.POST, request.FILES)
-        for form in self.get_forms():
+        for form in page.get_forms():
             # Bound, so that it holds what was typed, and not asked whether that is right.
             form._errors = ErrorDict()
         page.problem = None

@@ -114,3 +114,22 @@ def test_what_is_missing_is_one_list_with_one_mark_each(
     missing = page[page.index('aria-labelledby="file-why"') :].split("</ul>")[0]
     assert "<li>Say what the change is for." in missing
     assert "<svg" not in missing
+
+
+def test_what_a_service_refuses_stands_at_the_field_of_the_second_form(
+    version: ModelVersion, prod: Environment, ada: User, as_person: SignIn, now: datetime
+) -> None:
+    answer = as_person(ada).post(
+        f"/changes/new/?model={version.model_id}",
+        {
+            "kind": "deploy",
+            "version": version.pk,
+            "environment": prod.pk,
+            "title": "Put it in place",
+            "window_starts_at": "2027-03-02 10:00",
+            "window_ends_at": "2027-03-01 10:00",
+        },
+    )
+    assert answer.status_code == 400
+    assert answer.context["content"].errors["window_ends_at"] == ["The window ends before it starts."]
+    assert "window_ends_at:" not in answer.content.decode()

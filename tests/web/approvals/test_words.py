@@ -15,6 +15,7 @@ from approvals.queries.version_standing import documents_of
 from approvals.queries.way_back import criteria_of
 from approvals.states import PREDICATES, ChangeState
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import day_text
 from registry.models import Deployment, Environment, ModelVersion
 from tests.factories import approvals as make
 
@@ -141,6 +142,27 @@ def test_the_way_back_shows_each_criterion_of_a_last_good_version(
     assert found["No incident of severity 1 or 2"] == "none recorded"
     assert found["Approval not revoked"] == "no approval on record"
     assert found["Dependents still fit"] == "none on record"
+
+
+def test_the_way_back_says_that_the_validation_of_its_target_ended(
+    version: ModelVersion, prod: Environment, now: datetime
+) -> None:
+    last = version.validations.get(state="concluded")
+    assert last.valid_until is not None
+    deployment = Deployment(model=version.model, version=version, environment=prod)
+
+    def answered(at: datetime) -> tuple[str, str]:
+        (found,) = [
+            one
+            for one in criteria_of(deployment, version, now=at)
+            if one.question == "Validation still valid"
+        ]
+        return found.tone, found.answer
+
+    assert answered(now) == ("ok", f"until {day_text(last.valid_until)}")
+    tone, answer = answered(last.valid_until + timedelta(days=1))
+    assert tone == "warn"
+    assert answer.startswith(f"ended {day_text(last.valid_until)}: going back opens a lapse")
 
 
 def test_the_navigation_marks_where_the_crumbs_begin(

@@ -114,10 +114,15 @@ class CreatePage(Page):
         """
         for one in error.errors:
             field = one.where.rpartition(", ")[2]
-            known = field in self.form.fields
-            self.form.add_error(
-                field if known else None, one.message if known else f"{one.where}: {one.message}"
-            )
+            form = next((form for form in self.get_forms() if field in form.fields), None)
+            if form is not None:
+                form.add_error(field, one.message)
+            else:
+                self.form.add_error(None, f"{one.where}: {one.message}")
+
+    def get_forms(self) -> list[Any]:
+        """Return the forms of the page; some have two beside each other."""
+        return [self.form]
 
     def refused(self, status: int) -> HttpResponseBase:
         """Show the form again with what was typed; an act without fields goes back with a message."""

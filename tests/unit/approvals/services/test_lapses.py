@@ -141,7 +141,7 @@ def test_a_lapse_is_settled_by_a_version_that_took_the_place_of_its_own(
     lapse.refresh_from_db()
     assert (lapse.outcome, lapse.closed_at, lapse.closed_by) == ("restricted", gone, None)
     assert upkeep.lapses_follow_service(now=gone) == 0
-    back = gone + timedelta(hours=1)
+    back, was_due = gone + timedelta(days=60), lapse.due_at
     there = Deployment.objects.filter(environment=running.environment)
     for version, state in (
         (~Q(version=running.version), "rolled_back"),
@@ -153,6 +153,7 @@ def test_a_lapse_is_settled_by_a_version_that_took_the_place_of_its_own(
     assert upkeep.lapses_follow_service(now=back) == 1, "it serves again"
     lapse.refresh_from_db()
     assert (lapse.outcome, lapse.closed_at) == ("", None)
+    assert lapse.due_at > back > was_due, "while nothing ran, nothing could be settled"
 
 
 def test_two_lapses_of_one_gate_are_told_apart_by_their_waivers(
