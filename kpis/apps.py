@@ -23,3 +23,8 @@ class KpisConfig(AppConfig):
         home.register(
             home.Section("kpis.numbers", "kpis/home/numbers.html", sections.numbers, "kpis.set_target", 15)
         )
+        home.register(
+            home.Section(
+                "kpis.proposals", "kpis/home/proposals.html", sections.proposals, "kpis.set_target", 14
+            )
+        )

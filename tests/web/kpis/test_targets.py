@@ -155,6 +155,11 @@ def test_what_comes_too_late_to_be_approved_is_declined_on_its_page(
     target.valid_from = today - DAY
     save_as(target, by=None, now=timezone.now(), reason="Days went by")
     client = as_person(second)
+    home = client.get(reverse("home")).content.decode()
+    assert target.get_absolute_url() in home
+    assert "Its first day has passed" in home
+    assert "20 days at most" in home
+    assert target.get_absolute_url() not in as_person(mona).get(reverse("home")).content.decode()
     assert "You can only decline this" in client.get(target.get_absolute_url()).content.decode()
     decline = reverse("kpis:target-decline", args=[target.pk])
     assert client.get(decline).context["blockers"] == []
@@ -162,3 +167,4 @@ def test_what_comes_too_late_to_be_approved_is_declined_on_its_page(
     client.post(decline, {"note": "Too late."})
     target.refresh_from_db()
     assert target.state == "declined"
+    assert target.get_absolute_url() not in client.get(reverse("home")).content.decode()
