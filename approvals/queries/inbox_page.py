@@ -440,7 +440,7 @@ def _row(
     clock = clock_of(stage, now)
     owes = _owes(stage, change, blockers, clock, waiver_of)
     if owes_waiver:
-        owes = f"You owe a decision on a waiver. {clock.left}"
+        owes = f"You owe a decision on a waiver. Until then the clock stands: {clock.left}"
     return QueueRow(stage, change, clock, owes, evidence_of(change), blockers, of_stages, owes_waiver)
 
 

@@ -30,6 +30,7 @@
     e.preventDefault();
     // An act on selected rows takes the row in view when none is selected
     if (hot.matches('[data-on-selection]') && !hot.form.querySelector('[data-select]:checked')) document.querySelector('[aria-current="true"] [data-select]')?.click();
+    hot.focus({preventScroll: true}); // so that a dialog gives the focus back to it
     hot.click();
   });
 })();
