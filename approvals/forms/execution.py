@@ -30,5 +30,7 @@ class Containment(Proof):
     """The way back: a reason, signed with two components."""
 
     reason = forms.CharField(widget=area(3), max_length=4000, help_text="At least 10 characters.")
-    incident = forms.CharField(max_length=80, required=False)
+    incident = forms.CharField(
+        max_length=80, required=False, widget=forms.TextInput(attrs={"data-wide": "yes"})
+    )
     field_order = ["reason", "incident", "password", "code"]

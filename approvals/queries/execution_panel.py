@@ -75,7 +75,7 @@ def _is_watched(change: ChangeRequest) -> bool:
 def headline_of(change: ChangeRequest) -> str:
     """Return what was said last of a request; until when it is watched, in the reader's zone."""
     if change.state == ChangeState.VERIFYING and change.bake_ends_at is not None:
-        return f"{change.headline or change.get_state_display()} until {time_text(change.bake_ends_at)}"
+        return f"Being watched until {time_text(change.bake_ends_at)}"
     return change.headline or change.get_state_display()
 
 

@@ -40,11 +40,19 @@ class ChangeDetail(ChangeMixin, DetailPage):
         """Read the page, then ask gates and duties as they are now."""
         change, user = self.object, self.request.user
         standing = standing_of(change, user=user, now=self.now)
-        found = review_page.read(change, user=user, **self._draft())
+        draft = self._draft()
+        found = review_page.read(change, user=user, **draft)
         bar = bar_for(change, standing, user=user, now=self.now)
         in_review = change.state == ChangeState.IN_REVIEW
         failing = [row.result.gate for row in found["failing"]]
         tone = tones.CHANGE[change.state] if not in_review else ("fail" if failing else "ok")
+        title = gates_words(failing) if in_review else execution_panel.headline_of(change)
+        if draft:
+            lacks = bool(draft["missing"])
+            tone = "warn" if lacks or failing else "ok"
+            title = (
+                "Not ready to be filed" if lacks else gates_words(failing) if failing else "Ready to be filed"
+            )
         own_part = [blocker for blocker in standing.duties if blocker.code not in ("no_right", "decided")]
         return {
             **found,
@@ -53,7 +61,7 @@ class ChangeDetail(ChangeMixin, DetailPage):
             "bar": bar,
             "in_review": in_review,
             "verdict_tone": tone,
-            "verdict_title": gates_words(failing) if in_review else execution_panel.headline_of(change),
+            "verdict_title": title,
             "evidence_line": evidence_of(change).line,
             "clock": clock_of(standing.stage, self.now) if standing.stage else None,
             "own_part": own_part,
