@@ -12,9 +12,11 @@ from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
 @pytest.fixture
+@kept
 def in_force(make_person: Callable[..., User], group: BusinessUnit, now: datetime) -> PolicyRevision:
     """Put the shipped policy in force, a year ago."""
     paula = make_person("Paula Publisher", "policy_publisher", unit=group)
@@ -22,6 +24,7 @@ def in_force(make_person: Callable[..., User], group: BusinessUnit, now: datetim
 
 
 @pytest.fixture
+@kept
 def release_cast(
     ada: User, olga: User, vera: User, ines: User, rolf: User, carl: User, omar: User
 ) -> make.Cast:
@@ -30,6 +33,7 @@ def release_cast(
 
 
 @pytest.fixture
+@kept
 def model(
     in_force: PolicyRevision, retail: BusinessUnit, release_cast: make.Cast, now: datetime
 ) -> RegisteredModel:
@@ -38,6 +42,7 @@ def model(
 
 
 @pytest.fixture
+@kept
 def light_model(
     in_force: PolicyRevision, retail: BusinessUnit, release_cast: make.Cast, now: datetime
 ) -> RegisteredModel:
@@ -46,24 +51,28 @@ def light_model(
 
 
 @pytest.fixture
+@kept
 def version(model: RegisteredModel, release_cast: make.Cast, now: datetime) -> ModelVersion:
     """Return its first version, with all evidence, validated."""
     return make.complete_version(model, cast=release_cast, now=now)
 
 
 @pytest.fixture
+@kept
 def prod(retail: BusinessUnit, now: datetime) -> Environment:
     """Return production, reached by moving an alias."""
     return make.production(retail, now=now)
 
 
 @pytest.fixture
+@kept
 def filed(version: ModelVersion, prod: Environment, ada: User, now: datetime) -> ChangeRequest:
     """Return the request to deploy the version, filed by Ada."""
     return make.submitted(version, prod, by=ada, now=now)
 
 
 @pytest.fixture
+@kept
 def weak(filed: ChangeRequest, now: datetime) -> ChangeRequest:
     """Return the filed request after its AUC fell under the release limit."""
     metric = MetricValue.objects.get(version=filed.version, segment="", name="auc")

@@ -21,6 +21,7 @@ from registry.models import Alias, Consumer, Deployment, MetricValue, ModelVersi
 from registry.services.aliases import alias_set
 from registry.services.models import model_update
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
 def codes(refusal: pytest.ExceptionInfo[RuleViolation]) -> list[str]:
@@ -51,6 +52,7 @@ def put_in_place(
 
 
 @pytest.fixture
+@kept
 def running(
     small: ModelVersion,
     prod: object,
