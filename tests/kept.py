@@ -35,6 +35,7 @@ class Planned:
 
     recipe: Recipe
     needs: tuple[str, ...]
+    told: tuple[str, ...]  # by fixtures of wider scope: another value makes another world
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class Layer:
 
 
 def kept(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep what a fixture returns; it may rest on other kept fixtures and on what ``GIVEN`` names."""
+    """Keep what a fixture returns; it may rest on kept fixtures, on ones of wider scope and on ``make_person``."""
 
     @functools.wraps(make)
     def take(**needs: Any) -> Any:
@@ -58,33 +59,50 @@ def kept(make: Callable[..., Any]) -> Callable[..., Any]:
     return take
 
 
-TOLD_THE_TIME = {"now", "make_person"}
-GIVEN = {*TOLD_THE_TIME, "db"}  # there without any row
+# Without any row of their own; the factory of people tells nothing but the time.
+ROWLESS = {"make_person": "now", "db": ""}
 
 
 def plan(item: Any) -> dict[str, Planned]:
     """Return the kept values that a test asks for, each after what it rests on."""
     info = item._fixtureinfo
-    found: dict[str, Planned] = {}
+    found: dict[str, Recipe] = {}
+    wide = set(ROWLESS)
     for name in info.names_closure:
-        definitions = info.name2fixturedefs.get(name, ())
-        recipe = getattr(definitions[-1].func, "recipe", None) if definitions else None
-        if recipe is not None:
-            found[name] = Planned(recipe, tuple(inspect.signature(recipe.make).parameters))
+        for definition in info.name2fixturedefs.get(name, ())[-1:]:
+            if recipe := getattr(definition.func, "recipe", None):
+                found[name] = recipe
+            elif definition.scope != "function":
+                wide.add(name)
     ordered: dict[str, Planned] = {}
-    for name, planned in sorted(found.items(), key=lambda pair: pair[1].recipe.number):
-        if all(need in ordered or need in GIVEN for need in planned.needs):
-            ordered[name] = planned
+    for name, recipe in sorted(found.items(), key=lambda pair: pair[1].number):
+        needs = tuple(inspect.signature(recipe.make).parameters)
+        if all(need in ordered or need in wide for need in needs):
+            told = tuple(ROWLESS.get(need, need) for need in needs if need not in ordered)
+            ordered[name] = Planned(recipe, needs, tuple(need for need in told if need))
     return ordered
 
 
+# Seconds of one core, roughly, of the files that take longest: begun first, so that no worker waits for them at the end.
+LONGEST = {
+    "tests/unit/demonstration/test_portfolio.py": 90,
+    "tests/contracts/test_hostile_forms.py": 80,
+    "tests/contracts/test_access.py": 60,
+    "tests/security/test_hostile_addresses.py": 40,
+    "tests/contracts/test_every_method.py": 30,
+    "tests/web/audits/test_exports.py": 15,
+    "tests/unit/approvals/services/test_lapses.py": 15,
+    "tests/unit/demonstration/test_determinism.py": 14,
+    "tests/contracts/test_hostile_input.py": 14,
+    "tests/unit/audits/test_verification.py": 12,
+}
+
+
 def order(items: list[Any]) -> None:
-    """Bring the tests of a module that share a world next to each other."""
-    for _, several in itertools.groupby(list(enumerate(items)), key=lambda pair: pair[1].path):
-        run = list(several)
-        start = run[0][0]
-        tests = sorted((item for _, item in run), key=_place)
-        items[start : start + len(run)] = tests
+    """Begin with the longest files, and bring the tests of a file that share a world next to each other."""
+    files = [list(tests) for _, tests in itertools.groupby(items, key=lambda item: item.path)]
+    files.sort(key=lambda tests: -LONGEST.get(tests[0].location[0], 0))
+    items[:] = [test for tests in files for test in sorted(tests, key=_place)]
 
 
 def _place(item: Any) -> tuple[bool, list[int]]:
@@ -118,7 +136,7 @@ class Stack:
     def bring(self, planned: dict[str, Planned], given: Callable[[str], Any]) -> None:
         """Go to the state of the database in which all that is planned is there and nothing else."""
         keys = {
-            name: (name, one.recipe.make, given("now") if TOLD_THE_TIME & set(one.needs) else None)
+            name: (name, one.recipe.make, *(given(need) for need in one.told))
             for name, one in planned.items()
         }
         wanted = list(keys.values())

@@ -17,6 +17,17 @@ from tests.kept import kept
 
 @pytest.fixture
 @kept
+def run_jobs() -> Callable[[datetime], None]:
+    """Return a function that runs every queued job at a given time."""
+
+    def run(at: datetime) -> None:
+        run_pending(clock=lambda: at)
+
+    return run
+
+
+@pytest.fixture
+@kept
 def in_force(make_person: Callable[..., User], group: BusinessUnit, now: datetime) -> PolicyRevision:
     """Put the shipped policy in force, a year ago."""
     paula = make_person("Paula Publisher", "policy_publisher", unit=group)
@@ -85,13 +96,3 @@ def weak(filed: ChangeRequest, now: datetime) -> ChangeRequest:
     services.change_refresh(change=filed, now=now)
     filed.refresh_from_db()
     return filed
-
-
-@pytest.fixture
-def run_jobs() -> Callable[[datetime], None]:
-    """Return a function that runs every queued job at a given time."""
-
-    def run(at: datetime) -> None:
-        run_pending(clock=lambda: at)
-
-    return run

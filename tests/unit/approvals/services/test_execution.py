@@ -29,6 +29,7 @@ def codes(refusal: pytest.ExceptionInfo[RuleViolation]) -> list[str]:
 
 
 @pytest.fixture
+@kept
 def small(light_model: RegisteredModel, release_cast: make.Cast, now: datetime) -> ModelVersion:
     """Return a version of the tier 4 model."""
     return make.complete_version(light_model, cast=release_cast, now=now)
@@ -70,6 +71,7 @@ def running(
 
 
 @pytest.fixture
+@kept
 def second(
     running: ChangeRequest, release_cast: make.Cast, run_jobs: Callable[[datetime], None], now: datetime
 ) -> ChangeRequest:
