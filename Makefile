@@ -68,7 +68,7 @@ demo-reset: environment
 
 # The browser journeys run by themselves afterwards: they wait for real processes and want the machine's attention.
 test: test-environment
-	@$(PY) -m pytest -n 2 --dist loadfile -q --durations=15 --durations-min=5 -m "not browser" $(ARGS); status=$$?; \
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q --durations=15 --durations-min=5 -m "not browser" $(ARGS); status=$$?; \
 	if [ -n "$$DATABASE_URL" ]; then \
 		echo "The browser journeys run with SQLite only: SKIPPED for this database."; \
 	elif [ -n "$$PORTAL_CHROMIUM" ] || command -v chromium >/dev/null 2>&1; then \

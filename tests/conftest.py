@@ -17,6 +17,10 @@ from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import grant_confirm, role_grant
 from mlops_portal.foundation.people.services.persons import person_create
 from mlops_portal.foundation.people.services.units import unit_create
+from tests import kept as keeping
+from tests.kept import kept, nothing_kept
+
+__all__ = ["nothing_kept"]
 
 PASSWORD = "correct horse battery staple"
 
@@ -30,6 +34,40 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the order in which pytest puts tests, but for what saves time."""
+    keeping.order(items)
+
+
+@pytest.fixture
+def _django_db_helper(
+    request: pytest.FixtureRequest,
+    nothing_kept: Callable[[], None],
+    django_db_blocker: Any,
+    _kept_world: None,
+    _django_db_helper: None,
+) -> None:
+    """Go to the world that the test asks for before its own transaction begins."""
+
+
+@pytest.fixture
+def _kept_world(
+    request: pytest.FixtureRequest, nothing_kept: Callable[[], None], django_db_blocker: Any
+) -> None:
+    if keeping.is_transactional(request.node):
+        nothing_kept()
+        return
+
+    def given(name: str) -> Any:
+        if name == "make_person":
+            return person_maker(request.getfixturevalue("now"))
+        return None if name == "db" else request.getfixturevalue(name)
+
+    with django_db_blocker.unblock():
+        keeping.stack.bring(keeping.plan(request.node), given)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -50,25 +88,28 @@ def unit_tree_is_read_again() -> None:
     rights._tree.revision = -1
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def now() -> datetime:
     """Return a fixed Tuesday morning."""
     return datetime(2026, 11, 17, 9, 40, tzinfo=UTC)
 
 
 @pytest.fixture
+@kept
 def group(db: None, now: datetime) -> BusinessUnit:
     """Return the root of the unit tree."""
     return unit_create(code="group", name="Aldermoor Group", by=None, now=now)
 
 
 @pytest.fixture
+@kept
 def retail(group: BusinessUnit, now: datetime) -> BusinessUnit:
     """Return the unit in which most tests play."""
     return unit_create(code="retail-lending", name="Retail Lending", parent=group, by=None, now=now)
 
 
 @pytest.fixture
+@kept
 def plant(group: BusinessUnit, now: datetime) -> BusinessUnit:
     """Return another unit, for what must stay unseen."""
     return unit_create(code="plant-operations", name="Plant Operations", parent=group, by=None, now=now)
@@ -77,6 +118,11 @@ def plant(group: BusinessUnit, now: datetime) -> BusinessUnit:
 @pytest.fixture
 def make_person(db: None, now: datetime) -> Callable[..., User]:
     """Return a factory: ``make_person("Ada", "developer", retail)``; deciding roles come confirmed."""
+    return person_maker(now)
+
+
+def person_maker(now: datetime) -> Callable[..., User]:
+    """Return the factory of people for a present moment."""
 
     def make(name: str, *roles: str, unit: BusinessUnit | None = None, signs: bool = False) -> User:
         address = f"{name.split()[0].lower()}@aldermoor.example"
@@ -102,66 +148,77 @@ def make_person(db: None, now: datetime) -> Callable[..., User]:
 
 
 @pytest.fixture
+@kept
 def ada(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Ada develops models in Retail Lending."""
     return make_person("Ada Brandt", "developer", unit=retail, signs=True)
 
 
 @pytest.fixture
+@kept
 def olga(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Olga owns models in Retail Lending."""
     return make_person("Olga Moller", "model_owner", unit=retail, signs=True)
 
 
 @pytest.fixture
+@kept
 def vera(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Vera validates in Retail Lending."""
     return make_person("Vera Osei", "validator", unit=retail, signs=True)
 
 
 @pytest.fixture
+@kept
 def ines(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Ines is a risk officer of Retail Lending."""
     return make_person("Ines Halvorsen", "risk_officer", unit=retail, signs=True)
 
 
 @pytest.fixture
+@kept
 def rolf(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Rolf is another risk officer of Retail Lending."""
     return make_person("Rolf Iversen", "risk_officer", unit=retail, signs=True)
 
 
 @pytest.fixture
+@kept
 def carl(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Carl manages changes in Retail Lending."""
     return make_person("Carl Jansen", "change_manager", unit=retail, signs=True)
 
 
 @pytest.fixture
+@kept
 def omar(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Omar operates what Retail Lending releases."""
     return make_person("Omar Celik", "operator", unit=retail, signs=True)
 
 
 @pytest.fixture
+@kept
 def mona(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Mona manages Retail Lending."""
     return make_person("Mona Keller", "manager", unit=retail)
 
 
 @pytest.fixture
+@kept
 def cleo(make_person: Callable[..., User], group: BusinessUnit) -> User:
     """Cleo audits the whole group."""
     return make_person("Cleo Marchetti", "auditor", unit=group)
 
 
 @pytest.fixture
+@kept
 def adam(make_person: Callable[..., User], group: BusinessUnit) -> User:
     """Adam administers the whole group."""
     return make_person("Adam Fischer", "administrator", unit=group)
 
 
 @pytest.fixture
+@kept
 def dora(make_person: Callable[..., User], plant: BusinessUnit) -> User:
     """Dora works in another unit: a stranger to Retail Lending."""
     return make_person("Dora Lindqvist", "developer", "viewer", unit=plant)

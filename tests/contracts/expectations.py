@@ -224,7 +224,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     "web:access-ask": ("tests/web/foundation/test_access_requests.py", "/access/ask/"),
     "web:view-save": ("tests/security/test_hostile_addresses.py", "/views/save/"),
     "demonstration:become": ("tests/unit/demonstration/test_production.py", "demonstration:become"),
-    "demonstration:code": ("tests/unit/demonstration/test_small_portfolio.py", "demonstration:code"),
+    "demonstration:code": ("tests/unit/demonstration/test_portfolio.py", "demonstration:code"),
     "approvals-api:gate": ("tests/api/approvals/test_gate.py", "/gate/"),
 }
 PREFIXES: dict[str, str] = {

@@ -68,6 +68,7 @@ from tests.contracts.expectations import (
 )
 from tests.factories import approvals as make
 from tests.factories.registry import ModelFactory
+from tests.kept import kept
 
 # A rule may stand against whoever holds the right, and may be told to whoever may see the record.
 MAY, MAY_NOT = ("open", "refused"), ("forbidden", "hidden", "refused")
@@ -103,11 +104,13 @@ def test_what_is_asked_elsewhere_is_asked_there():
 
 
 @pytest.fixture
+@kept
 def cast(ada, olga, vera, ines, rolf, carl, omar):
     return make.Cast(ada, olga, vera, ines, rolf, carl, omar)
 
 
 @pytest.fixture
+@kept
 def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, Any]]:
     """Records of Retail Lending, each as the arguments of an address."""
     from approvals import services

@@ -9,6 +9,7 @@ from django.urls import NoReverseMatch, reverse
 from audits.models import LedgerEntry
 from tests.contracts.expectations import WRITES, WRITES_AT_THE_UNIT
 from tests.factories.registry import ModelFactory, VersionFactory
+from tests.kept import kept
 
 MEGABYTE = 1024 * 1024
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -44,6 +45,7 @@ def client_of_everything(make_person, group, as_person):
 
 
 @pytest.fixture
+@kept
 def place(retail) -> dict[str, Any]:
     """Return arguments for every address: records that exist where a model or version is meant, else number 1."""
     version = VersionFactory(model=ModelFactory(unit=retail))

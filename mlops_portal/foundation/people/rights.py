@@ -24,6 +24,7 @@ from mlops_portal.foundation.people.models import (
     User,
 )
 from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.prepared import Prepared
 
 NO_UNITS: frozenset[int] = frozenset()
 
@@ -139,26 +140,33 @@ class Rights:
 
 def revision() -> int:
     """Return the present number of the rights revision."""
-    return RightsRevision.objects.filter(pk=1).values_list("number", flat=True).first() or 0
+    return next((number for (number,) in _REVISION.rows(1)), 0)
+
+
+def _on_units(user_id: int) -> QuerySet[Any, Any]:
+    names = ("permission__codename", "content_object_id")
+    own = UnitUserRight.objects.filter(user_id=user_id).values_list(*names)
+    return own.union(UnitGroupRight.objects.filter(group__user=user_id).values_list(*names))
+
+
+def _on_models(user_id: int) -> QuerySet[Any, Any]:
+    rows = RoleGrant.objects.filter(Q(user_id=user_id) | Q(group__user=user_id), is_effective=True)
+    return rows.filter(model_id__isnull=False).values_list("role", "model_id")
+
+
+_REVISION = Prepared(lambda key: RightsRevision.objects.filter(pk=key).values_list("number"))
+_ON_UNITS, _ON_MODELS = Prepared(_on_units), Prepared(_on_models)
 
 
 def _load(user: User) -> Rights:
     _tree.load(revision())
-    own = UnitUserRight.objects.filter(user=user).values_list("permission__codename", "content_object_id")
-    shared = UnitGroupRight.objects.filter(group__user=user).values_list(
-        "permission__codename", "content_object_id"
-    )
     by_unit: dict[str, set[int]] = defaultdict(set)
-    for name, unit_id in own.union(shared):
+    for name, unit_id in _ON_UNITS.rows(user.pk):
         by_unit[name] |= _tree.subtree.get(unit_id, NO_UNITS)
     by_model: dict[str, set[int]] = defaultdict(set)
-    exceptions = RoleGrant.objects.filter(
-        Q(user=user) | Q(group__user=user), model_id__isnull=False, is_effective=True
-    )
-    for role, model_id in exceptions.values_list("role", "model_id"):
-        if model_id is not None:
-            for name in ROLES[role].rights:
-                by_model[name].add(model_id)
+    for role, model_id in _ON_MODELS.rows(user.pk):
+        for name in ROLES[role].rights:
+            by_model[name].add(model_id)
     return Rights(
         by_unit={name: frozenset(units) for name, units in by_unit.items()},
         by_model={name: frozenset(models) for name, models in by_model.items()},

@@ -13,11 +13,13 @@ from audits.models import AccessLog, LedgerEntry
 from mlops_portal.foundation.people.principals import forget_principals
 from tests.contracts.test_access import Writes
 from tests.factories import approvals as make
+from tests.kept import kept
 
 GATE = "/gate/?model={}&version={}&environment={}"
 
 
 @pytest.fixture
+@kept
 def filed(ada, olga, vera, ines, rolf, carl, omar, make_person, group, retail, now):
     """Return a request for a version of Retail Lending in its production."""
     paula = make_person("Paula Publisher", "policy_publisher", unit=group)

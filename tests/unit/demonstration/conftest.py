@@ -1,10 +1,11 @@
-"""A small portfolio, played once for all tests of a module and rolled back after them."""
+"""A portfolio, played once for all tests of a module and rolled back after them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -12,7 +13,8 @@ from mlops_portal.demonstration.build import build
 from mlops_portal.demonstration.world import World
 from mlops_portal.foundation.people import rights
 
-SMALL = 12
+# PostgreSQL plays only the models that have a story of their own: the whole portfolio takes it minutes.
+MODELS = 12 if "postgresql" in settings.DATABASES["default"]["ENGINE"] else 60
 
 
 def played(blocker: Any, models: int, now: datetime | None = None) -> Iterator[World]:
@@ -29,6 +31,9 @@ def played(blocker: Any, models: int, now: datetime | None = None) -> Iterator[W
 
 
 @pytest.fixture(scope="module")
-def world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
-    """Return a world of the first models of the catalogue."""
-    yield from played(django_db_blocker, SMALL)
+def world(nothing_kept: Callable[[], None], django_db_blocker: Any) -> Iterator[World]:
+    """Return the world of the catalogue."""
+    nothing_kept()
+    for played_world in played(django_db_blocker, MODELS):
+        yield played_world
+        nothing_kept()

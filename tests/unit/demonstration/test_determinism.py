@@ -34,7 +34,7 @@ def told() -> dict[str, list[tuple]]:
     }
 
 
-def test_the_same_seed_and_date_tell_the_same_story(django_db_setup, django_db_blocker):
+def test_the_same_seed_and_date_tell_the_same_story(nothing_kept, django_db_blocker):
     (first,) = [told() for _world in played(django_db_blocker, STORY, REFERENCE)]
     (second,) = [told() for _world in played(django_db_blocker, STORY, REFERENCE)]
     assert all(first.values())

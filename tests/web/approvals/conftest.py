@@ -11,15 +11,17 @@ from approvals.models import ChangeRequest, PolicyRevision
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from registry.models import Environment, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def now() -> datetime:
-    """Return the present: pages ask the clock themselves."""
+    """Return the present, one for all tests that share a world: pages ask the clock themselves."""
     return timezone.now() - timedelta(hours=2)
 
 
 @pytest.fixture
+@kept
 def in_force(make_person: Callable[..., User], group: BusinessUnit, now: datetime) -> PolicyRevision:
     """Put the shipped policy in force."""
     paula = make_person("Paula Publisher", "policy_publisher", unit=group, signs=True)
@@ -27,6 +29,7 @@ def in_force(make_person: Callable[..., User], group: BusinessUnit, now: datetim
 
 
 @pytest.fixture
+@kept
 def release_cast(
     ada: User, olga: User, vera: User, ines: User, rolf: User, carl: User, omar: User
 ) -> make.Cast:
@@ -35,6 +38,7 @@ def release_cast(
 
 
 @pytest.fixture
+@kept
 def model(
     in_force: PolicyRevision, retail: BusinessUnit, release_cast: make.Cast, now: datetime
 ) -> RegisteredModel:
@@ -43,24 +47,28 @@ def model(
 
 
 @pytest.fixture
+@kept
 def version(model: RegisteredModel, release_cast: make.Cast, now: datetime) -> ModelVersion:
     """Return its first version, validated."""
     return make.complete_version(model, cast=release_cast, now=now)
 
 
 @pytest.fixture
+@kept
 def prod(retail: BusinessUnit, now: datetime) -> Environment:
     """Return production."""
     return make.production(retail, now=now)
 
 
 @pytest.fixture
+@kept
 def filed(version: ModelVersion, prod: Environment, ada: User, now: datetime) -> ChangeRequest:
     """Return the request to deploy the version; the owner decides first."""
     return make.submitted(version, prod, by=ada, now=now)
 
 
 @pytest.fixture
+@kept
 def at_risk(filed: ChangeRequest, release_cast: make.Cast, now: datetime) -> ChangeRequest:
     """Return the request at the stage of the risk officers."""
     return make.approve_by(
@@ -69,6 +77,7 @@ def at_risk(filed: ChangeRequest, release_cast: make.Cast, now: datetime) -> Cha
 
 
 @pytest.fixture
+@kept
 def blocked(
     model: RegisteredModel, prod: Environment, release_cast: make.Cast, now: datetime
 ) -> ChangeRequest:

@@ -15,6 +15,7 @@ from audits.services import sequencing
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.work.worker import run_pending
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
 @pytest.fixture
@@ -38,12 +39,14 @@ def sequence(signer: Signer) -> Callable[[], int]:
 
 
 @pytest.fixture
+@kept
 def rita(make_person: Callable[..., User], retail: BusinessUnit) -> User:
     """Rita audits Retail Lending only."""
     return make_person("Rita Sand", "auditor", unit=retail)
 
 
 @pytest.fixture
+@kept
 def release_cast(
     ada: User, olga: User, vera: User, ines: User, rolf: User, carl: User, omar: User
 ) -> make.Cast:
@@ -52,6 +55,7 @@ def release_cast(
 
 
 @pytest.fixture
+@kept
 def released(
     make_person: Callable[..., User],
     group: BusinessUnit,

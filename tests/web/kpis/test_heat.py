@@ -13,6 +13,7 @@ from kpis.services.snapshots import snapshot_take
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.services.units import unit_create
 from registry.models import Environment
+from tests.kept import kept
 from tests.unit.kpis.rows import model_of, place_of, ran, version_of
 
 pytestmark = pytest.mark.django_db
@@ -21,12 +22,13 @@ FAILURES, DOCUMENTS = "change_failure_rate", "documentation_completeness"
 PERIOD = "period=90d"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def present():
     return timezone.now()
 
 
 @pytest.fixture
+@kept
 def world(group, retail, plant, present):
     """Deployments of Retail Lending, of two units below it, of the group itself and of Plant Operations."""
     begin = present - 300 * DAY

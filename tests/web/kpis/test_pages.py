@@ -13,6 +13,7 @@ from kpis.models import KpiTarget
 from kpis.reading import zone
 from kpis.services.snapshots import snapshot_take
 from kpis.windows import local_day
+from tests.kept import kept
 from tests.unit.kpis.rows import decided, model_of, place_of, ran, version_of
 
 pytestmark = pytest.mark.django_db
@@ -20,12 +21,13 @@ DAY = timedelta(days=1)
 NAMES = [kpi.name for kpi in every()]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def present():
     return timezone.now()
 
 
 @pytest.fixture
+@kept
 def busy(retail, plant, ada, present):
     """Two units with a year of work each; Retail Lending had three rollbacks in the last 90 days."""
     begin = present - 420 * DAY

@@ -12,11 +12,13 @@ from registry.models import Dataset, DocumentSection, VersionDataset
 from registry.services.metrics import metrics_record
 from registry.services.versions import version_register
 from tests.factories import approvals as make
+from tests.kept import kept
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
+@kept
 def released(make_person, group, retail, ada, olga, vera, ines, rolf, carl, omar):
     """A version with everything that tier 1 asks for, validated by Vera."""
     now = timezone.now() - timedelta(days=3)

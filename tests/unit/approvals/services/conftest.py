@@ -12,9 +12,22 @@ from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
 @pytest.fixture
+@kept
+def run_jobs() -> Callable[[datetime], None]:
+    """Return a function that runs every queued job at a given time."""
+
+    def run(at: datetime) -> None:
+        run_pending(clock=lambda: at)
+
+    return run
+
+
+@pytest.fixture
+@kept
 def in_force(make_person: Callable[..., User], group: BusinessUnit, now: datetime) -> PolicyRevision:
     """Put the shipped policy in force, a year ago."""
     paula = make_person("Paula Publisher", "policy_publisher", unit=group)
@@ -22,6 +35,7 @@ def in_force(make_person: Callable[..., User], group: BusinessUnit, now: datetim
 
 
 @pytest.fixture
+@kept
 def release_cast(
     ada: User, olga: User, vera: User, ines: User, rolf: User, carl: User, omar: User
 ) -> make.Cast:
@@ -30,6 +44,7 @@ def release_cast(
 
 
 @pytest.fixture
+@kept
 def model(
     in_force: PolicyRevision, retail: BusinessUnit, release_cast: make.Cast, now: datetime
 ) -> RegisteredModel:
@@ -38,6 +53,7 @@ def model(
 
 
 @pytest.fixture
+@kept
 def light_model(
     in_force: PolicyRevision, retail: BusinessUnit, release_cast: make.Cast, now: datetime
 ) -> RegisteredModel:
@@ -46,24 +62,28 @@ def light_model(
 
 
 @pytest.fixture
+@kept
 def version(model: RegisteredModel, release_cast: make.Cast, now: datetime) -> ModelVersion:
     """Return its first version, with all evidence, validated."""
     return make.complete_version(model, cast=release_cast, now=now)
 
 
 @pytest.fixture
+@kept
 def prod(retail: BusinessUnit, now: datetime) -> Environment:
     """Return production, reached by moving an alias."""
     return make.production(retail, now=now)
 
 
 @pytest.fixture
+@kept
 def filed(version: ModelVersion, prod: Environment, ada: User, now: datetime) -> ChangeRequest:
     """Return the request to deploy the version, filed by Ada."""
     return make.submitted(version, prod, by=ada, now=now)
 
 
 @pytest.fixture
+@kept
 def weak(filed: ChangeRequest, now: datetime) -> ChangeRequest:
     """Return the filed request after its AUC fell under the release limit."""
     metric = MetricValue.objects.get(version=filed.version, segment="", name="auc")
@@ -76,13 +96,3 @@ def weak(filed: ChangeRequest, now: datetime) -> ChangeRequest:
     services.change_refresh(change=filed, now=now)
     filed.refresh_from_db()
     return filed
-
-
-@pytest.fixture
-def run_jobs() -> Callable[[datetime], None]:
-    """Return a function that runs every queued job at a given time."""
-
-    def run(at: datetime) -> None:
-        run_pending(clock=lambda: at)
-
-    return run

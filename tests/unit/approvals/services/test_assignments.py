@@ -12,9 +12,11 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.models import Notification
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
 @pytest.fixture
+@kept
 def at_risk(filed: ChangeRequest, release_cast: make.Cast, now: datetime) -> ChangeRequest:
     """Return the request at the risk officers, Ines and Rolf."""
     return make.approve_by(filed, [release_cast.owner, release_cast.validator], now=now)

@@ -14,15 +14,18 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import User
 from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
 @pytest.fixture
+@kept
 def weak(model: RegisteredModel, release_cast: make.Cast, now: datetime) -> ModelVersion:
     """Return a version that misses a locked limit."""
     return make.complete_version(model, cast=release_cast, now=now, young=0.6, artifact="b")
 
 
 @pytest.fixture
+@kept
 def blocked(weak: ModelVersion, prod: Environment, release_cast: make.Cast, now: datetime) -> ChangeRequest:
     """Return its request, at the risk officers."""
     why = [{"title": "Stay", "metrics": "auc 0.8", "why_not": "Drift."}]

@@ -21,6 +21,7 @@ from registry.models import Alias, Consumer, Deployment, MetricValue, ModelVersi
 from registry.services.aliases import alias_set
 from registry.services.models import model_update
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
 def codes(refusal: pytest.ExceptionInfo[RuleViolation]) -> list[str]:
@@ -28,6 +29,7 @@ def codes(refusal: pytest.ExceptionInfo[RuleViolation]) -> list[str]:
 
 
 @pytest.fixture
+@kept
 def small(light_model: RegisteredModel, release_cast: make.Cast, now: datetime) -> ModelVersion:
     """Return a version of the tier 4 model."""
     return make.complete_version(light_model, cast=release_cast, now=now)
@@ -51,6 +53,7 @@ def put_in_place(
 
 
 @pytest.fixture
+@kept
 def running(
     small: ModelVersion,
     prod: object,
@@ -68,6 +71,7 @@ def running(
 
 
 @pytest.fixture
+@kept
 def second(
     running: ChangeRequest, release_cast: make.Cast, run_jobs: Callable[[datetime], None], now: datetime
 ) -> ChangeRequest:

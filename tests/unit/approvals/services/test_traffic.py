@@ -15,23 +15,27 @@ from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
+from tests.kept import kept
 
 STEPS = [{"percent": 25, "hold_hours": 2.0}, {"percent": 100, "hold_hours": 0.0}]
 
 
 @pytest.fixture
+@kept
 def small(light_model: RegisteredModel, release_cast: make.Cast, now: datetime) -> ModelVersion:
     """Return a version of the tier 4 model."""
     return make.complete_version(light_model, cast=release_cast, now=now)
 
 
 @pytest.fixture
+@kept
 def edge(retail: BusinessUnit, now: datetime) -> Environment:
     """Return production that an operator reaches by hand."""
     return make.production(retail, now=now, name="plant-edge", connector="manual")
 
 
 @pytest.fixture
+@kept
 def by_hand(
     small: ModelVersion, edge: Environment, release_cast: make.Cast, omar: User, now: datetime
 ) -> Execution:

@@ -15,6 +15,7 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
 from tests.factories import approvals as make
+from tests.kept import kept
 
 
 def codes(refusal: pytest.ExceptionInfo[RuleViolation]) -> list[str]:
@@ -22,6 +23,7 @@ def codes(refusal: pytest.ExceptionInfo[RuleViolation]) -> list[str]:
 
 
 @pytest.fixture
+@kept
 def head(make_person: Callable[..., User], group: BusinessUnit) -> User:
     """Return the head of model risk: a risk officer of the whole group."""
     return make_person("Hedda Risk", "risk_officer", unit=group, signs=True)
