@@ -31,7 +31,7 @@ from registry.imports.reading import open_table
 from registry.imports.rows import Table
 from registry.imports.units import Units
 from registry.imports.writing import ChunkWriter, Decision, Outcome, custom_fields_for
-from registry.models import ImportMapping, ImportRowError, ImportRun
+from registry.models import ImportedModel, ImportMapping, ImportRowError, ImportRun
 from registry.states import ImportState
 
 CHUNK = 500
@@ -95,6 +95,7 @@ def import_preview(
         unit_column=mapping.unit_column,
         key=mapping.key,
         samples=tuple(shown),
+        defaults=tally.defaults(),
     )
 
 
@@ -253,6 +254,9 @@ def _write_chunk(
     writer = _writer(planner, Units(run.unit, adds=run.adds_units), by=by, now=now)
     decisions = writer.decide(chunk, holds=True)
     writer.write(decisions)
+    created = [one for one in decisions if one.outcome == Outcome.CREATED and one.model]
+    ImportedModel.objects.bulk_create(_imported(run, created))
+    run.defaults = dict(Counter(run.defaults) + Counter(name for one in created for name in one.row.unstated))
     counts = Counter(decision.outcome.value for decision in decisions)
     for outcome in Outcome:
         setattr(run, outcome.value, getattr(run, outcome.value) + counts[outcome.value])
@@ -260,6 +264,12 @@ def _write_chunk(
     run.save()
     ImportRowError.objects.bulk_create(_row_errors(run, decisions))
     return run
+
+
+def _imported(run: ImportRun, created: Sequence[Decision]) -> Iterator[ImportedModel]:
+    for one in created:
+        if one.model is not None:
+            yield ImportedModel(run=run, unit_id=one.model.unit_id, model=one.model, row=one.row.number)
 
 
 def _row_errors(run: ImportRun, decisions: Sequence[Decision]) -> Iterator[ImportRowError]:
@@ -296,6 +306,7 @@ def _finish(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
         file=run.file_name,
         sha256=run.file.sha256,
         **import_counts(run),
+        **({"defaults": run.defaults} if run.defaults else {}),
     )
     return run
 

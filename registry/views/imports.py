@@ -15,7 +15,9 @@ from mlops_portal.foundation.web.pages import Action, ActionPage, ListPage, Pres
 from mlops_portal.foundation.web.tables import Column, Table
 from mlops_portal.foundation.work.models import Job
 from registry.imports import service
+from registry.imports.fields import FIELDS
 from registry.imports.outcomes import Outcome, job_of, outcome_of, problem_groups_of
+from registry.imports.preview import default_in_words
 from registry.models import ImportRowError, ImportRun
 from registry.states import ImportState
 
@@ -189,6 +191,9 @@ class ImportRunPage(ListPage):
             "panel": PANEL,
             "job": job,
             "is_own_job": job is not None and job.owner_id == self.request.user.pk,
+            "defaults": [
+                (FIELDS[name].label, default_in_words(name), models) for name, models in run.defaults.items()
+            ],
             "problem_groups": problem_groups_of(run),
             "can_go_on": not service.resume_blockers(run, job),
         }
