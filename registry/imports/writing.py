@@ -149,7 +149,7 @@ class ChunkWriter:
             bulk_save_as(_models(updated), by=by, now=now, reason=IMPORTED, fields=names)
             kinds = {one.model.pk: one.kind_before for one in updated if one.model and one.kind_before}
             if kinds:
-                components_follow(kinds, _models(updated), by=by, now=now)
+                components_follow(kinds, _models(updated), by=by, now=now, reason=IMPORTED)
 
     def _settle_in_units(self, created: Sequence[Decision]) -> None:
         """Add the units that these rows need and put their models there."""

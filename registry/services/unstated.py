@@ -20,7 +20,12 @@ def note_stated(model: RegisteredModel, names: Collection[str]) -> list[str]:
 
 
 def components_follow(
-    kinds: Mapping[int, str], models: Sequence[RegisteredModel], *, by: User | None, now: datetime
+    kinds: Mapping[int, str],
+    models: Sequence[RegisteredModel],
+    *,
+    by: User | None,
+    now: datetime,
+    reason: str = "Its model's kind is stated",
 ) -> None:
     """Give the component that each model got by itself the kind which is stated now; ``kinds`` are those before."""
     found = Component.objects.filter(model__in=kinds, name=COMPONENT).order_by("pk")
@@ -29,4 +34,4 @@ def components_follow(
     for part in parts:
         part.kind = now_kinds[part.model_id]
     if parts:
-        bulk_save_as(parts, by=by, now=now, reason="Its model's kind is stated", fields=["kind"])
+        bulk_save_as(parts, by=by, now=now, reason=reason, fields=["kind"])

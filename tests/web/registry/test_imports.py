@@ -10,6 +10,7 @@ from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.work import running
 from mlops_portal.foundation.work.models import Job
 from registry.models import ImportMapping, ImportRun, RegisteredModel
+from registry.services.models import model_update
 from registry.states import ImportState
 
 pytestmark = pytest.mark.django_db
@@ -228,3 +229,53 @@ class TestValues:
         answer = client.post(url, {**chosen(page), self.question(page, "NLP"): "oracle"})
         assert answer.status_code == 400
         assert not ImportRun.objects.exists()
+
+
+class TestUndo:
+    """An import is undone from its page, and one of a killed command is given up there."""
+
+    def imported(self, upload, adam):
+        client, url = upload(adam, adds_units="on")
+        answer = client.post(url, {**chosen(client.get(url)), "adds_units": "on"})
+        run = ImportRun.objects.get()
+        running.run(run.job_number)
+        return client, answer["Location"], run
+
+    def test_it_says_before_what_goes_what_stays_and_why_and_after_what_became_of_it(self, upload, adam, now):
+        client, url, run = self.imported(upload, adam)
+        first = RegisteredModel.objects.order_by("pk").first()
+        model_update(model=first, by=adam, now=now, title="Kept")
+        assert f'href="{url}undo/">Undo this import</a>' in client.get(url).content.decode()
+        html = client.get(f"{url}undo/").content.decode()
+        assert "Withdraw 4 models" in html
+        assert re.search(r"Somebody changed it since.{0,60}1 model", html, re.DOTALL)
+        rows = b"".join(client.get(f"{url}models/?export=csv").streaming_content).decode().splitlines()
+        assert rows[1].split(",")[-2:] == ["stays", "somebody changed it since"]
+        assert [row.split(",")[-2] for row in rows[2:]] == ["goes"] * 4
+        assert client.post(f"{url}undo/").status_code == 303
+        assert "Undoing</h2>" in client.get(url).content.decode()
+        run.refresh_from_db()
+        running.run(run.undo_job_number)
+        told = client.get(url).content.decode()
+        assert "4 models were withdrawn, 1 stays" in told
+        assert ">Go on</a>" not in told
+        assert client.get(f"{url}models/").content.decode().count("Withdrawn") == 4
+
+    def test_a_second_press_says_that_nothing_is_left(self, upload, adam):
+        client, url, run = self.imported(upload, adam)
+        client.post(f"{url}undo/")
+        run.refresh_from_db()
+        running.run(run.undo_job_number)
+        assert "Nothing is left to undo" in client.get(f"{url}undo/").content.decode()
+        assert "Nothing is left to undo" in client.post(f"{url}undo/", follow=True).content.decode()
+        assert "Undo this import</a>" not in client.get(url).content.decode()
+
+    def test_an_import_of_a_killed_command_offers_both_ways_on(self, upload, adam):
+        client, url, run = self.imported(upload, adam)
+        ImportRun.objects.filter(pk=run.pk).update(state=ImportState.RUNNING, job_number=None, resume_row=3)
+        html = client.get(url).content.decode()
+        assert "A command runs this import" in html
+        assert ">Go on</a>" in html
+        assert ">Give up</a>" in html
+        assert client.post(f"{url}give-up/").status_code == 303
+        assert "It was given up." in client.get(url).content.decode()
