@@ -1,5 +1,6 @@
 """The mapping document: which column becomes which field, and how. YAML or JSON, checked before a row is read."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class FieldRule:
     joiner: str = " "
     constant: Any = None
     transforms: tuple[Transform, ...] = ()
-    values: Mapping[str, str | None] = field(default_factory=dict)
+    values: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     default: Any = None
     otherwise: str = ERROR
 

@@ -103,7 +103,7 @@ def reasons_to_stay(models: Sequence[RegisteredModel], *, by: User | None) -> di
         .values_list("model_id", flat=True)
     ):
         why.setdefault(pk, []).append("has components that were added")
-    for pk in RoleGrant.objects.filter(model_id__in=pks).values_list("model_id", flat=True).distinct():
+    for pk in _with_roles(pks):
         why.setdefault(pk, []).append("somebody has a role on it")
     for pk, reason in _changes(pks):
         why.setdefault(pk, []).append(reason)
@@ -114,11 +114,17 @@ def reasons_to_stay(models: Sequence[RegisteredModel], *, by: User | None) -> di
     return {pk: "; ".join(dict.fromkeys(reasons)) for pk, reasons in why.items()}
 
 
+def _with_roles(pks: Sequence[int]) -> list[int]:
+    """Return the models on which somebody holds, or held, a role of their own."""
+    grants = RoleGrant.objects.filter(model_id__in=pks).values_list("model_id", flat=True).distinct()
+    return [pk for pk in grants if pk is not None]
+
+
 def _changes(pks: Sequence[int]) -> list[tuple[int, str]]:
     """Return who changed the records since: people, and later imports; what the portal evaluates at night is none."""
     found = []
     for kind, column in ((RegisteredModel, "id"), (Component, "model_id"), (RecordTask, "model_id")):
-        changes = history_model(kind).objects.filter(**{f"{column}__in": pks}).exclude(history_type="+")
+        changes = history_model(kind)._base_manager.filter(**{f"{column}__in": pks}).exclude(history_type="+")
         for pk, who, reason in changes.order_by("history_id").values_list(
             column, "history_user_id", "history_change_reason"
         ):

@@ -4,6 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import cast
+
+from django.db.models import Field
 
 from registry.applicability import GovernanceFacts
 from registry.models import (
@@ -186,7 +189,7 @@ def unstated_gaps(model: RegisteredModel) -> list[str]:
     gaps = []
     for name, default in DEFAULTS_IF_UNSTATED.items():
         if name in model.unstated and getattr(model, name) == default:
-            field = model._meta.get_field(name)
+            field = cast("Field", model._meta.get_field(name))
             says = f", the inventory says “{text}”" if (text := model.unstated[name]) else ""
             value = dict(field.flatchoices)[default].lower()
             gaps.append(f"statement of the {field.verbose_name} ({value} by default{says})")

@@ -319,7 +319,7 @@ class ImportPreview(CreatePage):
             return self.document
         fields: dict[str, Any] = {}
         for place, column in enumerate(self.columns(self.mapping())):
-            name = data.get(f"c{place}")
+            name = str(data.get(f"c{place}", ""))
             if name in FIELDS and name not in fields:
                 fields[name] = self.rule(name, column.header)
         fields.setdefault("name", self.document["fields"]["name"])

@@ -57,8 +57,8 @@ def questions_of(mapping: ColumnMapping, texts: Mapping[str, Counter[str]]) -> l
         ]
     for name in ALWAYS_STATED:
         if name not in texts:
-            rule = mapping.fields.get(name)
-            asked.append(Question(name, EMPTY, value=str(rule.constant or "") if rule else ""))
+            constant = mapping.fields[name].constant if name in mapping.fields else None
+            asked.append(Question(name, EMPTY, value=str(constant or "")))
     return asked
 
 
@@ -94,6 +94,11 @@ def answered(
     return {**document, "fields": fields}
 
 
+def _place(name: str) -> int:
+    first = list(DEFAULTS_IF_UNSTATED)
+    return first.index(name) if name in first else len(first) + list(FIELDS).index(name)
+
+
 def form_field(one: Question) -> forms.ChoiceField:
     """Offer the values of the portal for one text."""
     field = FIELDS[one.field]
@@ -112,9 +117,9 @@ def form_field(one: Question) -> forms.ChoiceField:
 def sections(
     questions: Sequence[Question], columns: Mapping[str, str], texts: Mapping[str, Counter[str]]
 ) -> list[Section]:
-    """Part the questions by field; what a default would fill in stands open."""
+    """Part the questions by field, first those where a default would fill in what nobody states."""
     found = []
-    for name in dict.fromkeys(one.field for one in questions):
+    for name in sorted({one.field for one in questions}, key=_place):
         own = [one for one in questions if one.field == name]
         left = len(texts.get(name, ())) - len(own)
         note = f"What the texts of “{columns[name]}” mean" if name in columns else "No column holds it"
