@@ -39,6 +39,7 @@ OWN = frozenset(
     {"registry.Component", "registry.ModelCounter", "registry.RecordTask", "registry.ImportedModel"}
 )
 GONE = "was deleted already"
+UNSEEN = "stands in a unit that you do not see"
 
 register_verbs([Verb("registry.import_undone", "undid an import")])
 
@@ -111,7 +112,11 @@ def reasons_to_stay(models: Sequence[RegisteredModel], *, by: User | None) -> di
     for model in models:
         if rights and not rights.has("registry.delete", unit_id=model.unit_id, model_id=model.pk):
             why.setdefault(model.pk, []).append(f"you have no right to delete models of {model.unit}")
-    return {pk: "; ".join(dict.fromkeys(reasons)) for pk, reasons in why.items()}
+    told = {pk: "; ".join(dict.fromkeys(reasons)) for pk, reasons in why.items()}
+    if by is None:
+        return told
+    seen = set(RegisteredModel.objects.visible_to(by).filter(pk__in=pks).values_list("pk", flat=True))
+    return told | {pk: UNSEEN for pk in pks if pk not in seen}
 
 
 def _with_roles(pks: Sequence[int]) -> list[int]:

@@ -28,9 +28,11 @@ class CreatedTable(Table):
     model = Column(
         "Model",
         accessor="model.name",
-        link=lambda row: None if row.model.deleted_at else row.model.get_absolute_url(),
+        link=lambda row: (
+            None if row.model.deleted_at or row.why == undoing.UNSEEN else row.model.get_absolute_url()
+        ),
     )
-    unit = Column("Unit", accessor="model.unit.name")
+    unit = Column("Unit", accessor="unit.name")
     fate = Column(
         "Undoing",
         cell=lambda value, row: marks.pill(*row.fate),
@@ -83,7 +85,7 @@ class ImportCreated(OfImport, ListPage):
 
     def get_queryset(self) -> QuerySet:
         """Models of this import, gone ones included."""
-        return ImportedModel.objects.filter(run=self.run).select_related("model", "model__unit")
+        return ImportedModel.objects.filter(run=self.run).select_related("unit", "model", "model__unit")
 
     def bound_table(self, rows: Sequence[Any] = ()) -> Table:
         """Ask for the reader, who may withdraw here and not there."""
@@ -133,7 +135,7 @@ class ImportUndo(_OfRun):
         """Say why there is nothing to undo."""
         found = undoing.undo_blockers(self.object)
         if not found and not self.plan.goes:
-            return [Blocker("all_stay", "Nothing would go: something hangs on each of its models.")]
+            return [Blocker("all_stay", "Nothing would go: each model stays, for the reasons above.")]
         return found
 
     def more(self) -> Mapping[str, Any]:

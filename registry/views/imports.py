@@ -20,7 +20,7 @@ from registry.imports.fields import FIELDS
 from registry.imports.outcomes import Outcome, job_of, outcome_of, problem_groups_of
 from registry.imports.preview import default_in_words
 from registry.models import ImportedModel, ImportRowError, ImportRun
-from registry.states import ImportState
+from registry.states import DEFAULTS_IF_UNSTATED, ImportState
 
 CRUMBS = (("Models", "/models/"), ("Imports", "/imports/"))
 PANEL = "import-outcome"
@@ -209,7 +209,9 @@ class ImportRunPage(OfImport, ListPage):
             "can_undo": not undoing.undo_blockers(run),
             "is_of_a_command": service.is_of_a_command(run),
             "defaults": [
-                (FIELDS[name].label, default_in_words(name), models) for name, models in run.defaults.items()
+                (FIELDS[name].label, default_in_words(name), run.defaults[name])
+                for name in DEFAULTS_IF_UNSTATED
+                if name in run.defaults and not run.undone_at
             ],
             "problem_groups": problem_groups_of(run),
             "can_go_on": not service.resume_blockers(run, job),

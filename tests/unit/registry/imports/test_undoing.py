@@ -115,12 +115,25 @@ def test_an_undoing_that_was_cut_off_goes_on(importing, adam, now, monkeypatch):
     assert (counts["withdrawn"], counts["stays"], seen) == (6, 0, [(0, 2), (2, 2)])
 
 
-def test_who_may_not_delete_withdraws_nothing(importing, adam, olga, retail, make_person, now):
+def test_who_may_not_delete_withdraws_nothing(importing, adam, retail, make_person, now):
     run = importing(HEAD + "1,one,agent\n", by=adam)
     stranger = make_person("Nia Noone", "viewer", unit=retail)
     with pytest.raises(NotAllowed):
         undoing.undo_start(run=run, by=stranger, now=now)
-    assert undoing.undo_plan(run, by=olga).stays[0][0].startswith("you have no right to delete models of")
+    owner = make_person("Otto Owner", "model_owner", unit=retail.parent)
+    plan = undoing.undo_plan(run, by=owner)
+    assert plan.stays == (("you have no right to delete models of Aldermoor Group", 1),)
+    undo(run, owner, now)
+    assert living() == ["one"]
+
+
+def test_a_model_that_moved_out_of_sight_stays_without_a_word_about_it(
+    importing, adam, olga, retail, plant, now
+):
+    run = importing(by=adam)
+    model = RegisteredModel.objects.first()
+    assert undoing.reasons_to_stay([model], by=olga) == {model.pk: undoing.UNSEEN}
+    assert undoing.undo_plan(run, by=olga).stays == ((undoing.UNSEEN, 6),)
 
 
 def test_an_import_under_way_is_not_undone_and_an_older_one_says_why_not(importing, group, adam, now):
