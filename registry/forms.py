@@ -1,8 +1,8 @@
 """Forms of the registry: they parse and shape input; services act."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.text import slugify
@@ -247,10 +247,28 @@ class ModelEdit(UnitsOwnFields):
     reason = forms.CharField(max_length=500, help_text="Why it changes; kept in history.", widget=_area(2))
 
     def __init__(
-        self, *, custom: Mapping[str, CustomField], values: Mapping[str, Any], **kwargs: Any
+        self,
+        *,
+        custom: Mapping[str, CustomField],
+        values: Mapping[str, Any],
+        unstated: Collection[str] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.offer(custom, values)
+        self.unstated = [name for name in unstated if name in self.fields]
+        for name in self.unstated:
+            field = cast("forms.ChoiceField", self.fields[name])
+            field.choices, field.required = [("", "Not stated"), *field.choices], False
+            self.initial[name] = ""
+
+    def clean(self) -> dict[str, Any]:
+        """Leave out what is still not stated: it stays open, with its default."""
+        data = super().clean() or self.cleaned_data
+        for name in self.unstated:
+            if not data.get(name):
+                data.pop(name, None)
+        return data
 
 
 class VersionRegistration(forms.Form):

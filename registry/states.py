@@ -82,6 +82,14 @@ class Origin(TextChoices):
     THIRD_PARTY = "third_party", "Third party"
 
 
+# What a record holds where nobody stated it: such a field is named in `RegisteredModel.unstated` until somebody does.
+DEFAULTS_IF_UNSTATED: Mapping[str, str] = {
+    "kind": ModelKind.ANALYTICAL,
+    "origin": Origin.IN_HOUSE,
+    "lifecycle_state": LifecycleState.REGISTERED,
+}
+
+
 class Governance(TextChoices):
     """Whether governance is mandatory (RULES 2)."""
 

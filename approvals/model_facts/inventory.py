@@ -7,6 +7,7 @@ from approvals.model_facts.people import people_of
 from approvals.model_facts.records import Records
 from mlops_portal.foundation import canonical
 from registry.models import Component, ModelVersion, RegisteredModel
+from registry.queries.facts import unstated_gaps
 from registry.states import Governance, ModelKind, Origin, UseState
 
 # The fields of INV-COMPLETE that a person fills in; the others the portal keeps by itself.
@@ -118,6 +119,7 @@ def _owner_facts(subject: Subject, records: Records, model: RegisteredModel) -> 
 
 def _missing_fields(subject: Subject, records: Records, model: RegisteredModel) -> tuple[str, ...]:
     missing = [name.replace("_", " ") for name in MANDATORY_FIELDS if not getattr(model, name)]
+    missing += unstated_gaps(model)
     if model.is_model_decision is None:
         missing.append("decision whether it is a model")
     due = timedelta(days=ATTEST_DAYS[subject.tier])

@@ -17,7 +17,7 @@ from registry.api.scoped import Nothing
 from registry.imports import mapping as mappings
 from registry.imports import service
 from registry.imports.reading import open_table
-from registry.imports.suggesting import suggest
+from registry.imports.suggesting import guess
 from registry.models import ImportMapping, ImportRowError, ImportRun
 from registry.states import ImportState
 
@@ -93,8 +93,9 @@ class ImportViewSet(ScopedReadViewSet):
             Invalid: every mistake in the document.
         """
         if not given:
-            headers = open_table(content, name).headers
-            return mappings.build(suggest(headers, name=name.rpartition(".")[0][:60] or "upload"))
+            return mappings.build(
+                guess(open_table(content, name), name=name.rpartition(".")[0][:60] or "upload")
+            )
         if given in mappings.shipped():
             return mappings.load(given)
         saved = ImportMapping.objects.visible_to(self.request.user, "registry.import").filter(name=given[:80])

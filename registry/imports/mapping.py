@@ -1,5 +1,6 @@
 """The mapping document: which column becomes which field, and how. YAML or JSON, checked before a row is read."""
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +12,9 @@ import yaml
 from mlops_portal.foundation.errors import FieldError, Invalid, invalid
 from mlops_portal.foundation.web import words
 from mlops_portal.foundation.yaml_documents import DocumentInvalid, check_events
-from registry.imports.fields import COMPUTED_OR_RATED, FIELDS
-from registry.imports.transforms import Transform, compile_transform
+from registry.imports.fields import CHOICE, COMPUTED_OR_RATED, FIELDS
+from registry.imports.transforms import Transform, Unfit, compile_transform, fold
+from registry.imports.values import choice_of
 
 SHIPPED = Path(__file__).parent / "mappings"
 MAX_DOCUMENT = 256 * 1024
@@ -29,7 +31,9 @@ DOCUMENT_KEYS = FILE_KEYS | {
     "alternatives",
     "unknown_columns",
 }
-FIELD_KEYS = frozenset({"column", "columns", "with", "constant", "transforms", "default", "otherwise"})
+FIELD_KEYS = frozenset(
+    {"column", "columns", "with", "constant", "transforms", "values", "default", "otherwise"}
+)
 DEFAULT_BLANK = ("", "n/a", "na", "-", "null")
 NUMBER, REFUSE = "number", "refuse"
 KEEP, IGNORE = "keep", "ignore"
@@ -38,7 +42,9 @@ ERROR, NOTE = "error", "note"
 
 @dataclass(frozen=True, slots=True)
 class FieldRule:
-    """How one field gets its value: from columns or a constant, through transforms.
+    """How one field gets its value: from columns or a constant, through transforms, then ``values``.
+
+    ``values`` says which value of a choice a folded text stands for; None keeps the text and states nothing.
 
     ``otherwise`` says what a value means that does not fit: an error of its row, or a note, in which case the field
     takes its default and the text stays a custom field.
@@ -49,6 +55,7 @@ class FieldRule:
     joiner: str = " "
     constant: Any = None
     transforms: tuple[Transform, ...] = ()
+    values: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     default: Any = None
     otherwise: str = ERROR
 
@@ -252,6 +259,7 @@ def _rule(name: str, given: Any, where: str, errors: _Errors) -> FieldRule | Non
         joiner=str(given.get("with", " ")),
         constant=given.get("constant"),
         transforms=_transforms(given.get("transforms", []), where, errors),
+        values=_values(name, given.get("values", {}), f"{where}.values", errors),
         default=given.get("default"),
         otherwise=_one_of(given, "otherwise", (ERROR, NOTE), errors, where=f"{where}."),
     )
@@ -268,6 +276,24 @@ def _transforms(given: Any, where: str, errors: _Errors) -> tuple[Transform, ...
         except ValueError as error:
             errors.add(f"{where}.transforms[{place}]", str(error))
     return tuple(made)
+
+
+def _values(name: str, given: Any, where: str, errors: _Errors) -> dict[str, str | None]:
+    if not given:
+        return {}
+    if FIELDS[name].type != CHOICE:
+        errors.add(where, "only a field with a choice of values takes them; use a transform")
+        return {}
+    if not isinstance(given, dict):
+        errors.add(where, "an object of text: value is needed; no value keeps the text")
+        return {}
+    made: dict[str, str | None] = {}
+    for text, value in given.items():
+        try:
+            made[fold(str(text))] = None if value is None else choice_of(FIELDS[name], value)
+        except Unfit as unfit:
+            errors.add(f"{where}.{text}", str(unfit))
+    return made
 
 
 def _names(given: Any, where: str, errors: _Errors) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ Nothing of a row is dropped: whatever its fields do not hold word for word is ke
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -16,18 +16,27 @@ from registry.imports import fields as kinds
 from registry.imports.fields import FIELDS, ImportField
 from registry.imports.mapping import NOTE, NUMBER, ColumnMapping, FieldRule
 from registry.imports.rows import Problem, Row, Table
-from registry.imports.transforms import Unfit, fold, to_boolean, to_date
+from registry.imports.transforms import Unfit, fold, short, to_boolean, to_date
+from registry.imports.values import EMPTY, Kept, choice_of, mapped
+from registry.states import DEFAULTS_IF_UNSTATED
 
 MAX_SLUG = 80
 MAX_NAME = 256
 MAX_TEXT = 100_000
 MAX_KEY = 200
+ALWAYS_STATED = (
+    "kind",
+    "origin",
+)  # a file without a column for them leaves them open; one without a state does not
 FORBIDDEN_IN_NAMES = str.maketrans("/:", "--")  # the machine protocol refuses them; the title keeps the words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRow:
-    """One row ready to be written, or its problems. ``names`` are tried in order until one is free."""
+    """One row ready to be written, or its problems. ``names`` are tried in order until one is free.
+
+    ``unstated`` are fields that the record cannot leave empty and the row does not state, with what it says instead.
+    """
 
     number: int
     external_id: str = ""
@@ -35,6 +44,7 @@ class PlannedRow:
     names: tuple[str, ...] = ()
     values: Mapping[str, Any]
     custom: Mapping[str, str]
+    unstated: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
     digest: str = ""
@@ -75,16 +85,25 @@ class Planner:
         problems = list(row.problems)
         notes: list[Problem] = []
         values: dict[str, Any] = {}
+        unstated: dict[str, str] = {}
         for rule in self.mapping.fields.values():
             try:
-                values |= self._value(rule, row)
+                value = self._value(rule, row)
             except Unfit as unfit:
+                is_noted = rule.otherwise == NOTE or isinstance(unfit, Kept)
                 place = Problem(
                     row.number, " + ".join(rule.columns), str(unfit), reason=unfit.reason, text=unfit.text
                 )
-                (notes if rule.otherwise == NOTE else problems).append(place)
-                if rule.otherwise == NOTE and rule.default is not None:
-                    values[rule.field] = _typed(FIELDS[rule.field], rule.default)
+                (notes if is_noted else problems).append(place)
+                value = None
+            if value is not None:
+                values[rule.field] = value
+                continue
+            if rule.field in DEFAULTS_IF_UNSTATED:
+                unstated[rule.field] = short(" ".join(self._texts(rule, row)))
+            if rule.default is not None:
+                values[rule.field] = _typed(FIELDS[rule.field], rule.default)
+        unstated |= {name: EMPTY for name in ALWAYS_STATED if name not in self.mapping.fields}
         if not row.problems and not values.get("name"):
             column = " + ".join(self.mapping.fields["name"].columns)
             problems.append(Problem(row.number, column, "a model needs a name"))
@@ -102,24 +121,30 @@ class Planner:
             names=names,
             values=values,
             custom=custom,
+            unstated=unstated,
             problems=tuple(problems),
             notes=tuple(notes),
             digest=digest([names, unit, values, custom]).removeprefix("sha256 "),
         )
 
-    def _value(self, rule: FieldRule, row: Row) -> dict[str, Any]:
+    def _texts(self, rule: FieldRule, row: Row) -> list[str]:
+        texts = [row.cells.get(column, "") for column in rule.columns]
+        return [text.strip() for text in texts if not self.mapping.is_blank(text)]
+
+    def _value(self, rule: FieldRule, row: Row) -> Any:
+        """Return what the row states for a field; None when it states nothing. Raises `Unfit`."""
         field = FIELDS[rule.field]
+        value: Any = rule.constant
         if rule.columns:
-            texts = [row.cells.get(column, "") for column in rule.columns]
-            filled = [text.strip() for text in texts if not self.mapping.is_blank(text)]
+            filled = self._texts(rule, row)
             if not filled:
-                return {} if rule.default is None else {rule.field: _typed(field, rule.default)}
-            value: Any = rule.joiner.join(filled)
-        else:
-            value = rule.constant
+                return rule.values.get(EMPTY)
+            value = rule.joiner.join(filled)
         for transform in rule.transforms:
             value = transform(value)
-        return {} if value is None else {rule.field: _typed(field, value)}
+        if value is None:
+            return None
+        return _typed(field, mapped(field, value, rule.values) if field.type == kinds.CHOICE else value)
 
     def _external_id(self, row: Row, problems: list[Problem]) -> str:
         """Build the key by which a second import finds the record again.
@@ -217,24 +242,13 @@ def _typed(field: ImportField, value: Any) -> Any:
     """Return the value in the field's type; raises `Unfit`."""
     made = _CONVERT[field.type](value)
     if field.type == kinds.CHOICE:
-        made = _choice(field, value)
+        made = choice_of(field, value)
     room = field.max_length or MAX_TEXT
     if field.name != "name" and isinstance(made, str) and len(made) > room:
         raise Unfit(
             f"the text has {words.number(len(made))} characters, at most {words.number(room)} are allowed"
         )
     return made
-
-
-def _choice(field: ImportField, value: Any) -> str:
-    known = {
-        fold(word).replace("_", " "): choice for choice, label in field.choices for word in (label, choice)
-    }
-    try:
-        return known[fold(str(value)).replace("_", " ")]
-    except KeyError:
-        labels = ", ".join(label.lower() for _, label in field.choices)
-        raise Unfit(f"is none of {labels}", text=value) from None
 
 
 def _integer(value: Any) -> int:

@@ -12,6 +12,7 @@ from registry.imports.fields import FIELDS
 from registry.imports.rows import Problem, ProblemGroup
 from registry.imports.units import is_planned
 from registry.imports.writing import Decision, Outcome
+from registry.states import DEFAULTS_IF_UNSTATED
 
 PROBLEMS_KEPT = 200
 GROUPS_SHOWN = 30
@@ -62,13 +63,45 @@ class Grouped:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """One value of a row; ``default`` says why the portal fills it in, and is empty for what the row states."""
+
+    label: str
+    value: str
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """A field that nobody states: how many models get its default, and for how many the file says something else."""
+
+    field: str
+    label: str
+    value: str
+    rows: int
+    named: int = 0
+    texts: tuple[tuple[str, int], ...] = ()
+    kinds: int = 0
+
+    @property
+    def texts_left(self) -> int:
+        """How many texts a page that names the first does not name."""
+        return self.kinds - len(self.texts)
+
+    @property
+    def empty(self) -> int:
+        """For how many models the file says nothing at all."""
+        return self.rows - self.named
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One row as it would be read, in the words of the page."""
 
     number: int
     name: str
     unit: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[Fact, ...]
     custom: int
     problems: tuple[str, ...] = ()
 
@@ -76,8 +109,12 @@ class Sample:
 def sample_of(decision: Decision, unit: str) -> Sample:
     """Show a decided row; ``unit`` takes rows that name none."""
     row = decision.row
-    facts = [
-        (FIELDS[name].label, _in_words(name, value)) for name, value in row.values.items() if value != ""
+    stated = {name: value for name, value in row.values.items() if name not in row.unstated and value != ""}
+    facts = [_fact(decision, name, stated) for name in DEFAULTS_IF_UNSTATED]
+    facts += [
+        Fact(FIELDS[name].label, _in_words(name, value))
+        for name, value in stated.items()
+        if name not in DEFAULTS_IF_UNSTATED
     ]
     return Sample(
         number=row.number,
@@ -87,6 +124,29 @@ def sample_of(decision: Decision, unit: str) -> Sample:
         custom=len(row.custom),
         problems=tuple(problem.message for problem in decision.problems),
     )
+
+
+def _fact(decision: Decision, name: str, stated: Mapping[str, Any]) -> Fact:
+    """Say what a field becomes that no record leaves empty, and where that comes from."""
+    label = FIELDS[name].label
+    if name in stated:
+        return Fact(label, _in_words(name, stated[name]))
+    is_new = decision.outcome != Outcome.UPDATED and decision.outcome != Outcome.UNCHANGED
+    known = None if is_new or decision.model is None else getattr(decision.model, name)
+    value = _in_words(name, known or DEFAULTS_IF_UNSTATED[name])
+    if known:
+        return Fact(label, value, "stays as it is here")
+    if name not in decision.row.unstated:
+        return Fact(label, value, "the file has no column for it")
+    text = decision.row.unstated[name]
+    return Fact(
+        label, value, f"default, the file says “{text}”" if text else "default, the file does not say"
+    )
+
+
+def default_in_words(name: str) -> str:
+    """Name the value that a field of a record has when nobody states it."""
+    return _in_words(name, DEFAULTS_IF_UNSTATED[name])
 
 
 def _in_words(name: str, value: Any) -> str:
@@ -123,6 +183,7 @@ class Preview:
     unit_column: str = ""
     key: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
+    defaults: tuple[Defaults, ...] = ()
 
     @property
     def named_units(self) -> tuple[tuple[str, int], ...]:
@@ -172,6 +233,7 @@ class Tally:
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
         self.grouped_problems, self.grouped_notes = Grouped(), Grouped()
+        self.unstated: dict[str, Counter[str]] = {}
         self.unknown_units: Counter[str] = Counter()
         self.new_units: Counter[str] = Counter()
 
@@ -185,5 +247,27 @@ class Tally:
             self.unknown_units[decision.unknown_unit] += 1
         else:
             self.grouped_problems.add(decision.problems)
+        if decision.outcome == Outcome.CREATED:
+            for name, text in decision.row.unstated.items():
+                self.unstated.setdefault(name, Counter())[text] += 1
         if decision.outcome == Outcome.CREATED and decision.unit is not None and is_planned(decision.unit):
             self.new_units[decision.unit.name] += 1
+
+    def defaults(self) -> tuple[Defaults, ...]:
+        """Return the fields that models to create get by default, in the order of the record."""
+        return tuple(
+            _defaults(name, self.unstated[name]) for name in DEFAULTS_IF_UNSTATED if name in self.unstated
+        )
+
+
+def _defaults(name: str, counted: Counter[str]) -> Defaults:
+    texts = Counter({text: rows for text, rows in counted.items() if text})
+    return Defaults(
+        field=name,
+        label=FIELDS[name].label,
+        value=default_in_words(name),
+        rows=counted.total(),
+        named=texts.total(),
+        texts=tuple(texts.most_common(TEXTS_NAMED)),
+        kinds=len(texts),
+    )

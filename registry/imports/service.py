@@ -13,13 +13,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from mlops_portal.foundation.errors import Conflict
-from mlops_portal.foundation.events import DomainEvent, Verb, emit, register_verbs
+from mlops_portal.foundation.events import Verb, register_verbs
 from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
-from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.words import plural
 from mlops_portal.foundation.work import jobs
 from registry.imports import mapping as mappings
@@ -29,17 +29,20 @@ from registry.imports.plan import PlannedRow, Planner
 from registry.imports.preview import Preview, Sample, Tally, sample_of
 from registry.imports.reading import open_table
 from registry.imports.rows import Table
+from registry.imports.telling import tell_of
 from registry.imports.units import Units
 from registry.imports.writing import ChunkWriter, Decision, Outcome, custom_fields_for
-from registry.models import ImportMapping, ImportRowError, ImportRun
+from registry.models import ImportedModel, ImportMapping, ImportRowError, ImportRun
 from registry.states import ImportState
 
 CHUNK = 500
 JOB_KIND = "registry.import"
+TAKEN_AWAY = "The import was given up, or goes on elsewhere; this process writes no more of it."
 
 register_verbs(
     [
         Verb("registry.inventory_imported", "imported an inventory"),
+        Verb("registry.import_given_up", "gave up an import"),
         Verb("registry.import_mapping_saved", "saved an import mapping"),
     ]
 )
@@ -95,6 +98,7 @@ def import_preview(
         unit_column=mapping.unit_column,
         key=mapping.key,
         samples=tuple(shown),
+        defaults=tally.defaults(),
     )
 
 
@@ -115,15 +119,7 @@ def mapping_save(
     saved = known or ImportMapping(name=built.name, unit=unit, created_by=by, created_at=now)
     saved.document = dict(document)
     save_as(saved, by=by, now=now, reason="Mapping saved")
-    _tell(
-        "import_mapping_saved",
-        saved.unit_id,
-        "registry.ImportMapping",
-        saved.pk,
-        by=by,
-        now=now,
-        name=saved.name,
-    )
+    tell_of(saved, "import_mapping_saved", by=by, now=now, name=saved.name)
     return saved
 
 
@@ -194,7 +190,11 @@ def import_resume(*, run: ImportRun, by: User | None, now: datetime) -> ImportRu
 
 
 def resume_blockers(run: ImportRun, job: jobs.Job | None) -> list[Blocker]:
-    """Why an import cannot go on after its last finished row."""
+    """Why an import cannot go on after its last finished row. One of a command may: that process then ends itself."""
+    if run.undone_at or run.undo_job_number:
+        return [Blocker("undone", "The import was undone. Import the file again.")]
+    if is_of_a_command(run):
+        return []
     outcome = outcome_of(run, job.state if job else None)
     if not outcome.is_final or run.state == ImportState.FINISHED:
         return [Blocker("not_stopped", f"The import is {run.get_state_display().lower()}.")]
@@ -203,6 +203,34 @@ def resume_blockers(run: ImportRun, job: jobs.Job | None) -> list[Blocker]:
             Blocker("all_rows_read", "Every row was read. Repair what is named and import the file again.")
         ]
     return []
+
+
+def is_of_a_command(run: ImportRun) -> bool:
+    """Tell whether a process outside of the portal runs this import, or was killed while it did."""
+    return run.job_number is None and run.state in OPEN
+
+
+def give_up_blockers(run: ImportRun) -> list[Blocker]:
+    """Why an import cannot be given up: only what a command runs has nobody here to stop it."""
+    if is_of_a_command(run):
+        return []
+    return [Blocker("not_of_a_command", "No command runs this import. A job of the portal can be stopped.")]
+
+
+@operation
+def import_give_up(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
+    """End an import that a command started, so that its source is free. A process that still runs it writes no more.
+
+    Raises:
+        RuleViolation: a worker runs it, or it has ended.
+    """
+    require(by, "registry.import", unit_id=run.unit_id)
+    run = ImportRun.objects.select_for_update(of=("self",)).select_related("unit").get(pk=run.pk)
+    refuse_if(give_up_blockers(run))
+    run.state, run.message, run.finished_at = ImportState.STOPPED, "It was given up.", now
+    run.save()
+    tell_of(run, "import_given_up", by=by, now=now, source=run.source, file=run.file_name)
+    return run
 
 
 def _settle_lost(source: str, *, now: datetime) -> None:
@@ -228,7 +256,8 @@ def import_run(
         table = open_table(files.read(run.file), run.file_name, **mapping.file)
         planner = Planner(mapping, table.headers)
         total = sum(1 for _ in table.rows())
-        _note(run, state=ImportState.RUNNING, rows=total, blank_rows=table.blank_rows)
+        if not _note(run, state=ImportState.RUNNING, rows=total, blank_rows=table.blank_rows):
+            raise Conflict(TAKEN_AWAY)
         done = run.created + run.updated + run.unchanged + run.failed
         progress(done, total)
         for chunk in _chunks(row for row in _planned(table, planner) if row.number > run.resume_row):
@@ -243,16 +272,32 @@ def import_run(
         raise
 
 
+def _held(run: ImportRun) -> ImportRun:
+    """Lock a run that is still this process's own.
+
+    Raises:
+        Conflict: somebody gave it up, or let it go on elsewhere.
+    """
+    rows = ImportRun.objects.select_for_update(of=("self",)).select_related("unit", "file")
+    found = rows.get(pk=run.pk)
+    if (found.job_number, found.state) != (run.job_number, ImportState.RUNNING):
+        raise Conflict(TAKEN_AWAY)
+    return found
+
+
 @operation
 def _write_chunk(
     *, run: ImportRun, chunk: Sequence[PlannedRow], planner: Planner, by: User | None, now: datetime
 ) -> ImportRun:
-    run = ImportRun.objects.select_for_update(of=("self",)).select_related("unit", "file").get(pk=run.pk)
+    run = _held(run)
     used = {label: key for label, key in planner.keys.items() if any(key in row.custom for row in chunk)}
     custom_fields_for(run.unit, used, by=by, now=now)
     writer = _writer(planner, Units(run.unit, adds=run.adds_units), by=by, now=now)
     decisions = writer.decide(chunk, holds=True)
     writer.write(decisions)
+    created = [one for one in decisions if one.outcome == Outcome.CREATED and one.model]
+    ImportedModel.objects.bulk_create(_imported(run, created))
+    run.defaults = dict(Counter(run.defaults) + Counter(name for one in created for name in one.row.unstated))
     counts = Counter(decision.outcome.value for decision in decisions)
     for outcome in Outcome:
         setattr(run, outcome.value, getattr(run, outcome.value) + counts[outcome.value])
@@ -260,6 +305,12 @@ def _write_chunk(
     run.save()
     ImportRowError.objects.bulk_create(_row_errors(run, decisions))
     return run
+
+
+def _imported(run: ImportRun, created: Sequence[Decision]) -> Iterator[ImportedModel]:
+    for one in created:
+        if one.model is not None:
+            yield ImportedModel(run=run, unit_id=one.model.unit_id, model=one.model, row=one.row.number)
 
 
 def _row_errors(run: ImportRun, decisions: Sequence[Decision]) -> Iterator[ImportRowError]:
@@ -278,6 +329,7 @@ def _row_errors(run: ImportRun, decisions: Sequence[Decision]) -> Iterator[Impor
 
 @operation
 def _finish(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
+    run = _held(run)
     run.state, run.finished_at = ImportState.FINISHED, now
     if run.rows and run.failed == run.rows:
         run.state, run.message = (
@@ -285,17 +337,16 @@ def _finish(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
             f"None of the {plural(run.rows, 'row')} could be imported.",
         )
     run.save()
-    _tell(
+    tell_of(
+        run,
         "inventory_imported",
-        run.unit_id,
-        "registry.ImportRun",
-        run.pk,
         by=by,
         now=now,
         source=run.source,
         file=run.file_name,
         sha256=run.file.sha256,
         **import_counts(run),
+        **({"defaults": run.defaults} if run.defaults else {}),
     )
     return run
 
@@ -306,10 +357,14 @@ def import_counts(run: ImportRun) -> dict[str, int]:
     return {name: getattr(run, name) for name in names}
 
 
-def _note(run: ImportRun, **values: Any) -> None:
+def _note(run: ImportRun, **values: Any) -> bool:
+    """Write down how far a run is, unless it was given up or goes on elsewhere; tell whether it was written."""
     for name, value in values.items():
         setattr(run, name, value)
-    ImportRun.objects.filter(pk=run.pk).update(**values)
+    own = ImportRun.objects.filter(pk=run.pk, job_number=run.job_number)
+    if run.job_number is None:
+        own = own.filter(state__in=OPEN)
+    return bool(own.update(**values))
 
 
 def _queue(run: ImportRun, *, by: User | None, now: datetime) -> None:
@@ -337,19 +392,3 @@ def _chunks(rows: Iterator[PlannedRow]) -> Iterator[list[PlannedRow]]:
     rows = iter(rows)
     while chunk := list(islice(rows, CHUNK)):
         yield chunk
-
-
-def _tell(
-    verb: str, unit_id: int, label: str, pk: Any, *, by: User | None, now: datetime, **data: Any
-) -> None:
-    emit(
-        DomainEvent(
-            verb=f"registry.{verb}",
-            subject_label=label,
-            subject_id=str(pk),
-            actor_id=None if by is None else str(by.pk),
-            occurred_at=now,
-            unit_id=unit_id,
-            data=data,
-        )
-    )

@@ -6,6 +6,9 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from registry.imports.fields import FIELDS, PERSON, TEXT, ImportField
+from registry.imports.mapping import build
+from registry.imports.rows import Table
+from registry.imports.values import texts_of, with_suggestions
 
 CLOSE_ENOUGH = 0.84
 KEY_WORDS = frozenset(
@@ -41,6 +44,12 @@ def suggest(headers: Sequence[str], *, name: str = "suggested", source: str = ""
     return with_unit(
         {"name": name, "source": source or name, "key": [], "fields": fields}, headers, unit=unit
     )
+
+
+def guess(table: Table, *, name: str) -> dict[str, Any]:
+    """Return a mapping document for a file: its columns by their headings, its choices by the texts they hold."""
+    document = suggest(table.headers, name=name)
+    return with_suggestions(document, texts_of(table.rows(), build(document)))
 
 
 def _name_among(headers: Sequence[str], words: dict[str, str], fields: dict[str, Any]) -> str:

@@ -41,6 +41,7 @@ from registry.services.models import (
     note_regimes,
 )
 from registry.services.offices import hold_offices, refuse_deciders
+from registry.services.unstated import components_follow, note_stated
 
 IMPORTED = "Imported from an inventory"
 STATE_FIELDS = ("lifecycle_state", "retired_at", "retirement_reason")
@@ -65,6 +66,7 @@ class Decision:
     model: RegisteredModel | None = None
     unit: BusinessUnit | None = None
     unknown_unit: str = ""
+    kind_before: str = ""  # of a model whose kind this row changes
     facts: RecordFacts = field(default_factory=RecordFacts)
     changed: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -145,6 +147,9 @@ class ChunkWriter:
         if updated:
             names = sorted({name for decision in updated for name in decision.changed})
             bulk_save_as(_models(updated), by=by, now=now, reason=IMPORTED, fields=names)
+            kinds = {one.model.pk: one.kind_before for one in updated if one.model and one.kind_before}
+            if kinds:
+                components_follow(kinds, _models(updated), by=by, now=now, reason=IMPORTED)
 
     def _settle_in_units(self, created: Sequence[Decision]) -> None:
         """Add the units that these rows need and put their models there."""
@@ -223,6 +228,7 @@ class ChunkWriter:
             ),
         )
         model = build_model(new, deciders=self._deciders, by=self._by, now=self._now)
+        model.unstated = dict(row.unstated)
         self._set_state(model, values)
         decision.facts = RecordFacts(components=build_components(new, model))
         apply_facts(model, decision.facts, now=self._now)
@@ -240,7 +246,13 @@ class ChunkWriter:
     ) -> None:
         row = decision.row
         self._require(model.unit, model)
-        values = self._values(decision, people, model.unit_id)
+        values = {
+            name: value
+            for name, value in self._values(decision, people, model.unit_id).items()
+            if name not in row.unstated  # what a file leaves open changes nothing
+        }
+        if values.get("kind", model.kind) != model.kind:
+            decision.kind_before = model.kind
         values["custom"] = {
             **{key: value for key, value in model.custom.items() if key not in self._columns_of_custom},
             **values["custom"],
@@ -251,6 +263,7 @@ class ChunkWriter:
             {name: value for name, value in values.items() if name not in STATE_FIELDS},
             allowed=EDITABLE,
         )
+        changed += note_stated(model, values)
         refuse_deciders(model, changed, self._deciders)
         if model.regimes and model.no_regime_in_scope:
             model.no_regime_in_scope = False  # what the inventory names refutes what somebody stated

@@ -7,7 +7,7 @@ from registry.models.evidence import (
     MonitoringPlan,
     RiskAssessment,
 )
-from registry.models.imports import ImportMapping, ImportRowError, ImportRun
+from registry.models.imports import ImportedModel, ImportMapping, ImportRowError, ImportRun
 from registry.models.models import (
     Component,
     Consumer,
@@ -47,6 +47,7 @@ __all__ = [
     "ImportMapping",
     "ImportRowError",
     "ImportRun",
+    "ImportedModel",
     "MetricValue",
     "ModelCounter",
     "ModelDependency",

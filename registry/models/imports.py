@@ -49,6 +49,13 @@ class ImportRun(models.Model):
     resume_row = models.PositiveIntegerField(default=0)  # the last row that is done
     job_number = models.PositiveBigIntegerField(null=True, blank=True)  # jobs expire, this row stays
     message = models.TextField(blank=True)
+    defaults = models.JSONField(
+        default=dict, blank=True
+    )  # field: models created with its default, nobody stated it
+    undo_job_number = models.PositiveBigIntegerField(null=True, blank=True)
+    undone_at = models.DateTimeField(
+        null=True, blank=True
+    )  # the last time; what stays then stays in `created_models`
     started_by = person_key(null=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -68,6 +75,27 @@ class ImportRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.file_name} into {self.unit}"
+
+
+class ImportedModel(models.Model):
+    """A model that an import created, so that it can be undone. Work state, without history, as the import's own."""
+
+    run = models.ForeignKey(ImportRun, on_delete=models.CASCADE, related_name="created_models")
+    unit = unit_key()
+    model = models.OneToOneField(
+        "registry.RegisteredModel", on_delete=models.CASCADE, related_name="imported"
+    )
+    row = models.PositiveIntegerField()
+    withdrawn_at = models.DateTimeField(null=True, blank=True)
+    stays = models.TextField(blank=True)  # why the last undoing left it
+
+    objects = models.Manager.from_queryset(ImportQuerySet)()
+
+    class Meta:
+        indexes = [models.Index(fields=["run", "row", "id"])]
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.model}"
 
 
 class ImportRowError(models.Model):

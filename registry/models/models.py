@@ -123,6 +123,9 @@ class RegisteredModel(ScopedRecord):
     external_id = models.CharField(max_length=200, blank=True)  # its key there: a second import finds it
     import_digest = models.CharField(max_length=64, blank=True)
     custom = models.JSONField(default=dict, blank=True)
+    unstated = models.JSONField(
+        default=dict, blank=True
+    )  # fields held by default, with what the inventory says
 
     created_at = models.DateTimeField()
     created_by = person_key(null=True)

@@ -4,6 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import cast
+
+from django.db.models import Field
 
 from registry.applicability import GovernanceFacts
 from registry.models import (
@@ -21,6 +24,7 @@ from registry.models import (
 )
 from registry.queries.custom import required_in
 from registry.states import (
+    DEFAULTS_IF_UNSTATED,
     DeploymentState,
     EuAiClass,
     LifecycleState,
@@ -152,7 +156,12 @@ def governance_facts(model: RegisteredModel, facts: RecordFacts) -> GovernanceFa
 
 def gaps_from(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> list[str]:
     """Return what INV-COMPLETE misses on the record, in words, in the order of the control."""
-    gaps = _empty(model, MANDATORY_COLUMNS) + _regime_gaps(model) + _own_field_gaps(model, facts)
+    gaps = (
+        unstated_gaps(model)
+        + _empty(model, MANDATORY_COLUMNS)
+        + _regime_gaps(model)
+        + _own_field_gaps(model, facts)
+    )
     if not facts.has_version:
         gaps.append("current version")
     if not facts.has_upstream:
@@ -173,6 +182,18 @@ def gaps_from(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> l
     if model.eu_ai_class == EuAiClass.HIGH_RISK:
         gaps += _empty(model, HIGH_RISK_COLUMNS)
     return gaps + _generative_gaps(model, facts)
+
+
+def unstated_gaps(model: RegisteredModel) -> list[str]:
+    """Name the fields that the record holds by default, with what the inventory says of them."""
+    gaps = []
+    for name, default in DEFAULTS_IF_UNSTATED.items():
+        if name in model.unstated and getattr(model, name) == default:
+            field = cast("Field", model._meta.get_field(name))
+            says = f", the inventory says “{text}”" if (text := model.unstated[name]) else ""
+            value = dict(field.flatchoices)[default].lower()
+            gaps.append(f"statement of the {field.verbose_name} ({value} by default{says})")
+    return gaps
 
 
 def _empty(model: RegisteredModel, columns: Sequence[tuple[str, str]]) -> list[str]:

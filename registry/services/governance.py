@@ -15,7 +15,7 @@ from registry import policies
 from registry.applicability import adoption, applicability
 from registry.events import tell
 from registry.models import GovernanceOverride, RecordTask, RegisteredModel
-from registry.queries.facts import RecordFacts, facts_of, gaps_from, governance_facts
+from registry.queries.facts import RecordFacts, facts_of, gaps_from, governance_facts, unstated_gaps
 from registry.services.living import lock_living
 from registry.services.record_tasks import task_close, task_open
 from registry.states import INVENTORY_KINDS, Governance, LifecycleState, TaskKind
@@ -101,17 +101,27 @@ def apply_facts(model: RegisteredModel, facts: RecordFacts, *, now: datetime) ->
 
 def first_tasks(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> list[RecordTask]:
     """Return the unsaved tasks of a model that was just registered."""
-    if model.kind not in INVENTORY_KINDS or not _is_governed(model):
+    if model.kind not in INVENTORY_KINDS:
         return []
+    if not _is_governed(model):
+        texts = _open_statements(model)
+        return [_first_task(model, kind, text, now) for kind, text in texts.items()]
     texts = {TaskKind.RATING_MISSING: RATING_MISSING} if model.tier is None else {}
     if gaps := gaps_from(model, facts, now=now):
         texts[TaskKind.COMPLETE_RECORD] = _missing(gaps)
-    return [
-        RecordTask(
-            model=model, unit_id=model.unit_id, kind=kind, text=text, owner_id=model.owner_id, opened_at=now
-        )
-        for kind, text in texts.items()
-    ]
+    return [_first_task(model, kind, text, now) for kind, text in texts.items()]
+
+
+def _first_task(model: RegisteredModel, kind: str, text: str, now: datetime) -> RecordTask:
+    return RecordTask(
+        model=model, unit_id=model.unit_id, kind=kind, text=text, owner_id=model.owner_id, opened_at=now
+    )
+
+
+def _open_statements(model: RegisteredModel) -> dict[TaskKind, str]:
+    """Ask for what nobody stated where governance is optional, too: whether it is may hang on that."""
+    gaps = [] if model.lifecycle_state in FINISHED else unstated_gaps(model)
+    return {TaskKind.COMPLETE_RECORD: _missing(gaps)} if gaps else {}
 
 
 def _is_governed(model: RegisteredModel) -> bool:
@@ -143,7 +153,7 @@ def _due_tasks(
     if contradictions:
         due[TaskKind.FACTS_CONTRADICTED] = DueTask(" ".join(contradictions))
     if not _is_governed(model):
-        return due
+        return due | {kind: DueTask(text) for kind, text in _open_statements(model).items()}
     if gaps := gaps_from(model, facts, now=now):
         due[TaskKind.COMPLETE_RECORD] = DueTask(_missing(gaps))
         if became_mandatory:

@@ -28,6 +28,7 @@ from registry.services.governance import apply_facts, first_tasks
 from registry.services.living import lock_living, touch
 from registry.services.offices import hold_offices, named_in, refuse_deciders
 from registry.services.revisions import refuse_stale
+from registry.services.unstated import COMPONENT, components_follow, note_stated
 from registry.states import INVENTORY_KINDS, LifecycleState, ModelKind
 
 
@@ -170,7 +171,7 @@ def build_components(new: NewModel, model: RegisteredModel) -> list[Component]:
     """
     if model.kind == ModelKind.PROMPT:
         return []
-    rows = list(new.components) or [{"name": "Model", "kind": model.kind}]
+    rows = list(new.components) or [{"name": COMPONENT, "kind": model.kind}]
     built = []
     for place, values in enumerate(rows, start=1):
         component = Component(model=model, unit=model.unit)
@@ -282,6 +283,8 @@ def model_update(
 ) -> RegisteredModel:
     """Change fields of the record; fields that are not named stay. Nothing changes, nothing is written.
 
+    Whoever names a field that is held by default states it, with the same value, too.
+
     Raises:
         Conflict: the record moved on since ``revision``, in words.
         Invalid: all errors at once.
@@ -292,7 +295,9 @@ def model_update(
     refuse_stale(model, revision)
     if "custom" in fields:
         fields["custom"] = custom_values.checked(fields["custom"], declared_for(model.unit_id))
+    kind, opens_kind = model.kind, "kind" in model.unstated
     changed = plain_fields.assign(model, fields, allowed=EDITABLE)
+    changed += note_stated(model, fields)
     if model.kind in INVENTORY_KINDS and "kind" in changed and not model.components.exists():
         raise invalid("kind", "A prompt becomes no model; register the model.")
     refuse_deciders(model, changed, deciders)
@@ -300,6 +305,8 @@ def model_update(
     if not changed:
         return model
     _bump(model, changed, by=by, now=now, reason=reason or "Record changed")
+    if opens_kind:
+        components_follow({model.pk: kind}, [model], by=by, now=now)
     tell("model_updated", model, by=by, now=now, fields=sorted(changed), reason=reason)
     return model
 
@@ -384,7 +391,7 @@ def model_attest(
     next_review_on: date | None = None,
     note: str = "",
 ) -> RegisteredModel:
-    """Confirm as its owner (or the accountable executive) that the record is right as it stands.
+    """Confirm as its owner (or the accountable executive) that the record is right as it stands, defaults included.
 
     Raises:
         RuleViolation: ``by`` is neither.
@@ -397,7 +404,7 @@ def model_attest(
     if next_review_on is not None and next_review_on < portal_day(now):
         raise invalid("next_review_on", f"{day_text(next_review_on)} is in the past.")
     model.last_attested_at = now
-    changed = ["last_attested_at"]
+    changed = ["last_attested_at", *note_stated(model, list(model.unstated))]
     if next_review_on is not None:
         model.next_review_on = next_review_on
         changed.append("next_review_on")

@@ -27,11 +27,16 @@ from registry.forms import UnitChoice
 from registry.imports import mapping as mappings
 from registry.imports import service
 from registry.imports.fields import FIELDS
+from registry.imports.plan import ALWAYS_STATED
 from registry.imports.preview import Preview
 from registry.imports.reading import open_table
-from registry.imports.suggesting import rule_for, suggest, with_unit
+from registry.imports.rows import Table
+from registry.imports.suggesting import guess, rule_for, with_unit
 from registry.imports.transforms import short
+from registry.imports.values import texts_of
 from registry.models import ImportMapping, ImportRun
+from registry.views import import_values
+from registry.views.import_values import Question
 from registry.views.imports import CRUMBS
 
 SUGGEST, ADD_UNITS = "suggest", "add-units"
@@ -137,13 +142,21 @@ class MappedColumn:
 
 
 class MappingForm(forms.Form):
-    """One choice for each column; what is not chosen stays a custom field. A mapping document offers no choice."""
+    """One choice for each column and for each text of a choice. A mapping document offers no other columns."""
 
     marks_optional = False
 
-    def __init__(self, *, columns: Sequence[MappedColumn], adds_units: bool | None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        columns: Sequence[MappedColumn],
+        questions: Sequence[Question],
+        asked: Sequence[Section],
+        adds_units: bool | None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.columns = columns
+        self.columns, self.questions = columns, questions
         options = [
             ("", "Keep as custom field"),
             (UNIT, "Business unit"),
@@ -157,13 +170,14 @@ class MappingForm(forms.Form):
                 initial=column.holds,
                 help_text=f"e.g. {column.example}" if column.example else "empty in the first rows",
             )
-        if columns:
-            self.fields["save_as"] = forms.SlugField(
-                label="Save this mapping as",
-                required=False,
-                max_length=80,
-                help_text="For the next file of this source.",
-            )
+        for one in questions:
+            self.fields[one.name] = import_values.form_field(one)
+        self.fields["save_as"] = forms.SlugField(
+            label="Save this mapping as",
+            required=False,
+            max_length=80,
+            help_text="With its columns and values, for the next file of this source.",
+        )
         if adds_units is not None:
             self.fields["adds_units"] = forms.BooleanField(
                 required=False, label=ADDS_UNITS, initial=adds_units
@@ -171,9 +185,14 @@ class MappingForm(forms.Form):
         rest = [f"c{place}" for place, column in enumerate(columns) if not column.holds]
         title = plural(len(rest), "more column")
         self.sections = (
+            *asked,
             Section(title, rest, "kept as custom fields unless you choose"),
             Section("", ("adds_units", "save_as")),
         )
+
+
+def _is_constant(rule: Any) -> bool:
+    return isinstance(rule, dict) and "constant" in rule
 
 
 class ImportPreview(CreatePage):
@@ -201,6 +220,7 @@ class ImportPreview(CreatePage):
             raise NotFound("There is no upload of yours with this number.")
         self.stored, self.unit, self.file_name = stored, unit, name
         self.content = files.read(stored)
+        self.unseen: list[Question] = []
         self.may_add_units = may_add_units(user, unit)
         self.adds_units = given.get("adds_units") == "on" and self.may_add_units
         self.document = self.read_document(given.get("mapping", SUGGEST))
@@ -210,20 +230,24 @@ class ImportPreview(CreatePage):
         kind, _, rest = name.partition(":")
         if kind == "shipped" and rest in mappings.shipped():
             self.is_document = True
-            return {"shipped": rest}
+            return dict(mappings.load(rest).document)
         # No column holds a NUL, and PostgreSQL refuses to compare with it.
         named = kind == "saved" and "\x00" not in rest
         saved = saved_mappings(self.request.user).filter(name=rest).first() if named else None
         self.is_document = saved is not None
         if saved is not None:
             return saved.document
-        headers = open_table(self.content, self.file_name).headers
-        return suggest(headers, name=self.file_name.rpartition(".")[0][:60] or "upload")
+        return guess(
+            open_table(self.content, self.file_name), name=self.file_name.rpartition(".")[0][:60] or "upload"
+        )
 
     def mapping(self) -> mappings.ColumnMapping:
         """Check the document."""
-        shipped = self.document.get("shipped")
-        return mappings.load(shipped) if shipped else mappings.build(self.document)
+        return mappings.build(self.document)
+
+    def table(self, mapping: mappings.ColumnMapping) -> Table:
+        """Open the file as the mapping says."""
+        return open_table(self.content, self.file_name, **mapping.file)
 
     @property
     def lede(self) -> str:
@@ -233,13 +257,19 @@ class ImportPreview(CreatePage):
         )
 
     def form_kwargs(self) -> dict[str, Any]:
-        """Show the columns with the fields they fill."""
-        columns = () if self.is_document else self.columns(self.mapping())
-        return {"columns": columns, "adds_units": self.adds_units if self.may_add_units else None}
+        """Show the columns with the fields they fill, and what the texts of choices mean."""
+        mapping = self.mapping()
+        holds = {name: " + ".join(rule.columns) for name, rule in mapping.fields.items() if rule.columns}
+        return {
+            "columns": () if self.is_document else self.columns(mapping),
+            "questions": self.questions,
+            "asked": import_values.sections(self.questions, holds, self.texts),
+            "adds_units": self.adds_units if self.may_add_units else None,
+        }
 
     def columns(self, mapping: mappings.ColumnMapping) -> list[MappedColumn]:
         """Return every column of the file with what it holds under ``mapping`` and its first text."""
-        table = open_table(self.content, self.file_name, **mapping.file)
+        table = self.table(mapping)
         holds = {column: name for name, rule in mapping.fields.items() for column in rule.columns[:1]}
         if mapping.unit_column:
             holds.setdefault(mapping.unit_column, UNIT)
@@ -253,11 +283,53 @@ class ImportPreview(CreatePage):
         ]
 
     def make_form(self, data: Any = None, files: Any = None) -> forms.BaseForm:
-        """Take the offer to add missing units as a tick, too."""
-        if data is not None and data.get("look") == ADD_UNITS:
+        """Ask what the texts of the chosen columns mean; the offer to add missing units is a tick, too."""
+        if data is not None:
             data = data.copy()
-            data["adds_units"] = "on"
-        return super().make_form(data, files)
+            self.document = self.drafted(data)
+        mapping = self.mapping()
+        self.texts = texts_of(self.table(mapping).rows(), mapping) if self.fits(mapping) else {}
+        self.questions = import_values.questions_of(mapping, self.texts)
+        if data is not None:
+            self.unseen = [one for one in self.questions if one.name not in data]
+            for one in self.unseen:
+                data[one.name] = one.value
+            if data.get("look") == ADD_UNITS:
+                data["adds_units"] = "on"
+        form = super().make_form(data, files)
+        answers = {one.name: one.value for one in self.questions} if data is None else data
+        self.document = import_values.answered(self.document, self.questions, self.offered(answers))
+        return form
+
+    def fits(self, mapping: mappings.ColumnMapping) -> bool:
+        """Whether the file has the columns of the mapping; the preview says which it lacks."""
+        return set(mapping.columns()) <= set(self.table(mapping).headers)
+
+    def offered(self, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answers that are offered; the form refuses the others."""
+        return {
+            one.name: value
+            for one in self.questions
+            if (value := answers.get(one.name)) in dict(FIELDS[one.field].choices)
+        }
+
+    def drafted(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the document with the columns that were sent, as far as they fit."""
+        if self.is_document:
+            return self.document
+        fields: dict[str, Any] = {}
+        for place, column in enumerate(self.columns(self.mapping())):
+            name = str(data.get(f"c{place}", ""))
+            if name in FIELDS and name not in fields:
+                fields[name] = self.rule(name, column.header)
+        fields.setdefault("name", self.document["fields"]["name"])
+        return {**self.document, "fields": fields}
+
+    def rule(self, name: str, header: str) -> Any:
+        """Return how a column fills a field: as the document says, or anew."""
+        known = self.document.get("fields", {}).get(name)
+        fits = isinstance(known, dict) and known.get("column") == header
+        return known if fits else rule_for(FIELDS[name], header)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Take over the choices of the form, then look again or start."""
@@ -284,11 +356,11 @@ class ImportPreview(CreatePage):
             if name == UNIT:
                 unit = column.header
                 continue
-            known = self.document.get("fields", {}).get(name)
-            fits = isinstance(known, dict) and known.get("column") == column.header
-            fields[name] = known if fits else rule_for(FIELDS[name], column.header)
+            fields[name] = self.rule(name, column.header)
         if "name" not in fields:
             raise invalid("c0", "Choose the column that holds the model's name.")
+        stated = {name: self.document["fields"].get(name) for name in ALWAYS_STATED}
+        fields |= {name: rule for name, rule in stated.items() if _is_constant(rule)}
         headers = [column.header for column in self.form.columns]
         return with_unit({**self.document, "fields": fields}, headers, unit=unit)
 
@@ -298,6 +370,12 @@ class ImportPreview(CreatePage):
         self.adds_units = data.get("adds_units", False)
         if self.is_look:
             return None
+        if self.unseen:
+            labels = dict.fromkeys(FIELDS[one.field].label.lower() for one in self.unseen)
+            raise invalid(
+                self.unseen[0].name,
+                f"Look first at what the texts of {', '.join(labels)} mean; then start the import.",
+            )
         refuse_if(self.blockers())
         if data.get("save_as"):
             named = {**self.document, "name": data["save_as"]}

@@ -14,10 +14,13 @@ from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet
 from mlops_portal.foundation.web.pages import Action, ActionPage, ListPage, Preset
 from mlops_portal.foundation.web.tables import Column, Table
 from mlops_portal.foundation.work.models import Job
-from registry.imports import service
+from mlops_portal.foundation.work.states import FINAL_STATES
+from registry.imports import service, undoing
+from registry.imports.fields import FIELDS
 from registry.imports.outcomes import Outcome, job_of, outcome_of, problem_groups_of
-from registry.models import ImportRowError, ImportRun
-from registry.states import ImportState
+from registry.imports.preview import default_in_words
+from registry.models import ImportedModel, ImportRowError, ImportRun
+from registry.states import DEFAULTS_IF_UNSTATED, ImportState
 
 CRUMBS = (("Models", "/models/"), ("Imports", "/imports/"))
 PANEL = "import-outcome"
@@ -105,18 +108,11 @@ class ErrorFilters(Filters):
         fields: list[str] = []
 
 
-class ImportRunPage(ListPage):
-    """One import: progress, counts, and its errors as a list with CSV."""
+class OfImport:
+    """A list about one import."""
 
-    queryset = ImportRowError.objects.all()
-    filterset_class, table_class = ErrorFilters, ErrorTable
-    noun, right, exports = "message", "registry.import", ("csv",)
-    presets = (
-        Preset("All messages", ""),
-        Preset("Errors", "kind=false"),
-        Preset("Notes, nothing lost", "kind=true"),
-    )
-    template_name = "registry/import_run.html"
+    request: Any
+    kwargs: dict[str, Any]
 
     @property
     def run(self) -> ImportRun:
@@ -130,6 +126,20 @@ class ImportRunPage(ListPage):
                 raise NotFound(f"There is no import {self.kwargs['pk']} that you can see.")
             self._run = found
         return self._run
+
+
+class ImportRunPage(OfImport, ListPage):
+    """One import: progress, counts, and its errors as a list with CSV."""
+
+    queryset = ImportRowError.objects.all()
+    filterset_class, table_class = ErrorFilters, ErrorTable
+    noun, right, exports = "message", "registry.import", ("csv",)
+    presets = (
+        Preset("All messages", ""),
+        Preset("Errors", "kind=false"),
+        Preset("Notes, nothing lost", "kind=true"),
+    )
+    template_name = "registry/import_run.html"
 
     @property
     def job(self) -> Job | None:
@@ -182,15 +192,37 @@ class ImportRunPage(ListPage):
     def more(self) -> Mapping[str, Any]:
         """Add what became of the rows, equal problems once, and the job while it runs."""
         run, job = self.run, self.job
+        undo_job = undoing.undo_job_of(run)
+        is_being_undone = undo_job is not None and undo_job.state not in FINAL_STATES
+        shown = undo_job if is_being_undone else job
         return {
             **super().more(),
             "run": run,
             "outcome": self.outcome,
             "panel": PANEL,
-            "job": job,
-            "is_own_job": job is not None and job.owner_id == self.request.user.pk,
+            "job": shown,
+            "is_own_job": shown is not None and shown.owner_id == self.request.user.pk,
+            "is_being_undone": is_being_undone,
+            "is_moving": is_being_undone or not self.outcome.is_final,
+            "undone": self.undone() if run.undone_at else None,
+            "undo_error": "" if undo_job is None else undo_job.error,
+            "can_undo": not undoing.undo_blockers(run),
+            "is_of_a_command": service.is_of_a_command(run),
+            "defaults": [
+                (FIELDS[name].label, default_in_words(name), run.defaults[name])
+                for name in DEFAULTS_IF_UNSTATED
+                if name in run.defaults and not run.undone_at
+            ],
             "problem_groups": problem_groups_of(run),
             "can_go_on": not service.resume_blockers(run, job),
+        }
+
+    def undone(self) -> Mapping[str, int]:
+        """Count what went and what stayed."""
+        rows = ImportedModel.objects.filter(run=self.run)
+        return {
+            "withdrawn": rows.filter(withdrawn_at__isnull=False).count(),
+            "stays": undoing.rows_left(self.run).count(),
         }
 
 

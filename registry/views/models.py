@@ -22,6 +22,7 @@ from registry.behind import tell_requests
 from registry.models import RegisteredModel
 from registry.queries import model_page, portfolio
 from registry.queries.custom import declared_for
+from registry.queries.facts import unstated_gaps
 from registry.services import models as services
 
 
@@ -133,7 +134,11 @@ class ModelEdit(ActionPage):
 
     def form_kwargs(self) -> dict[str, Any]:
         """Add the fields that the model's unit declares."""
-        return {"custom": declared_for(self.object.unit_id), "values": self.object.custom}
+        return {
+            "custom": declared_for(self.object.unit_id),
+            "values": self.object.custom,
+            "unstated": self.object.unstated,
+        }
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> RegisteredModel:
         """Save it."""
@@ -149,6 +154,12 @@ class ModelAttest(ActionPage):
         "model",
     )
     title, submit = "Attest {object}", "The record is complete and right"
+
+    @property
+    def lede(self) -> str:
+        """Name what nobody stated so far and the attestation states."""
+        gaps = unstated_gaps(self.object)
+        return f"This states, too, what the record holds by default: {'; '.join(gaps)}." if gaps else ""
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> RegisteredModel:
         """Attest it."""

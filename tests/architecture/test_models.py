@@ -33,6 +33,7 @@ NOT_AUDITED = {
     "registry.ModelCounter": "the last number and activity of a model, changed with rows that are audited",
     "registry.ImportRun": OPERATIONAL,
     "registry.ImportRowError": OPERATIONAL,
+    "registry.ImportedModel": OPERATIONAL,
     "approvals.DossierReading": "which parts a person saw last, a help for reading; decisions bind to the dossier itself",
     "audits.LedgerEntry": LEDGER,
     "audits.LedgerPayload": LEDGER,

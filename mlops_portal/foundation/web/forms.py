@@ -85,11 +85,12 @@ def described(bound: BoundField) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a form under a heading; without one its fields stand open."""
+    """A part of a form under a heading; without one its fields stand open. ``is_open`` keeps it unfolded."""
 
     title: str
     names: Sequence[str]
     note: str = ""
+    is_open: bool = False
 
 
 def sectioned(form: Any) -> list[Mapping[str, Any]]:
@@ -108,7 +109,7 @@ def sectioned(form: Any) -> list[Mapping[str, Any]]:
             {
                 "title": section.title,
                 "note": section.note or ", ".join(str(bound.label) for bound in held),
-                "is_open": any(_wants_a_look(bound) for bound in held),
+                "is_open": section.is_open or any(_wants_a_look(bound) for bound in held),
                 "is_optional": is_optional and getattr(form, "marks_optional", True),
                 "is_quiet": is_optional or not getattr(form, "marks_optional", True),
                 "fields": [described(bound) for bound in held],

@@ -2,6 +2,7 @@
 
 import json
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +16,9 @@ from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.web.words import plural
 from registry.imports import mapping as mappings
 from registry.imports import service
+from registry.imports.fields import FIELDS
 from registry.imports.mapping import ColumnMapping
+from registry.imports.preview import default_in_words
 from registry.imports.rows import Problem
 from registry.models import ImportMapping, ImportRowError
 
@@ -82,12 +85,14 @@ class Command(BaseCommand):
             preview = service.import_preview(**common)
             counts = {"rows": preview.rows, "blank_rows": preview.blank_rows, **preview.counts}
             self._tell(f"Nothing is written. {path.name} would give", counts, preview.problems)
+            self._tell_defaults({one.field: one.rows for one in preview.defaults})
             return preview.counts["failed"]
         run = service.import_start(**common, in_background=False)
         run = service.import_run(run=run, by=common["by"], clock=timezone.now, progress=self._progress)
         errors = ImportRowError.objects.filter(run=run, is_note=False).order_by("row", "pk")[:SHOWN]
         problems = [Problem(error.row, error.column, error.message) for error in errors]
         self._tell(f"Import {run.pk} of {path.name}", service.import_counts(run), problems)
+        self._tell_defaults(run.defaults)
         return run.failed
 
     def _progress(self, done: int, total: int) -> None:
@@ -98,6 +103,13 @@ class Command(BaseCommand):
         self.stdout.write(f"{title}: {told}")
         for problem in list(problems)[:SHOWN]:
             self.stdout.write(f"  {problem}")
+
+    def _tell_defaults(self, defaults: Mapping[str, int]) -> None:
+        for name, models in defaults.items():
+            self.stdout.write(
+                f"  {FIELDS[name].label} is not stated for {models:,} of the models created: "
+                f"{default_in_words(name)} by default, with a task"
+            )
 
     def _mapping(self, name: str, unit_column: str) -> ColumnMapping:
         saved = ImportMapping.objects.filter(name=name).first()

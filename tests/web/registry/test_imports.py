@@ -9,7 +9,8 @@ from django.urls import reverse
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.work import running
 from mlops_portal.foundation.work.models import Job
-from registry.models import ImportRun, RegisteredModel
+from registry.models import ImportMapping, ImportRun, RegisteredModel
+from registry.services.models import model_update
 from registry.states import ImportState
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +39,7 @@ def chosen(page):
     """Return what the form of a preview would send."""
     html = page.content.decode()
     found = {}
-    for name, options in re.findall(r'<select name="(c\d+)".*?>(.*?)</select>', html, re.DOTALL):
+    for name, options in re.findall(r'<select name="(c\d+|v-[\w-]+)".*?>(.*?)</select>', html, re.DOTALL):
         on = re.search(r'<option value="([^"]*)" selected', options)
         found[name] = on.group(1) if on else ""
     return found
@@ -93,7 +94,8 @@ def test_the_column_of_the_unit_is_shown_as_such_and_can_be_chosen(upload, adam)
     client, url = upload(adam)
     page = client.get(url)
     fields = chosen(page)
-    assert fields == {"c0": "", "c1": "name", "c2": "unit", "c3": "lifecycle_state", "c4": ""}
+    columns = {name: value for name, value in fields.items() if name.startswith("c")}
+    assert columns == {"c0": "", "c1": "name", "c2": "unit", "c3": "lifecycle_state", "c4": ""}
     assert "A row is found again by id" in page.content.decode()
     looked = client.post(url, {**fields, "c2": "", "look": "1"}).content.decode()
     assert "that the portal lacks" not in looked
@@ -105,7 +107,6 @@ def test_the_order_is_summary_mapping_errors_samples(upload, adam):
     places = [html.index(text) for text in ("Models to create", "Units to add", "What each column holds",
               "A model needs a name", "The first rows as they would be read")]  # fmt: skip
     assert places == sorted(places)
-    assert "“Deployed” is none of draft, registered, in validation" in html
     assert re.search(r"<b>model 1</b>", html)
 
 
@@ -170,3 +171,111 @@ class TestRun:
         assert "None of the 5 rows could be imported." in html
         assert ">Go on</a>" not in html
         assert ">Import again</a>" in html
+
+
+class TestValues:
+    """What the texts of a choice mean is asked, prefilled and saved."""
+
+    HEAD = "id,model name,classification,contracting_usage\n"
+    TEXT = HEAD + "1,one,Generative AI,Vendor Purchased\n2,two,NLP,\n3,three,NLP,In-house\n"
+
+    def question(self, page, label):
+        found = re.search(rf'for="id_(v-[\w-]+)"[^>]*>\s*{label}', page.content.decode())
+        assert found, label
+        return found.group(1)
+
+    def test_the_values_are_asked_and_prefilled_and_what_is_open_is_counted(self, upload, adam):
+        client, url = upload(adam, self.TEXT)
+        page = client.get(url)
+        fields = chosen(page)
+        assert fields[self.question(page, "Generative AI")] == "generative"
+        assert fields[self.question(page, "NLP")] == ""
+        assert fields[self.question(page, "Vendor Purchased")] == "third_party"
+        html = page.content.decode()
+        assert "Kind: 2 models would be recorded as analytical. The file says “NLP” (2)." in html
+        assert "default, the file says “NLP”" in html
+
+    def test_an_answer_is_imported_and_saved_with_the_mapping(self, upload, adam):
+        client, url = upload(adam, self.TEXT)
+        page = client.get(url)
+        fields = {**chosen(page), self.question(page, "NLP"): "generative", "save_as": "fleet"}
+        assert "Kind:" not in client.post(url, {**fields, "look": "1"}).content.decode()
+        assert client.post(url, fields).status_code == 303
+        run = ImportRun.objects.get()
+        running.run(run.job_number)
+        assert set(RegisteredModel.objects.values_list("kind", flat=True)) == {"generative"}
+        saved = ImportMapping.objects.get().document["fields"]["kind"]["values"]
+        assert saved["NLP"] == "generative"
+        client, url = upload(adam, self.TEXT + "4,four,Quantum,\n", mapping="saved:fleet")
+        page = client.get(url)
+        fields = chosen(page)
+        assert fields[self.question(page, "NLP")] == "generative"
+        assert fields[self.question(page, "Quantum")] == ""
+
+    def test_a_column_chosen_anew_asks_first_and_a_kind_may_be_said_for_every_row(self, upload, adam):
+        client, url = upload(adam, self.TEXT)
+        fields = {**chosen(client.get(url)), "c2": ""}
+        refused = client.post(url, fields)
+        assert refused.status_code == 400
+        assert "Look first at what the texts of kind mean" in refused.content.decode()
+        every = self.question(refused, "Every row")
+        assert client.post(url, {**fields, **chosen(refused), every: "agent"}).status_code == 303
+        running.run(ImportRun.objects.get().job_number)
+        assert set(RegisteredModel.objects.values_list("kind", flat=True)) == {"agent"}
+
+    def test_a_kind_that_is_not_offered_is_refused(self, upload, adam):
+        client, url = upload(adam, self.TEXT)
+        page = client.get(url)
+        answer = client.post(url, {**chosen(page), self.question(page, "NLP"): "oracle"})
+        assert answer.status_code == 400
+        assert not ImportRun.objects.exists()
+
+
+class TestUndo:
+    """An import is undone from its page, and one of a killed command is given up there."""
+
+    def imported(self, upload, adam):
+        client, url = upload(adam, adds_units="on")
+        answer = client.post(url, {**chosen(client.get(url)), "adds_units": "on"})
+        run = ImportRun.objects.get()
+        running.run(run.job_number)
+        return client, answer["Location"], run
+
+    def test_it_says_before_what_goes_what_stays_and_why_and_after_what_became_of_it(self, upload, adam, now):
+        client, url, run = self.imported(upload, adam)
+        first = RegisteredModel.objects.order_by("pk").first()
+        model_update(model=first, by=adam, now=now, title="Kept")
+        assert f'href="{url}undo/">Undo this import</a>' in client.get(url).content.decode()
+        html = client.get(f"{url}undo/").content.decode()
+        assert "Withdraw 4 models" in html
+        assert re.search(r"Somebody changed it since.{0,60}1 model", html, re.DOTALL)
+        rows = b"".join(client.get(f"{url}models/?export=csv").streaming_content).decode().splitlines()
+        assert rows[1].split(",")[-2:] == ["stays", "somebody changed it since"]
+        assert [row.split(",")[-2] for row in rows[2:]] == ["goes"] * 4
+        assert client.post(f"{url}undo/").status_code == 303
+        assert "Undoing</h2>" in client.get(url).content.decode()
+        run.refresh_from_db()
+        running.run(run.undo_job_number)
+        told = client.get(url).content.decode()
+        assert "4 models were withdrawn, 1 stays" in told
+        assert ">Go on</a>" not in told
+        assert client.get(f"{url}models/").content.decode().count("Withdrawn") == 4
+
+    def test_a_second_press_says_that_nothing_is_left(self, upload, adam):
+        client, url, run = self.imported(upload, adam)
+        client.post(f"{url}undo/")
+        run.refresh_from_db()
+        running.run(run.undo_job_number)
+        assert "Nothing is left to undo" in client.get(f"{url}undo/").content.decode()
+        assert "Nothing is left to undo" in client.post(f"{url}undo/", follow=True).content.decode()
+        assert "Undo this import</a>" not in client.get(url).content.decode()
+
+    def test_an_import_of_a_killed_command_offers_both_ways_on(self, upload, adam):
+        client, url, run = self.imported(upload, adam)
+        ImportRun.objects.filter(pk=run.pk).update(state=ImportState.RUNNING, job_number=None, resume_row=3)
+        html = client.get(url).content.decode()
+        assert "A command runs this import" in html
+        assert ">Go on</a>" in html
+        assert ">Give up</a>" in html
+        assert client.post(f"{url}give-up/").status_code == 303
+        assert "It was given up." in client.get(url).content.decode()

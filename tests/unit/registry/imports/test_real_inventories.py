@@ -10,7 +10,7 @@ import pytest
 from registry.imports import mapping
 from registry.imports.plan import plan_table
 from registry.imports.reading import open_table
-from registry.imports.suggesting import suggest
+from registry.imports.suggesting import guess, suggest
 
 DATA = Path(__file__).parents[5] / "shared" / "data"
 US = DATA / "inventory-us-federal"
@@ -69,14 +69,17 @@ def test_us_counts_agree_with_the_published_ones():
         expected[agency.strip()] += count
     assert Counter(row.unit for row in rows) == expected
     assert len(table.headers) == 62
-    states = Counter(row.values["lifecycle_state"] for row in rows)
+    states = Counter(row.values.get("lifecycle_state", "not stated") for row in rows)
     assert states == {
         "in_production": 892,
-        "registered": 408,
+        "registered": 404,
+        "not stated": 4,
         "draft": 399,
         "in_validation": 287,
         "retired": 147,
     }
+    unstated = Counter(name for row in rows for name in row.unstated)
+    assert unstated == {"kind": 2133, "origin": 934 + 31 + 15 + 6, "lifecycle_state": 4}
     impacting = [row for row in rows if row.values.get("regimes")]
     assert len(impacting) == 195 + 131 + 20 + 5
 
@@ -87,8 +90,22 @@ def test_nl_counts_agree_with_the_published_ones():
     states = Counter(row.values["lifecycle_state"] for row in rows)
     assert states["in_production"] == counts["status"]["in_gebruik"]
     assert states["retired"] == counts["status"]["buiten_gebruik"]
+    assert Counter(name for row in rows for name in row.unstated) == {"kind": 875, "origin": 875}
     units = Counter(row.unit for row in rows)
     assert {unit: units[unit] for unit in counts["organisatie"]} == counts["organisatie"]
+
+
+def test_the_values_of_a_choice_are_guessed_where_they_are_plain_and_left_open_where_not():
+    table = opened(US / "2025_part_agencies.csv")
+    rows = list(plan_table(table, mapping.build(guess(table, name="guessed"))))
+    kinds = Counter(row.values.get("kind", f"open: {row.unstated.get('kind')}") for row in rows)
+    assert kinds == {
+        "generative": 31, "analytical": 30, "open: ": 34, "open: NLP": 16, "open: Computer Vision": 4, "open: Other": 2,
+    }  # fmt: skip
+    origins = Counter(row.values.get("origin", "open") for row in rows)
+    assert origins == {"open": 50, "in_house": 33, "third_party": 27 + 7}
+    states = Counter(row.values.get("lifecycle_state", "open") for row in rows)
+    assert states == {"in_production": 45, "registered": 37, "retired": 19, "open": 16}
 
 
 @pytest.mark.parametrize(

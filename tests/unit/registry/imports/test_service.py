@@ -163,7 +163,7 @@ def test_rows_cost_no_statement_each(importing, retail, group, ada, django_asser
 
     with CaptureQueriesContext(connection) as few:
         importing(rows(1, 4), adds_units=True)
-    with django_assert_max_num_queries(len(few) + 86 // 5):  # SQLite takes about ten wide rows a statement
+    with django_assert_max_num_queries(len(few) + 86 // 4):  # SQLite takes about nine wide rows a statement
         importing(rows(4, 90), adds_units=True)
 
 
