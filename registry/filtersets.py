@@ -139,7 +139,8 @@ class DeploymentFilters(Filters):
 
     counts_facets = True
     q = SearchFilter(
-        ["model__name", "version__label", "environment__name"], label="Model, version or environment"
+        ["model__name", "model__title", "version__label", "environment__name"],
+        label="Model, version or environment",
     )
     unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
     state = ChoiceFacet("State", choices=DeploymentState.choices)

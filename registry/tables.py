@@ -28,6 +28,25 @@ def _version_url(row: Any) -> str:
     return reverse("registry:version-detail", args=[row.version.model_id, row.version.number])
 
 
+def _model_note(row: Any) -> SafeString | str:
+    """Write the registered name where the title stands above it, and the unit."""
+    name = row.model.second_name
+    return format_html("<code>{}</code> {}", name, row.unit) if name else str(row.unit)
+
+
+def model_column(**settings: Any) -> Column:
+    """Name the model of a row as people read it, its registered name and unit below; files hold both names."""
+    return Column(
+        "Model",
+        accessor="model",
+        cell=cells.plain,
+        export="model.name",
+        beside=[("Title", "model.title")],
+        note=_model_note,
+        **{"link": _model_url, **settings},
+    )
+
+
 def _label(field: str) -> Any:
     return lambda row: getattr(row, f"get_{field}_display")()
 
@@ -78,7 +97,15 @@ class ModelTable(Table):
     """The portfolio."""
 
     default_sort = "name"
-    name = Column("Model", header=True, link=True, sort="name", note="title")
+    name = Column(
+        "Model",
+        header=True,
+        link=True,
+        sort="title_key",
+        cell=lambda value, row: str(row),
+        note=lambda row: row.second_name and format_html("<code>{}</code>", row.second_name),
+        beside=[("Title", "title")],
+    )
     tier = Column("Tier", sort="tier", cell=lambda value, row: marks.tier(row.tier), accessor="tier")
     kind = Column("Kind", sort="kind", cell=lambda value, row: row.get_kind_display(), export=_label("kind"))
     unit = Column("Unit", accessor="unit.name", sort="unit__name")
@@ -152,7 +179,7 @@ class DeploymentTable(Table):
     """What was put where, newest first."""
 
     default_sort = "-started"
-    model = Column("Model", header=True, link=_model_url, accessor="model.name", note="unit.name")
+    model = model_column(header=True)
     version = Column("Version", accessor="version.name", link=_version_url)
     environment = Column("Environment", accessor="environment.name", note="environment.get_provider_display")
     state = Column("State", cell=_state(tones.DEPLOYMENT, "state"), export=_label("state"))

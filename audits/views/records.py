@@ -72,7 +72,7 @@ class ModelHistory(History):
         """Lead over the model."""
         return [
             ("Models", reverse("registry:model-list")),
-            (self.object.name, self.object.get_absolute_url()),
+            (str(self.object), self.object.get_absolute_url()),
             ("History", ""),
         ]
 
@@ -88,8 +88,8 @@ class VersionHistory(History):
         model = self.object.model
         return [
             ("Models", reverse("registry:model-list")),
-            (model.name, model.get_absolute_url()),
-            (self.object.name, self.object.get_absolute_url()),
+            (str(model), model.get_absolute_url()),
+            (str(self.object), self.object.get_absolute_url()),
             ("History", ""),
         ]
 

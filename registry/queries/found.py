@@ -12,12 +12,12 @@ from registry.models import Document, Environment, ModelVersion, RegisteredModel
 def find_models(user: Any, text: str, limit: int) -> list[Hit]:
     """Find models by name, title or owner; names that begin with the words first."""
     rows = RegisteredModel.objects.inventory().visible_to(user).select_related("unit")
-    starts = rows.filter(Q(name__istartswith=text) | Q(title__istartswith=text)).order_by("name", "pk")
+    starts = rows.filter(Q(name__istartswith=text) | Q(title__istartswith=text)).by_title()
     found = list(starts[:limit])
     if len(found) < limit:
         holds = Q(name__icontains=text) | Q(title__icontains=text) | Q(owner__name__icontains=text)
         known = [model.pk for model in found]
-        found += rows.filter(holds).exclude(pk__in=known).order_by("name", "pk")[: limit - len(found)]
+        found += rows.filter(holds).exclude(pk__in=known).by_title()[: limit - len(found)]
     return [
         Hit(str(model), model.get_absolute_url(), f"{model.unit}, {model.get_kind_display()}", "model")
         for model in found

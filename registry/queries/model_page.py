@@ -86,8 +86,18 @@ def record_of(model: RegisteredModel, at: datetime | None) -> Any:
         return model
     record = as_of(model, at)
     if record is None:
-        raise NotFound(f"{model.name} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
+        raise NotFound(f"{model} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
     return record
+
+
+def name_at(model: RegisteredModel, at: datetime | None) -> str:
+    """Return what people read as the model's name, today or at a moment.
+
+    Raises:
+        NotFound: the model did not exist at that moment.
+    """
+    record = record_of(model, at)
+    return record.title or record.name
 
 
 def with_successors(ratings: Iterable[Any]) -> list[Any]:
