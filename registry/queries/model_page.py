@@ -33,6 +33,7 @@ from registry.models import (
 )
 from registry.queries import custom
 from registry.queries.lineage import around
+from registry.queries.sources import tell_addresses
 from registry.states import DeploymentState, ReviewState
 
 SHOWN_VERSIONS = 6
@@ -62,15 +63,17 @@ def read(model: RegisteredModel, *, at: datetime | None, user: Any) -> dict[str,
         "live": list(deployments_at(model, at)),
         **(_around_now(model, user) if at is None else _around_then(model, at, user)),
         "documents": documents_of(model, newest, at),
-        "datasets": list(
+        "datasets": tell_addresses(
+            user,
             VersionDataset.objects.filter(version=newest).select_related("dataset").order_by("role", "pk")
             if newest
-            else []
+            else [],
         ),
-        "pipelines": list(
+        "pipelines": tell_addresses(
+            user,
             VersionPipeline.objects.filter(version=newest).select_related("pipeline").order_by("pk")
             if newest
-            else []
+            else [],
         ),
         "today": portal_day(at or timezone.now()),
     }

@@ -100,7 +100,7 @@ class VersionDetail(VersionMixin, DetailPage):
 
     def more(self) -> Mapping[str, Any]:
         """Read the page."""
-        return {"model": self.object.model, **version_page.read(self.object)}
+        return {"model": self.object.model, **version_page.read(self.object, self.request.user)}
 
 
 class Compare(DetailPage):
