@@ -93,6 +93,7 @@ urlpatterns = [
     ),
     path("datasets/", sources.DatasetList.as_view(), name="dataset-list"),
     path("datasets/<int:pk>/", sources.DatasetDetail.as_view(), name="dataset-detail"),
+    path("datasets/<int:pk>/edit/", sources.DatasetDescribe.as_view(), name="dataset-describe"),
     path("datasets/<int:pk>/versions/", sources.DatasetUses.as_view(), name="dataset-uses"),
     path("pipelines/", sources.PipelineList.as_view(), name="pipeline-list"),
     path("pipelines/<int:pk>/", sources.PipelineDetail.as_view(), name="pipeline-detail"),

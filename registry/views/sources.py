@@ -1,16 +1,18 @@
 """Data sets and feature pipelines: what there is, which versions use it, what breaks when it changes."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.urls import reverse
 
 from mlops_portal.foundation.errors import NotFound
-from mlops_portal.foundation.web.pages import DetailPage, ListPage, Preset
-from registry import filtersets, tables
+from mlops_portal.foundation.web.pages import ActionPage, DetailPage, ListPage, Preset
+from registry import filtersets, forms, tables
 from registry.models import Dataset, FeaturePipeline, VersionDataset, VersionPipeline
 from registry.queries import sources
+from registry.services import lineage
 
 SEEN = "registry.view"
 
@@ -80,6 +82,35 @@ class DatasetDetail(SourceDetail):
             "others": sources.states_of(self.object),
             "sheets": sources.sheets_of(self.object, self.request.user),
         }
+
+
+class DatasetDescribe(ActionPage):
+    """Change what describes a data set."""
+
+    queryset, right = Dataset.objects.select_related("unit"), "registry.edit"
+    object_name, form_class = "source", forms.DatasetEdit
+    title, submit = "Edit the data set {object}", "Save the description"
+    lede = (
+        "The description counts for every version that used the data set. Name, label and digest stay: "
+        "another content is another data set."
+    )
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the data set."""
+        lists = reverse("registry:dataset-list")
+        return [
+            ("Data sets", lists),
+            (str(self.object), self.object.get_absolute_url()),
+            (self.get_title(), ""),
+        ]
+
+    def initial(self) -> dict[str, Any]:
+        """Start with what is registered."""
+        return {name: getattr(self.object, name) for name in lineage.DESCRIPTION_FIELDS}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Dataset:
+        """Change."""
+        return lineage.dataset_describe(dataset=self.object, by=by, now=now, **data)
 
 
 class PipelineDetail(SourceDetail):

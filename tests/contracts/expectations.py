@@ -75,6 +75,7 @@ PAGES: dict[str, Needs] = {
     "registry:pipeline-link": Needs(E, "version"),
     "registry:dataset-list": Needs(V),
     "registry:dataset-detail": Needs(V, "dataset"),
+    "registry:dataset-describe": Needs(E, "dataset"),
     "registry:dataset-uses": Needs(V, "dataset"),
     "registry:pipeline-list": Needs(V),
     "registry:pipeline-detail": Needs(V, "pipeline"),

@@ -236,6 +236,15 @@ def test_history_stands_beside_the_page(reader, data, features, now):
     assert "Pipeline registered" in text_of(reader, reverse("audits:pipeline-history", args=[features.pk]))
 
 
+def test_the_description_is_changed_where_it_is_read(as_person, ada, data):
+    client = as_person(ada)
+    address = reverse("registry:dataset-describe", args=[data.pk])
+    assert f'href="{address}"' in text_of(client, data.get_absolute_url())
+    sent = {"rows": "1300", "source": "warehouse", "reason": "Counted again."}
+    assert client.post(address, sent)["Location"] == data.get_absolute_url()
+    assert "1\u202f300" in text_of(client, data.get_absolute_url())
+
+
 def test_deleted_versions_are_no_uses(reader, data, use, now):
     version_delete(version=use("pd"), reason="A mistake.", by=None, now=now)
     assert VersionDataset.objects.exists()
