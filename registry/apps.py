@@ -25,7 +25,7 @@ class RegistryConfig(AppConfig):
         tasks.register()
         register(NavItem("Portfolio", "Models", "model", "registry:model-list", "registry.view", 10))
         register(NavItem("Portfolio", "Data sets", "data", "registry:dataset-list", "registry.view", 12))
-        register(NavItem("Portfolio", "Pipelines", "link", "registry:pipeline-list", "registry.view", 14))
+        register(NavItem("Portfolio", "Pipelines", "server", "registry:pipeline-list", "registry.view", 14))
         register(
             NavItem("Portfolio", "Deployments", "deploy", "registry:deployment-list", "registry.view", 20)
         )

@@ -31,7 +31,7 @@ def _version_url(row: Any) -> str:
 def _model_note(row: Any) -> SafeString | str:
     """Write the registered name where the title stands above it, and the unit."""
     name = row.model.second_name
-    return format_html("<code>{}</code> {}", name, row.unit) if name else str(row.unit)
+    return format_html("<code>{}</code>, {}", name, row.unit) if name else str(row.unit)
 
 
 def model_column(**settings: Any) -> Column:
@@ -199,7 +199,7 @@ class DeploymentTable(Table):
 def _period(value: Any, row: Any) -> Any:
     if row.from_on is None and row.to_on is None:
         return cells.absent("not stated")
-    return format_html("{} to {}", when(row.from_on, "open"), when(row.to_on, "open"))
+    return format_html("{}<small>to {}</small>", when(row.from_on, "open"), when(row.to_on, "open"))
 
 
 class DatasetTable(Table):
@@ -214,7 +214,7 @@ class DatasetTable(Table):
     size = Column("Rows", accessor="rows", sort="rows", numeric=True, cell=cells.empty_as("not stated"))
     period = Column("Period", accessor="from_on", cell=_period, export="from_on", beside=[("Until", "to_on")])
     digest = Column("Digest", cell=cells.digest)
-    source = Column("Source", cell=cells.empty_as("not stated"))
+    source = Column("Source", shown=False, cell=cells.empty_as("not stated"))
     registered = Column("Registered", accessor="created_at", sort="created_at", cell=cells.when)
 
 

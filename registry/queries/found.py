@@ -67,7 +67,7 @@ def find_pipelines(user: Any, text: str, limit: int) -> list[Hit]:
     """Find feature pipelines by name."""
     rows = FeaturePipeline.objects.visible_to(user).filter(name__icontains=text).select_related("unit")
     return [
-        Hit(str(row), row.get_absolute_url(), f"Feature pipeline of {row.unit}", "link")
+        Hit(str(row), row.get_absolute_url(), f"Feature pipeline of {row.unit}", "server")
         for row in rows.order_by("name", "pk")[:limit]
     ]
 

@@ -101,7 +101,8 @@ def read(source: Dataset | FeaturePipeline, user: Any) -> dict[str, Any]:
     )
     every = uses_of(source).order_by().aggregate(versions=Count("version", distinct=True))
     served = in_production(links).order_by().aggregate(models=Count("model", distinct=True))
-    newest = list(with_facts(links).order_by("-version__registered_at", "-pk")[:SHOWN])
+    first = with_facts(links).annotate(is_served=serves())
+    newest = list(first.order_by("-is_served", "-version__registered_at", "-pk")[:SHOWN])
     for link in newest:
         link.weakest_words = grade_words(getattr(link, "weakest", None))
     return {
