@@ -7,8 +7,12 @@ import re
 import pytest
 from django.urls import reverse
 
+import kpis.tables
+from approvals.tables import ChangeTable
 from audits.queries import entries_visible_to
 from audits.reading.entries import find
+from registry import tables
+from registry.services.record_tasks import task_open
 from tests.factories.registry import DeploymentFactory, EnvironmentFactory, ModelFactory, VersionFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_gates")]
@@ -68,6 +72,24 @@ def test_the_portfolio_sorts_by_what_it_shows(served, reader, retail):
     assert page.index("A first title</a>") < page.index("aa-plain</a>") < page.index(f"{TITLE}</a>")
     page = text_of(reader, "/models/?sort=-name")
     assert page.index(f"{TITLE}</a>") < page.index("aa-plain</a>") < page.index("A first title</a>")
+
+
+@pytest.mark.parametrize(
+    "table", [tables.DeploymentTable, kpis.tables.RolloutTable, kpis.tables.ChangeTable, ChangeTable]
+)
+def test_rows_name_the_model_by_title_with_its_name_and_unit_below(served, table):
+    column = next(one for one in table.declared if one.name == "model")
+    address = served.model.get_absolute_url()
+    below = f"<code>{NAME}</code>, Retail Lending"
+    assert column.html(served) == f'<a href="{address}">{TITLE}</a><small>{below}</small>'
+    assert column.exported(served) == NAME
+
+
+def test_records_that_need_somebody_are_named_by_title(retail, make_person, as_person, now):
+    hanne = make_person("Hanne Owner", "model_owner", unit=retail)
+    model = ModelFactory(unit=retail, name=NAME, title=TITLE, owner=hanne)
+    task_open(model=model, kind="complete_record", text="Missing.", now=now)
+    assert f'<a href="{model.get_absolute_url()}">{TITLE}</a>: ' in text_of(as_person(hanne), "/")
 
 
 @pytest.mark.parametrize("address", ["/models/", "/deployments/"])
