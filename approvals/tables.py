@@ -8,6 +8,7 @@ from approvals import tones
 from approvals.queries.inbox_page import evidence_of
 from mlops_portal.foundation.web import cells, marks, svg
 from mlops_portal.foundation.web.tables import Column, Table
+from registry.tables import model_column
 
 
 def _gates(value: Any, row: Any) -> Any:
@@ -28,9 +29,7 @@ class ChangeTable(Table):
     default_sort = "-number"
     number = Column("Request", header=True, narrow=True, link=True, sort="pk", accessor="code")
     title = Column("What")
-    model = Column(
-        "Model", accessor="model.name", link=lambda row: row.model.get_absolute_url(), note="unit.name"
-    )
+    model = model_column()
     tier = Column("Tier", accessor="decided_tier", sort="tier_order", cell=_tier)
     kind = Column(
         "Change",

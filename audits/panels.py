@@ -31,6 +31,8 @@ def register() -> None:
     for one in (
         panel("registry.RegisteredModel", "history", "History", "audits:model-history", "registry.view", 90, "tab", shows_past=True),
         panel("registry.ModelVersion", "history", "History", "audits:version-history", "registry.view", 90, "tab"),
+        panel("registry.Dataset", "history", "History", "audits:dataset-history", "registry.view", 90, "tab"),
+        panel("registry.FeaturePipeline", "history", "History", "audits:pipeline-history", "registry.view", 90, "tab"),
         panel("approvals.ChangeRequest", "history", "History", "audits:change-history", "approvals.view", 80, "action", icon="clock"),
         panel("approvals.ChangeRequest", "pack", "Evidence pack", "audits:change-pack", EXPORT, 90, "action", icon="download"),
         panel("registry.Deployment", "pack", "Evidence pack", "audits:deployment-pack", EXPORT, 90, "action", _has_change, "download"),

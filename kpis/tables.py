@@ -10,6 +10,7 @@ from kpis.computing import Reason, Source
 from kpis.judging import limit_text
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
+from registry.tables import model_column
 
 REASONS = {"counted": "info", "hit": "ok", "failed": "fail", "open": "info", "out": "mute", "error": "warn"}
 TARGET_STATES = {"approved": "ok", "proposed": "info", "declined": "mute"}
@@ -30,10 +31,6 @@ def _source(source: Source) -> Any:
     return format_html('<a href="{}">{}</a>', url, source.words)
 
 
-def _model_url(row: Any) -> str:
-    return reverse("registry:model-detail", args=[row.model_id])
-
-
 def _version_url(row: Any) -> str:
     return reverse("registry:version-detail", args=[row.model_id, row.version.number])
 
@@ -42,7 +39,7 @@ class RolloutTable(Table):
     """Deployments behind a number."""
 
     default_sort = "-finished"
-    model = Column("Model", header=True, link=_model_url, accessor="model.name", note="unit.name")
+    model = model_column(header=True)
     counts = Column(
         "In this number", accessor="kpi_reason", cell=_reason, export=lambda row: row.kpi_reason[1]
     )
@@ -86,7 +83,7 @@ class ChangeTable(Table):
     change = Column(
         "Change request", header=True, link=lambda row: row.get_absolute_url(), accessor="code", note="title"
     )
-    model = Column("Model", link=_model_url, accessor="model.name", note="unit.name")
+    model = model_column()
     tier = Column("Tier", accessor="decided_tier", cell=cells.tier)
     kind = Column("Kind", accessor="get_kind_display")
     state = Column("State", accessor="get_state_display")

@@ -24,6 +24,8 @@ class RegistryConfig(AppConfig):
         found.offer()
         tasks.register()
         register(NavItem("Portfolio", "Models", "model", "registry:model-list", "registry.view", 10))
+        register(NavItem("Portfolio", "Data sets", "data", "registry:dataset-list", "registry.view", 12))
+        register(NavItem("Portfolio", "Pipelines", "server", "registry:pipeline-list", "registry.view", 14))
         register(
             NavItem("Portfolio", "Deployments", "deploy", "registry:deployment-list", "registry.view", 20)
         )

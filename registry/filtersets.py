@@ -10,11 +10,21 @@ from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, ListFacet, OneOfFacet, SearchFilter
-from registry.models import CustomField, Deployment, Environment, RegisteredModel
-from registry.queries import board
+from registry.models import (
+    CustomField,
+    Dataset,
+    Deployment,
+    Environment,
+    FeaturePipeline,
+    RegisteredModel,
+    VersionDataset,
+    VersionPipeline,
+)
+from registry.queries import board, sources
 from registry.states import (
     INVENTORY_KINDS,
     AdoptionStage,
+    DatasetRole,
     DeploymentKind,
     DeploymentState,
     EuAiClass,
@@ -139,7 +149,8 @@ class DeploymentFilters(Filters):
 
     counts_facets = True
     q = SearchFilter(
-        ["model__name", "version__label", "environment__name"], label="Model, version or environment"
+        ["model__name", "model__title", "version__label", "environment__name"],
+        label="Model, version or environment",
     )
     unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
     state = ChoiceFacet("State", choices=DeploymentState.choices)
@@ -180,6 +191,86 @@ class BoardFilters(DeploymentFilters):
         if chosen := given.get("unit"):
             rows = board.serving(rows, chosen)
         return rows
+
+
+USES = [("production", "In production"), ("any", "By any version"), ("none", "By none")]
+
+
+class SourceFilters(Filters):
+    """Facets of what versions are made from; uses count as far as the reader may see them."""
+
+    counts_facets = True
+    unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
+    use = OneOfFacet("Used", choices=USES, method="by_use")
+
+    class Meta:
+        fields: list[str] = []
+
+    def links(self, rows: QuerySet) -> tuple[QuerySet, str]:
+        """Return the links that the reader may see, each to its row."""
+        column = sources.LINKS[rows.model][1]
+        links = sources.uses(rows.model, self.request.user)
+        return links.filter(**{column: OuterRef("pk")}), column
+
+    def by_use(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """Narrow by whether versions use it."""
+        links, _column = self.links(rows)
+        if value == "production":
+            return rows.filter(Exists(sources.in_production(links)))
+        return rows.filter(Exists(links)) if value == "any" else rows.filter(~Exists(links))
+
+
+class DatasetFilters(SourceFilters):
+    """Facets of data sets."""
+
+    q = SearchFilter(["name", "label", "digest", "source"], label="Name, label, digest or source")
+    role = ChoiceFacet("Used for", choices=DatasetRole.choices, method="by_role")
+
+    class Meta(SourceFilters.Meta):
+        model = Dataset
+
+    def by_role(self, rows: QuerySet, name: str, values: list[str]) -> QuerySet:
+        """Narrow by what versions used it for."""
+        return rows.filter(Exists(self.links(rows)[0].filter(role__in=values))) if values else rows
+
+
+class PipelineFilters(SourceFilters):
+    """Facets of pipelines."""
+
+    q = SearchFilter(["name", "url", "owner__name"], label="Name, address or owner")
+
+    class Meta(SourceFilters.Meta):
+        model = FeaturePipeline
+
+
+class PipelineUseFilters(Filters):
+    """Facets of the versions that use one pipeline."""
+
+    q = SearchFilter(["model__name", "model__title", "version__label"], label="Model or version")
+    unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
+    production = OneOfFacet(
+        "Production",
+        choices=[("true", "Serves in production"), ("false", "Does not")],
+        method="by_production",
+    )
+
+    class Meta:
+        model = VersionPipeline
+        fields: list[str] = []
+
+    def by_production(self, rows: QuerySet, name: str, value: str) -> QuerySet:
+        """Narrow by whether the version serves in production."""
+        return rows.filter(sources.serves() if value == "true" else ~sources.serves())
+
+
+class DatasetUseFilters(PipelineUseFilters):
+    """Facets of the versions that use one data set."""
+
+    role = ChoiceFacet("Used for", choices=DatasetRole.choices)
+
+    class Meta:
+        model = VersionDataset
+        fields: list[str] = []
 
 
 class EnvironmentFilters(Filters):

@@ -485,6 +485,24 @@ class DatasetEdit(DatasetDescription):
     reason = forms.CharField(max_length=500, widget=_area(2), help_text="Why it changes; kept in history.")
 
 
+class PipelineEntry(forms.Form):
+    """A pipeline that feeds the version."""
+
+    name = forms.CharField(
+        max_length=200,
+        help_text="A name that the unit knows is that pipeline; what is registered of it stays.",
+    )
+    url = forms.CharField(
+        max_length=500, required=False, label="Address", help_text="Where it is kept or run."
+    )
+    cadence = forms.CharField(max_length=80, required=False, label="Runs", help_text="e.g. every night")
+    owner = PersonChoice(required=False)
+
+    def __init__(self, *, known: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["name"].widget = Suggesting(known)
+
+
 class DependencyEntry(forms.Form):
     """A model whose output this model reads."""
 

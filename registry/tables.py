@@ -12,9 +12,9 @@ from django.utils.text import Truncator
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.web import cells, marks
 from mlops_portal.foundation.web.tables import Column, Table
-from mlops_portal.foundation.web.words import percent, share, when
+from mlops_portal.foundation.web.words import percent, plural, share, when
 from registry import tones
-from registry.queries import custom, portfolio
+from registry.queries import custom, portfolio, sources
 
 CHOICES_SHOWN = 4
 NOTE_SHOWN = 80  # the page of the deployment has all of it
@@ -26,6 +26,25 @@ def _model_url(row: Any) -> str:
 
 def _version_url(row: Any) -> str:
     return reverse("registry:version-detail", args=[row.version.model_id, row.version.number])
+
+
+def _model_note(row: Any) -> SafeString | str:
+    """Write the registered name where the title stands above it, and the unit."""
+    name = row.model.second_name
+    return format_html("<code>{}</code>, {}", name, row.unit) if name else str(row.unit)
+
+
+def model_column(**settings: Any) -> Column:
+    """Name the model of a row as people read it, its registered name and unit below; files hold both names."""
+    return Column(
+        "Model",
+        accessor="model",
+        cell=cells.plain,
+        export="model.name",
+        beside=[("Title", "model.title")],
+        note=_model_note,
+        **{"link": _model_url, **settings},
+    )
 
 
 def _label(field: str) -> Any:
@@ -78,7 +97,15 @@ class ModelTable(Table):
     """The portfolio."""
 
     default_sort = "name"
-    name = Column("Model", header=True, link=True, sort="name", note="title")
+    name = Column(
+        "Model",
+        header=True,
+        link=True,
+        sort="title_key",
+        cell=lambda value, row: str(row),
+        note=lambda row: row.second_name and format_html("<code>{}</code>", row.second_name),
+        beside=[("Title", "title")],
+    )
     tier = Column("Tier", sort="tier", cell=lambda value, row: marks.tier(row.tier), accessor="tier")
     kind = Column("Kind", sort="kind", cell=lambda value, row: row.get_kind_display(), export=_label("kind"))
     unit = Column("Unit", accessor="unit.name", sort="unit__name")
@@ -152,7 +179,7 @@ class DeploymentTable(Table):
     """What was put where, newest first."""
 
     default_sort = "-started"
-    model = Column("Model", header=True, link=_model_url, accessor="model.name", note="unit.name")
+    model = model_column(header=True)
     version = Column("Version", accessor="version.name", link=_version_url)
     environment = Column("Environment", accessor="environment.name", note="environment.get_provider_display")
     state = Column("State", cell=_state(tones.DEPLOYMENT, "state"), export=_label("state"))
@@ -166,6 +193,85 @@ class DeploymentTable(Table):
         accessor="change_id",
         cell=_request,
         export=lambda row: f"CR-{row.change_id}" if row.change_id else "",
+    )
+
+
+def _period(value: Any, row: Any) -> Any:
+    if row.from_on is None and row.to_on is None:
+        return cells.absent("not stated")
+    return format_html("{}<small>to {}</small>", when(row.from_on, "open"), when(row.to_on, "open"))
+
+
+class DatasetTable(Table):
+    """Data sets, each at one state."""
+
+    default_sort = "name"
+    name = Column("Data set", header=True, link=True, sort="name", note="label", beside=[("Label", "label")])
+    unit = Column("Unit", accessor="unit.name", sort="unit__name")
+    versions = Column("Versions", accessor="version_count", numeric=True)
+    models = Column("Models", accessor="model_count", numeric=True)
+    serving = Column("In production", accessor="serving_count", numeric=True)
+    size = Column("Rows", accessor="rows", sort="rows", numeric=True, cell=cells.empty_as("not stated"))
+    period = Column("Period", accessor="from_on", cell=_period, export="from_on", beside=[("Until", "to_on")])
+    digest = Column("Digest", cell=cells.digest)
+    source = Column("Source", shown=False, cell=cells.empty_as("not stated"))
+    registered = Column("Registered", accessor="created_at", sort="created_at", cell=cells.when)
+
+
+class PipelineTable(Table):
+    """Pipelines that make features."""
+
+    default_sort = "name"
+    name = Column("Pipeline", header=True, link=True, sort="name")
+    unit = Column("Unit", accessor="unit.name", sort="unit__name")
+    versions = Column("Versions", accessor="version_count", numeric=True)
+    models = Column("Models", accessor="model_count", numeric=True)
+    serving = Column("In production", accessor="serving_count", numeric=True)
+    cadence = Column("Runs", cell=cells.empty_as("not stated"))
+    owner = Column("Owner", cell=cells.person, export="owner.name")
+    url = Column("Address", cell=cells.empty_as("not stated"))
+    registered = Column("Registered", accessor="created_at", sort="created_at", cell=cells.when)
+
+
+def _measured(value: Any, row: Any) -> Any:
+    if not value:
+        return cells.absent("nothing")
+    return format_html(
+        "{}<small>weakest: {}</small>", plural(value, "metric"), sources.grade_words(row.weakest).lower()
+    )
+
+
+class PipelineUseTable(Table):
+    """Versions that use one pipeline, the newest first."""
+
+    default_sort = "-registered"
+    model = model_column(header=True)
+    version = Column("Version", accessor="version.name", link=_version_url)
+    tier = Column("Tier", accessor="model.tier", cell=cells.tier)
+    live = Column("Runs in", accessor="live_in", cell=cells.empty_as("not deployed"))
+    artifact = Column(
+        "Artifact's grade",
+        accessor="version.artifact_grade",
+        cell=lambda value, row: row.version.get_artifact_grade_display(),
+        export=lambda row: row.version.get_artifact_grade_display(),
+    )
+    registered = Column(
+        "Registered", accessor="version.registered_at", sort="version__registered_at", cell=cells.when
+    )
+
+
+class DatasetUseTable(PipelineUseTable):
+    """Versions that use one data set, and what for."""
+
+    role = Column(
+        "Used for", sort="role", cell=lambda value, row: row.get_role_display(), export=_label("role")
+    )
+    measured = Column("Measured on it", cell=_measured, export="measured")
+    weakest = Column(
+        "Weakest grade",
+        shown=False,
+        cell=lambda value, row: sources.grade_words(value) or cells.absent(),
+        export=lambda row: sources.grade_words(row.weakest),
     )
 
 

@@ -117,7 +117,8 @@ def _behind(
 def search_requests(user: User, text: str, limit: int) -> list[ChangeRequest]:
     """Find visible requests by number or words of the title."""
     digits = text.strip().lower().removeprefix("cr").lstrip("- ")
-    where = Q(title__icontains=text.strip()) | Q(model__name__icontains=text.strip())
+    words = text.strip()
+    where = Q(title__icontains=words) | Q(model__name__icontains=words) | Q(model__title__icontains=words)
     if digits.isdecimal() and len(digits) < 13:
         where |= Q(pk=int(digits))
     return list(

@@ -75,12 +75,12 @@ class ModelChanges(ListPage):
 
     def get_title(self) -> str:
         """Name the model."""
-        return f"Change requests of {self.model.name}"
+        return f"Change requests of {self.model}"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""
         models = reverse("registry:model-list")
-        return [("Models", models), (self.model.name, self.model.get_absolute_url()), ("Change requests", "")]
+        return [("Models", models), (str(self.model), self.model.get_absolute_url()), ("Change requests", "")]
 
     def get_queryset(self) -> QuerySet:
         """Narrow to the model."""

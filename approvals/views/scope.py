@@ -44,7 +44,7 @@ def change_crumbs(change: ChangeRequest) -> list[tuple[str, str]]:
     """Lead over the inbox, the model and the request."""
     return [
         ("Approvals", reverse("approvals:inbox")),
-        (change.model.name, change.model.get_absolute_url()),
+        (str(change.model), change.model.get_absolute_url()),
         (change.code, change.get_absolute_url()),
     ]
 

@@ -34,7 +34,7 @@ def crumbs_of(model: RegisteredModel) -> list[tuple[str, str]]:
     """Lead over the model and its validations."""
     return [
         ("Models", reverse("registry:model-list")),
-        (model.name, model.get_absolute_url()),
+        (str(model), model.get_absolute_url()),
         ("Validations", reverse("approvals:model-validations", args=[model.pk])),
     ]
 

@@ -136,7 +136,7 @@ def reason_of(payload: Mapping[str, Any]) -> str:
 
 
 def find(entries: EntryQuerySet, text: str) -> EntryQuerySet:
-    """Narrow to what a person typed: a number, an id, CR-12, a person's name, or the id of a record."""
+    """Narrow to what a person typed: a number, an id, CR-12, a person's name, or a model's name or title."""
     text = text.strip()
     if not text:
         return entries
@@ -152,7 +152,8 @@ def find(entries: EntryQuerySet, text: str) -> EntryQuerySet:
     except ValueError:
         pass
     people = User.objects.filter(name__icontains=text).values_list("pk", flat=True)[:100]
-    models = RegisteredModel.objects.filter(name__icontains=text).values_list("pk", flat=True)[:100]
+    named = Q(name__icontains=text) | Q(title__icontains=text)
+    models = RegisteredModel.objects.filter(named).values_list("pk", flat=True)[:100]
     return entries.filter(Q(actor_id__in=[str(pk) for pk in people]) | Q(model_id__in=list(models)))
 
 

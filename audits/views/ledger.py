@@ -97,9 +97,7 @@ class Explorer(ListPage):
         if actor and seen.filter(actor_id=actor).exists():
             names["actor"] = names_of([actor]).get(actor, "")
         if model.isdecimal() and len(model) < ID_DIGITS and seen.filter(model_id=int(model)).exists():
-            names["model"] = (
-                RegisteredModel.objects.filter(pk=int(model)).values_list("name", flat=True).first() or ""
-            )
+            names["model"] = str(RegisteredModel.objects.filter(pk=int(model)).first() or "")
         return names
 
     def export(self, kind: str) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""The history of records: tabs of models, versions and change requests, and the inventory as of a moment."""
+"""The history of records: tabs of models, versions, data sets, pipelines and change requests, and the inventory as of a moment."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ from audits.tables import PastModelTable
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.web.pages import DetailPage, ListPage, parse_as_of
-from registry.models import ModelVersion, RegisteredModel
+from registry.models import Dataset, FeaturePipeline, ModelVersion, RegisteredModel
 
 AFTER_ALL = 2**62  # no row of history has a higher id
 _signer = Signer(salt="audits.history")
@@ -72,7 +72,7 @@ class ModelHistory(History):
         """Lead over the model."""
         return [
             ("Models", reverse("registry:model-list")),
-            (self.object.name, self.object.get_absolute_url()),
+            (str(self.object), self.object.get_absolute_url()),
             ("History", ""),
         ]
 
@@ -88,8 +88,8 @@ class VersionHistory(History):
         model = self.object.model
         return [
             ("Models", reverse("registry:model-list")),
-            (model.name, model.get_absolute_url()),
-            (self.object.name, self.object.get_absolute_url()),
+            (str(model), model.get_absolute_url()),
+            (str(self.object), self.object.get_absolute_url()),
             ("History", ""),
         ]
 
@@ -107,6 +107,40 @@ class ChangeHistory(History):
             (self.object.code, self.object.get_absolute_url()),
             ("History", ""),
         ]
+
+
+class DatasetHistory(History):
+    """The tab of a data set."""
+
+    queryset = Dataset.objects.select_related("unit")
+    right, object_name, kind = "registry.view", "source", "dataset"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the data set."""
+        return _source_crumbs("Data sets", "registry:dataset-list", self.object)
+
+    def more(self) -> Mapping[str, Any]:
+        """Add the address of the tab beside this one."""
+        return {**super().more(), "uses_url": reverse("registry:dataset-uses", args=[self.object.pk])}
+
+
+class PipelineHistory(History):
+    """The tab of a feature pipeline."""
+
+    queryset = FeaturePipeline.objects.select_related("unit")
+    right, object_name, kind = "registry.view", "source", "pipeline"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the pipeline."""
+        return _source_crumbs("Feature pipelines", "registry:pipeline-list", self.object)
+
+    def more(self) -> Mapping[str, Any]:
+        """Add the address of the tab beside this one."""
+        return {**super().more(), "uses_url": reverse("registry:pipeline-uses", args=[self.object.pk])}
+
+
+def _source_crumbs(title: str, name: str, source: Dataset | FeaturePipeline) -> list[tuple[str, str]]:
+    return [(title, reverse(name)), (str(source), source.get_absolute_url()), ("History", "")]
 
 
 class PastInventory(ListPage):

@@ -37,9 +37,13 @@ class ModelQuerySet(ScopedQuerySet):
         """Leave out tombstones and prompts."""
         return self.alive().filter(kind__in=INVENTORY_KINDS)
 
+    def with_title_key(self) -> Self:
+        """Annotate `title_key`, which sorts by what people read: the title, else the name."""
+        return self.annotate(title_key=Lower(Coalesce(NullIf("title", Value("")), "name")))
+
     def by_title(self) -> Self:
-        """Order by what people read: the title, else the name."""
-        return self.order_by(Lower(Coalesce(NullIf("title", Value("")), "name")), "pk")
+        """Order by what people read."""
+        return self.with_title_key().order_by("title_key", "pk")
 
 
 class RegisteredModel(ScopedRecord):
@@ -177,6 +181,11 @@ class RegisteredModel(ScopedRecord):
 
     def __str__(self) -> str:
         return self.title or self.name
+
+    @property
+    def second_name(self) -> str:
+        """The registered name, where the title is what people read first; empty where they are one."""
+        return self.name if self.title and self.title != self.name else ""
 
     def get_absolute_url(self) -> str:
         """Return the model's page."""

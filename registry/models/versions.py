@@ -126,8 +126,16 @@ class Alias(ScopedRecord):
         return f"@{self.name}"
 
 
+class SourceQuerySet(ScopedQuerySet):
+    """What versions are made from. It belongs to a unit: a right on one model reaches none of it."""
+
+    model_column = None
+
+
 class Dataset(ScopedRecord):
     """A data set at one state, identified by its digest."""
+
+    objects = models.Manager.from_queryset(SourceQuerySet)()
 
     unit = unit_key("datasets")
     name = models.CharField(max_length=200)
@@ -151,6 +159,10 @@ class Dataset(ScopedRecord):
     def __str__(self) -> str:
         return f"{self.name} {self.label}".strip()
 
+    def get_absolute_url(self) -> str:
+        """Return the data set's page."""
+        return reverse("registry:dataset-detail", args=[self.pk])
+
 
 class VersionDataset(ScopedRecord):
     """What a version used a data set for."""
@@ -173,6 +185,8 @@ class VersionDataset(ScopedRecord):
 class FeaturePipeline(ScopedRecord):
     """A pipeline that makes the features models read."""
 
+    objects = models.Manager.from_queryset(SourceQuerySet)()
+
     unit = unit_key("pipelines")
     name = models.CharField(max_length=200)
     url = models.CharField(max_length=500, blank=True)
@@ -186,6 +200,10 @@ class FeaturePipeline(ScopedRecord):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        """Return the pipeline's page."""
+        return reverse("registry:pipeline-detail", args=[self.pk])
 
 
 class VersionPipeline(ScopedRecord):

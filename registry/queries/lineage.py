@@ -35,7 +35,7 @@ def sees(user: Any, model: RegisteredModel) -> bool:
 
 
 def around(user: Any, models: Iterable[RegisteredModel]) -> Around:
-    """Keep the models that ``user`` may see, in their order, and count the others."""
-    every = list(models)
+    """Keep the models that ``user`` may see, by what people read, and count the others."""
+    every = sorted(models, key=lambda model: (str(model).casefold(), model.pk))
     seen = [model for model in every if sees(user, model)]
     return Around(seen, len(every) - len(seen))

@@ -33,6 +33,7 @@ from registry.models import (
 )
 from registry.queries import custom
 from registry.queries.lineage import around
+from registry.queries.sources import tell_addresses
 from registry.states import DeploymentState, ReviewState
 
 SHOWN_VERSIONS = 6
@@ -62,15 +63,17 @@ def read(model: RegisteredModel, *, at: datetime | None, user: Any) -> dict[str,
         "live": list(deployments_at(model, at)),
         **(_around_now(model, user) if at is None else _around_then(model, at, user)),
         "documents": documents_of(model, newest, at),
-        "datasets": list(
+        "datasets": tell_addresses(
+            user,
             VersionDataset.objects.filter(version=newest).select_related("dataset").order_by("role", "pk")
             if newest
-            else []
+            else [],
         ),
-        "pipelines": list(
+        "pipelines": tell_addresses(
+            user,
             VersionPipeline.objects.filter(version=newest).select_related("pipeline").order_by("pk")
             if newest
-            else []
+            else [],
         ),
         "today": portal_day(at or timezone.now()),
     }
@@ -86,8 +89,18 @@ def record_of(model: RegisteredModel, at: datetime | None) -> Any:
         return model
     record = as_of(model, at)
     if record is None:
-        raise NotFound(f"{model.name} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
+        raise NotFound(f"{model} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
     return record
+
+
+def name_at(model: RegisteredModel, at: datetime | None) -> str:
+    """Return what people read as the model's name, today or at a moment.
+
+    Raises:
+        NotFound: the model did not exist at that moment.
+    """
+    record = record_of(model, at)
+    return record.title or record.name
 
 
 def with_successors(ratings: Iterable[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from registry.models import (
     VersionTag,
 )
 from registry.queries.comparison import compare_versions
+from registry.queries.sources import tell_addresses
 
 
 def model_of(user: User, pk: int) -> RegisteredModel:
@@ -36,7 +37,7 @@ def model_of(user: User, pk: int) -> RegisteredModel:
     return model
 
 
-def read(version: ModelVersion) -> dict[str, Any]:
+def read(version: ModelVersion, user: User) -> dict[str, Any]:
     """Return the template's variables in a fixed number of statements."""
     limits = (
         ThresholdSet.objects.filter(model_id=version.model_id, locked_at__isnull=False)
@@ -54,11 +55,12 @@ def read(version: ModelVersion) -> dict[str, Any]:
         "segments": [(metric, _limit(limits, metric)) for metric in metrics if metric.segment],
         "aliases": list(Alias.objects.filter(version=version).order_by("name")),
         "tags": list(VersionTag.objects.filter(version=version).order_by("key")[:100]),
-        "datasets": list(
-            VersionDataset.objects.filter(version=version).select_related("dataset").order_by("role", "pk")
+        "datasets": tell_addresses(
+            user,
+            VersionDataset.objects.filter(version=version).select_related("dataset").order_by("role", "pk"),
         ),
-        "pipelines": list(
-            VersionPipeline.objects.filter(version=version).select_related("pipeline").order_by("pk")
+        "pipelines": tell_addresses(
+            user, VersionPipeline.objects.filter(version=version).select_related("pipeline").order_by("pk")
         ),
         "documents": list(
             Document.objects.filter(version=version).select_related("approved_by").order_by("kind", "-pk")

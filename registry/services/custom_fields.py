@@ -147,7 +147,7 @@ def _refuse_unfit(field: CustomField, *, before: CustomField | None) -> None:
 
 def _told(unfit: Unfit) -> str:
     """Count the models and name the first: whoever reads this has to change them."""
-    named = ", ".join(f"{model.name} (“{str(value)[:40]}”)" for model, value in unfit[:NAMED])
+    named = ", ".join(f"{model} (“{str(value)[:40]}”)" for model, value in unfit[:NAMED])
     more = f" and {len(unfit) - NAMED} more" if len(unfit) > NAMED else ""
     one = len(unfit) == 1
     return (

@@ -268,6 +268,13 @@ def dependency_remove(
 
 
 @operation
+def pipeline_use(*, version: ModelVersion, by: User | None, now: datetime, **fields: Any) -> VersionPipeline:
+    """Register a pipeline in the version's unit, unless it is known, and say that it feeds the version."""
+    pipeline = pipeline_register(unit=version.unit, by=by, now=now, **fields)
+    return pipeline_link(version=version, pipeline=pipeline, by=by, now=now)
+
+
+@operation
 def dataset_use(
     *, version: ModelVersion, role: str, by: User | None, now: datetime, **fields: Any
 ) -> VersionDataset:

@@ -31,24 +31,25 @@ from registry.models import (
 from registry.queries import model_page
 from registry.services import evidence as services
 from registry.services import lineage, surroundings
-from registry.views.versions import model_crumbs
+from registry.views.versions import NamedThen, model_crumbs
 
 MODELS = RegisteredModel.objects.alive().select_related("unit", "owner", "validator", "counter")
 
 
-class ModelPart(DetailPage):
+class ModelPart(NamedThen, DetailPage):
     """A tab of a model's page."""
 
     queryset, right, object_name = MODELS, "registry.view", "model"
     tab_title = ""
 
     def get_title(self) -> str:
-        """Name tab and model."""
-        return f"{self.tab_title} of {self.object.name}"
+        """Name tab and model, as it was called then."""
+        return f"{self.tab_title} of {self.named}"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""
-        return [*model_crumbs(self.object), (self.tab_title, "")]
+        models = reverse("registry:model-list")
+        return [("Models", models), (self.named, self.object.get_absolute_url()), (self.tab_title, "")]
 
 
 class DocumentList(ModelPart):
@@ -304,9 +305,7 @@ class UseDecide(ActionPage):
 
     def done(self, result: UnitUse) -> tuple[str, str]:
         """Return home."""
-        return f"{result.get_state_display()}: {result.model.name} for {result.using_unit.name}.", reverse(
-            "home"
-        )
+        return f"{result.get_state_display()}: {result.model} for {result.using_unit}.", reverse("home")
 
 
 MEASURES = (

@@ -24,6 +24,7 @@ from registry.queries import model_page, portfolio
 from registry.queries.custom import declared_for
 from registry.queries.facts import unstated_gaps
 from registry.services import models as services
+from registry.views.versions import NamedThen
 
 
 class ModelList(ListPage):
@@ -58,7 +59,7 @@ class ModelList(ListPage):
 
     def get_queryset(self) -> QuerySet:
         """Add what runs in production, what is open and how complete the documents were."""
-        return portfolio.with_columns(super().get_queryset())
+        return portfolio.with_columns(super().get_queryset().with_title_key())
 
     def more(self) -> Mapping[str, Any]:
         """Say how many models of each tier pass the other filters; each number leads to them."""
@@ -73,7 +74,7 @@ class ModelList(ListPage):
         return found
 
 
-class ModelDetail(DetailPage):
+class ModelDetail(NamedThen, DetailPage):
     """Everything about one model, now or as of a moment."""
 
     # Few tables are joined: people are read after, which costs less than planning the joins.
@@ -85,11 +86,15 @@ class ModelDetail(DetailPage):
     template_name, right, object_name = "registry/model.html", "registry.view", "model"
     shows_past = True
 
+    def get_title(self) -> str:
+        """Name the model as it was called then."""
+        return self.named
+
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the portfolio and the unit."""
         models = reverse("registry:model-list")
         unit = self.object.unit
-        return [("Models", models), (unit.name, f"{models}?unit={unit.pk}"), (self.object.name, "")]
+        return [("Models", models), (unit.name, f"{models}?unit={unit.pk}"), (self.get_title(), "")]
 
     def more(self) -> Mapping[str, Any]:
         """Read the page in a fixed number of statements."""
@@ -115,7 +120,7 @@ class ModelRegister(CreatePage):
 
     def done(self, result: RegisteredModel) -> tuple[str, str]:
         """Show the new model."""
-        return f"{result.name} is registered.", result.get_absolute_url()
+        return f"{result} is registered.", result.get_absolute_url()
 
 
 class ModelEdit(ActionPage):
@@ -182,4 +187,4 @@ class ModelDelete(ActionPage):
 
     def done(self, result: RegisteredModel) -> tuple[str, str]:
         """Return to the portfolio."""
-        return f"{result.name} is deleted; its history stays.", reverse("registry:model-list")
+        return f"{result} is deleted; its history stays.", reverse("registry:model-list")

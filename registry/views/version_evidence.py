@@ -1,4 +1,4 @@
-"""What people add to a version by hand: metrics and data sets. Pipelines use the API."""
+"""What people add to a version by hand: metrics, data sets and pipelines. Machines use the API."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +9,7 @@ from mlops_portal.foundation.web.pages import ActionPage
 from registry import forms, policies
 from registry.models import ModelVersion, VersionDataset
 from registry.queries.metrics import metrics_used
+from registry.queries.sources import pipelines_known
 from registry.services import attesting, lineage, metrics
 from registry.states import Grade
 from registry.views.versions import VersionMixin, model_crumbs
@@ -57,6 +58,21 @@ class DatasetLink(VersionAction):
         """Link."""
         version: ModelVersion = self.object
         return lineage.dataset_use(version=version, by=by, now=now, **data)
+
+
+class PipelineLink(VersionAction):
+    """Say which feature pipeline feeds the version."""
+
+    form_class, title, submit = forms.PipelineEntry, "Add a pipeline to {object}", "Add pipeline"
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer the pipelines that the unit knows."""
+        return {"known": pipelines_known(self.object.unit_id)}
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
+        """Link."""
+        version: ModelVersion = self.object
+        return lineage.pipeline_use(version=version, by=by, now=now, **data)
 
 
 class DatasetEdit(ActionPage):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.db.models import QuerySet
@@ -19,7 +20,19 @@ from registry.states import RegistryStage
 
 def model_crumbs(model: RegisteredModel) -> list[tuple[str, str]]:
     """Lead over the portfolio and the model."""
-    return [("Models", reverse("registry:model-list")), (model.name, model.get_absolute_url())]
+    return [("Models", reverse("registry:model-list")), (str(model), model.get_absolute_url())]
+
+
+class NamedThen:
+    """A page about a model that shows the past: it names the model as it was called then."""
+
+    object: RegisteredModel
+    as_of: datetime | None
+
+    @cached_property
+    def named(self) -> str:
+        """What people read as the model's name, at the moment that is shown."""
+        return model_page.name_at(self.object, self.as_of)
 
 
 class VersionFilters(Filters):
@@ -51,7 +64,7 @@ class VersionList(ListPage):
 
     def get_title(self) -> str:
         """Name the model."""
-        return f"Versions of {self.model.name}"
+        return f"Versions of {self.model}"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""
@@ -87,7 +100,7 @@ class VersionDetail(VersionMixin, DetailPage):
 
     def more(self) -> Mapping[str, Any]:
         """Read the page."""
-        return {"model": self.object.model, **version_page.read(self.object)}
+        return {"model": self.object.model, **version_page.read(self.object, self.request.user)}
 
 
 class Compare(DetailPage):
@@ -98,7 +111,7 @@ class Compare(DetailPage):
 
     def get_title(self) -> str:
         """Name both."""
-        return f"Compare versions of {self.object.name}"
+        return f"Compare versions of {self.object}"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""

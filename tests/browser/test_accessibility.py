@@ -124,6 +124,8 @@ def test_other_records_are_accessible(reader, scenes):
     executed = scenes["running"]["change"]
     records = [scenes["to_read"]["change"], executed, f"{executed}execution/"]
     records += [first_record(visitor, place) for place in places]
+    sources = [first_record(visitor, place) for place in ("/datasets/", "/pipelines/")]
+    records += [f"{one}{part}" for one in sources for part in ("", "versions/", "history/")]
     assert look_through(visitor, [*records, "/search/?q=credit", "/changes/?state=rejected"]) == {}
 
 
@@ -134,6 +136,7 @@ def test_forms_are_accessible(reader, scenes):
     model = scenes["to_read"]["model"]
     forms = [
         f"{model}versions/register/",
+        f"{model}versions/1/pipeline/",
         f"{model}rate/",
         f"{model}limits/propose/",
         f"{model}documents/add/",

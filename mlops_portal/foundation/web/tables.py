@@ -49,7 +49,8 @@ class Column:
         cell: Cell | None = None,
         sort: str = "",
         export: Callable[[Any], Any] | str | None = None,
-        note: str = "",
+        note: str | Callable[[Any], Any] = "",
+        beside: Sequence[tuple[str, str]] = (),
         link: bool | Callable[[Any], str | None] = False,
         header: bool = False,
         numeric: bool = False,
@@ -64,6 +65,7 @@ class Column:
         self.sort = sort
         self.export = export
         self.note = note
+        self.beside = tuple(beside)  # further columns of a file: label and accessor
         self.link = link
         self.header = header
         self.numeric = numeric
@@ -87,7 +89,7 @@ class Column:
             url = self.link(row) if callable(self.link) else row.get_absolute_url()
             if url:
                 shown = format_html('<a href="{}">{}</a>', url, shown)
-        note = dig(row, self.note) if self.note else ""
+        note = self.note(row) if callable(self.note) else dig(row, self.note) if self.note else ""
         return format_html("{}<small>{}</small>", shown, note) if note else shown
 
     def exported(self, row: Any) -> Any:
@@ -211,8 +213,19 @@ class Table:
 
     def file_head(self) -> list[str]:
         """First line of a file."""
-        return [column.label for column in self.columns]
+        return [
+            label
+            for column in self.columns
+            for label in (column.label, *(beside for beside, _accessor in column.beside))
+        ]
 
     def file_row(self, row: Any) -> list[Any]:
         """One line of a file."""
-        return [column.exported(row) for column in self.columns]
+        return [
+            value
+            for column in self.columns
+            for value in (
+                column.exported(row),
+                *(file_value(dig(row, accessor)) for _label, accessor in column.beside),
+            )
+        ]

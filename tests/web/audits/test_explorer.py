@@ -63,7 +63,7 @@ def test_person_model_verb_and_day_stand_in_the_address(press, ada, cleo, as_per
     page = text_of(client, address)
     assert "press-line" in page
     assert f"Clear person: {ada.name}" in page
-    assert "Clear model: press-line" in page
+    assert "Clear model: Press" in page
     assert "<tbody>" not in text_of(client, f"/ledger/?model={press.pk}&until=2001-01-01")
 
 

@@ -246,7 +246,7 @@ def test_the_list_exports_what_it_shows(full, as_person, mona):
     client = as_person(mona)
     answer = client.get(reverse("registry:model-list") + "?export=csv")
     lines = b"".join(answer.streaming_content).decode("utf-8-sig").splitlines()
-    assert lines[0].startswith("Model,Tier,Kind")
+    assert lines[0].startswith("Model,Title,Tier,Kind")
     assert len(lines) == 2
 
 
