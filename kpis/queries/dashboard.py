@@ -101,7 +101,7 @@ def basis_of(kpi: Kpi, figure: Figure) -> str:
     if kpi.name == FREQUENCY:
         pace = figure.notes.get("pace")
         return (
-            f"{words.plural(figure.n, 'deployment')} in {words.plural(round(figure.window.days, 2), 'day')}"
+            f"{words.plural(figure.n, 'deployment')} in {words.plural(round(figure.window.days), 'day')}"
             + (f", pace {pace}" if pace else "")
         )
     if kpi.name == definitions.APPROVAL_CYCLE_TIME.name:
