@@ -234,6 +234,27 @@ def holders_of_any(rights: Collection[str], *, unit_id: int, model_id: int | Non
     )
 
 
+def grants_held(right: str, *, by: Collection[int]) -> dict[int, list[tuple[int | None, int | None]]]:
+    """Return for each of these people the units and models on which a grant gives them ``right``; one statement."""
+    roles = [role for role, spec in ROLES.items() if right in spec.rights]
+    rows = RoleGrant.objects.filter(
+        Q(user__in=by) | Q(group__user__in=by), role__in=roles, is_effective=True
+    ).values_list("user_id", "group__user", "unit_id", "model_id")
+    found: dict[int, list[tuple[int | None, int | None]]] = defaultdict(list)
+    for user_id, member_id, unit_id, model_id in rows:
+        found[user_id or member_id].append((unit_id, model_id))
+    return found
+
+
+def ancestors(units: Collection[int]) -> dict[int, set[int]]:
+    """Return for each of these units itself and the units above it; one statement."""
+    found: dict[int, set[int]] = defaultdict(set)
+    rows = UnitClosure.objects.filter(descendant_id__in=units)
+    for unit_id, ancestor_id in rows.values_list("descendant_id", "ancestor_id"):
+        found[unit_id].add(ancestor_id)
+    return found
+
+
 class RevisionWatch:
     """Answers whether cached rights are still good, asking the database at most once every five seconds."""
 
