@@ -206,6 +206,11 @@ def note_eligible(stage: Stage, people: Iterable[User]) -> None:
         act.buffer(ELIGIBLE).append((stage.pk, [person.pk for person in people]))
 
 
+def stages_noted(act: Act | None) -> set[int]:
+    """Return the keys of the stages for which this act looked for people."""
+    return {pk for pk, _ in act.buffer(ELIGIBLE)} if act is not None else set()
+
+
 def eligible_noted(act: Act, stage_id: int) -> list[int] | None:
     """Return the keys of those whom this act last found able to fill a stage; None when it did not look."""
     return next((keys for pk, keys in reversed(act.buffer(ELIGIBLE)) if pk == stage_id), None)

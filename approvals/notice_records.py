@@ -6,7 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from approvals.duties import duty_records, eligible, eligible_noted
+from approvals.duties import duty_records, eligible, eligible_noted, stages_noted
 from approvals.models import (
     ChangeRequest,
     Comment,
@@ -23,6 +23,7 @@ from approvals.models import (
 from approvals.states import Verdict
 from approvals.waiver_policies import AUTHORITY_RIGHTS
 from mlops_portal.foundation.events import DomainEvent
+from mlops_portal.foundation.operations import current_act
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import holders_of_any
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, few, holders_told, ids
@@ -30,7 +31,21 @@ from mlops_portal.foundation.web.words import day_text, plural, sentence, uncapp
 
 VIEW = "approvals.view"
 Ids = Iterable[int | None]
+# Of the wide rows that a notice is about only what it says is read: an act should not become dearer by telling of it.
 PEOPLE = ("model", "requester__service_account")
+READ = ("title", "unit", "model", "model__owner", "model__developer", "requester__kind")
+READ = (*READ, "requester__service_account__owner")
+OF_CHANGE = [f"change__{name}" for name in PEOPLE]
+READ_OF_STAGE = (
+    "title",
+    "due_at",
+    "opened_at",
+    "assigned_to",
+    "change__title",
+    "change__unit",
+    "change__model",
+)
+READ_OF_CHANGE = [f"change__{name}" for name in READ]
 
 
 def moment(written: Any) -> str:
@@ -66,7 +81,7 @@ def _change_of(row: Any) -> int:
 
 
 def _changes(events: Sequence[DomainEvent]) -> Iterable[ChangeRequest]:
-    return ChangeRequest.objects.filter(pk__in=ids(events)).select_related(*PEOPLE)
+    return ChangeRequest.objects.filter(pk__in=ids(events)).select_related(*PEOPLE).only(*READ)
 
 
 def _change_words(change: ChangeRequest, happening: Happening) -> Mapping[str, str]:
@@ -123,9 +138,16 @@ def people_page(change: ChangeRequest) -> Place:
 
 
 def _opened(events: Sequence[DomainEvent]) -> Iterable[Stage]:
-    """Find the stage that this act opened."""
-    rows = Stage.objects.filter(change__in=ids(events), state=Stage.State.CURRENT)
-    return rows.filter(opened_at__in={event.occurred_at for event in events}).select_related("change__model")
+    """Find the stage that this act opened: to open one, it looked for people who can fill it."""
+    noted = stages_noted(current_act())
+    if not noted:
+        return ()
+    rows = Stage.objects.filter(pk__in=noted, change__in=ids(events), state=Stage.State.CURRENT)
+    return (
+        rows.filter(opened_at__in={event.occurred_at for event in events})
+        .select_related("change")
+        .only(*READ_OF_STAGE)
+    )
 
 
 def _named(events: Sequence[DomainEvent]) -> Iterable[Stage]:
@@ -161,8 +183,7 @@ DECIDERS = Receivers("those who may decide the stage", _deciders)
 
 
 def _waivers(events: Sequence[DomainEvent]) -> Iterable[Waiver]:
-    related = [f"change__{name}" for name in PEOPLE]
-    return Waiver.objects.filter(pk__in=ids(events)).select_related(*related, "model")
+    return Waiver.objects.filter(pk__in=ids(events)).select_related(*OF_CHANGE, "model")
 
 
 def _authority(waiver: Waiver, happening: Happening) -> Ids:
@@ -203,8 +224,7 @@ def _set_with_decision(events: Sequence[DomainEvent]) -> Iterable[Condition]:
 
 
 def _conditions(events: Sequence[DomainEvent]) -> Iterable[Condition]:
-    related = [f"change__{name}" for name in PEOPLE]
-    return Condition.objects.filter(pk__in=ids(events)).select_related(*related)
+    return Condition.objects.filter(pk__in=ids(events)).select_related(*OF_CHANGE)
 
 
 def _condition_words(condition: Condition, happening: Happening) -> Mapping[str, str]:
@@ -225,8 +245,7 @@ def verify_page(condition: Condition) -> Place:
 
 
 def _lapses(events: Sequence[DomainEvent]) -> Iterable[Lapse]:
-    related = [f"change__{name}" for name in PEOPLE]
-    return Lapse.objects.filter(pk__in=ids(events)).select_related(*related, "model")
+    return Lapse.objects.filter(pk__in=ids(events)).select_related(*OF_CHANGE, "model")
 
 
 LAPSE = Record(
@@ -294,7 +313,7 @@ def _remarks(events: Sequence[DomainEvent]) -> Iterable[Comment]:
     rows = Comment.objects.filter(
         change__in=ids(events), written_at__in={event.occurred_at for event in events}
     )
-    return rows.select_related(*[f"change__{name}" for name in PEOPLE], "model")
+    return rows.select_related(*OF_CHANGE, "model")
 
 
 REMARK = Record(

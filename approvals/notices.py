@@ -37,7 +37,7 @@ from approvals.notice_records import (
     settle_page,
     verify_page,
 )
-from approvals.states import POSITIVE_VERDICTS
+from approvals.states import POSITIVE_VERDICTS, Verdict
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.web.notices import Rule
 
@@ -48,6 +48,11 @@ PARTY = (REQUESTER, OWNER, STARTED_BY)
 def approves(event: DomainEvent) -> bool:
     """Tell whether a decision was given in favour."""
     return event.data["verdict"] in POSITIVE_VERDICTS
+
+
+def sets_conditions(event: DomainEvent) -> bool:
+    """Tell whether a decision sets conditions."""
+    return event.data["verdict"] == Verdict.APPROVE_WITH_CONDITIONS
 
 
 def succeeded(event: DomainEvent) -> bool:
@@ -143,6 +148,7 @@ RULES = (
         verb="approvals.decision_signed",
         about=CONDITIONS,
         to=(CONDITION_OWNER,),
+        when=sets_conditions,
         asks=True,
         tone="warn",
         text="{by} set you a condition, due on {due}: {text}",
@@ -151,6 +157,7 @@ RULES = (
         verb="approvals.decision_signed",
         about=CONDITIONS,
         to=(VERIFIER,),
+        when=sets_conditions,
         text="{by} named you to verify a condition, due on {due}: {text}",
         place=verify_page,
     ),

@@ -24,6 +24,7 @@ from registry.states import Governance
 
 VIEW = "registry.view"
 Ids = Iterable[int | None]
+OF_MODEL = [f"model__{name}" for name in ("name", "title", "unit", "owner", "developer")]
 
 
 def _model_page(model: RegisteredModel) -> Place:
@@ -87,9 +88,13 @@ def was_governed(event: DomainEvent) -> bool:
 # What belongs to a model
 
 
-def _rows(kind: Any, *related: str) -> Any:
+def _rows(kind: Any, **related: str) -> Any:
+    """Read rows of a model with one more field of each further record; of the wide model what is said of it."""
+    own = [field.name for field in kind._meta.concrete_fields]
+    read = [*own, *OF_MODEL, *(f"{name}__{field}" for name, field in related.items())]
+
     def find(events: Sequence[DomainEvent]) -> Iterable[Any]:
-        return kind.objects.filter(pk__in=ids(events)).select_related("model__unit", *related)
+        return kind.objects.filter(pk__in=ids(events)).select_related("model", *related).only(*read)
 
     return find
 
@@ -142,7 +147,7 @@ def limits_page(limits: ThresholdSet) -> Place:
 
 
 USE = Record(
-    find=_rows(UnitUse, "using_unit"),
+    find=_rows(UnitUse, using_unit="name"),
     subject=lambda use: f"{use.using_unit} and {use.model}",
     place=_page_of_model,
     words=lambda use, happening: {
@@ -167,7 +172,7 @@ def use_page(use: UnitUse) -> Place:
 
 
 DEPLOYMENT = Record(
-    find=_rows(Deployment, "version", "environment"),
+    find=_rows(Deployment, version="number", environment="name"),
     subject=_of_model,
     place=lambda row: Place(row.get_absolute_url(), VIEW, row.model.unit_id, row.model_id),
     words=lambda row, happening: {

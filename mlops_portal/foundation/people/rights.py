@@ -234,24 +234,26 @@ def holders_of_any(rights: Collection[str], *, unit_id: int, model_id: int | Non
     )
 
 
-def grants_held(right: str, *, by: Collection[int]) -> dict[int, list[tuple[int | None, int | None]]]:
-    """Return for each of these people the units and models on which a grant gives them ``right``; one statement."""
+def held_where(
+    right: str, *, by: Collection[int], units: Collection[int]
+) -> dict[int, set[tuple[int | None, int | None]]]:
+    """Return for each of these people where a grant gives them ``right``: pairs of unit and model, one of them empty.
+
+    A unit above one of ``units`` stands for those below it, too. Two statements, whatever the number of people.
+    """
     roles = [role for role, spec in ROLES.items() if right in spec.rights]
-    rows = RoleGrant.objects.filter(
+    below: dict[int | None, list[int]] = defaultdict(list)
+    closure = UnitClosure.objects.filter(descendant_id__in=units) if units else UnitClosure.objects.none()
+    for ancestor_id, unit_id in closure.values_list("ancestor_id", "descendant_id"):
+        below[ancestor_id].append(unit_id)
+    grants = RoleGrant.objects.filter(
         Q(user__in=by) | Q(group__user__in=by), role__in=roles, is_effective=True
-    ).values_list("user_id", "group__user", "unit_id", "model_id")
-    found: dict[int, list[tuple[int | None, int | None]]] = defaultdict(list)
-    for user_id, member_id, unit_id, model_id in rows:
-        found[user_id or member_id].append((unit_id, model_id))
-    return found
-
-
-def ancestors(units: Collection[int]) -> dict[int, set[int]]:
-    """Return for each of these units itself and the units above it; one statement."""
-    found: dict[int, set[int]] = defaultdict(set)
-    rows = UnitClosure.objects.filter(descendant_id__in=units)
-    for unit_id, ancestor_id in rows.values_list("descendant_id", "ancestor_id"):
-        found[unit_id].add(ancestor_id)
+    )
+    found: dict[int, set[tuple[int | None, int | None]]] = defaultdict(set)
+    for user_id, member_id, unit_id, model_id in grants.values_list(
+        "user_id", "group__user", "unit_id", "model_id"
+    ):
+        found[user_id or member_id] |= {(unit_id, model_id), *((one, None) for one in below[unit_id])}
     return found
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.operations import Act, current_act
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.people.rights import ancestors, grants_held, holders_of_any
+from mlops_portal.foundation.people.rights import held_where, holders_of_any
 from mlops_portal.foundation.web.notifications import ACTOR, TOLD, Letter, deliver
 from mlops_portal.foundation.web.words import number, sentence
 
@@ -184,39 +184,37 @@ def at_end_of_act(act: Act) -> None:
         return
     receivers = {pk for one in told for pk in one.people} - set(act.buffer(TOLD))
     actors = {int(one.actor_id) for one in told if one.actor_id}
-    people = User.objects.in_bulk(receivers | actors)
+    if not receivers:
+        return
+    found = User.objects.filter(pk__in=receivers | actors).values_list("pk", "name", "kind", "is_active")
+    names = {pk: name for pk, name, _, _ in found}
+    active = {pk for pk, _, kind, is_active in found if is_active and kind == User.Kind.PERSON}
     may_open = _readers(told, receivers)
     letters: dict[int, list[Letter]] = defaultdict(list)
     for one in told:
-        by = people.get(int(one.actor_id)) if one.actor_id else None
-        for pk in one.people:
-            reader = people.get(pk) if pk in receivers else None
-            if reader is not None and reader.is_active and reader.is_person and may_open(pk, one.place):
-                letters[pk].append(one.letter.signed(by.name if by else THE_PORTAL))
-    deliver((people[pk], _one_of(rows)) for pk, rows in letters.items())
+        by = names.get(int(one.actor_id), THE_PORTAL) if one.actor_id else THE_PORTAL
+        for pk in active.intersection(one.people, receivers):
+            if may_open(pk, one.place):
+                letters[pk].append(one.letter.signed(by))
+    deliver((pk, _one_of(rows)) for pk, rows in sorted(letters.items()))
 
 
 def _readers(told: Collection[_Told], receivers: Collection[int]) -> Callable[[int, Place], bool]:
     """Return who may open what, read in two statements for a right, whatever the number of people and pages."""
-    held = {
-        right: grants_held(right, by=receivers)
-        for right in dict.fromkeys(one.place.right for one in told)
-        if right
-    }
-    units = {one.place.unit_id for one in told if one.place.right and one.place.unit_id is not None}
-    above = ancestors(units) if units else {}
+    held = {}
+    for right in {one.place.right for one in told} - {""}:
+        places = [one.place for one in told if one.place.right == right]
+        units = {place.unit_id for place in places if place.unit_id is not None}
+        held[right] = held_where(right, by=receivers, units=units)
 
     def may_open(pk: int, place: Place) -> bool:
         if not place.right:
             return True
-        grants = held[place.right].get(pk, ())
+        where = held[place.right].get(pk, ())
         if place.unit_id is None and place.model_id is None:
-            return bool(grants)
-        here = above.get(place.unit_id, ()) if place.unit_id is not None else ()
-        return any(
-            unit_id in here or (model_id is not None and model_id == place.model_id)
-            for unit_id, model_id in grants
-        )
+            return bool(where)
+        on_model = place.model_id is not None and (None, place.model_id) in where
+        return on_model or (place.unit_id, None) in where
 
     return may_open
 

@@ -52,19 +52,19 @@ def clipped(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 2].rsplit(' ', 1)[0]} …"
 
 
-def deliver(letters: Iterable[tuple[User, Letter]]) -> list[Notification]:
-    """Write one row for each letter, all in one statement.
+def deliver(letters: Iterable[tuple[int, Letter]]) -> list[Notification]:
+    """Write one row for each letter to a person, by key, all in one statement.
 
     Raises:
         ValueError: a link leaves the portal.
     """
     rows = []
-    for person, letter in letters:
+    for person_id, letter in letters:
         if letter.link and not url_has_allowed_host_and_scheme(letter.link, allowed_hosts=None):
             raise ValueError(f"A notice may only link into the portal, not to {letter.link}")
         rows.append(
             Notification(
-                person=person,
+                person_id=person_id,
                 subject=clipped(letter.subject, SUBJECT),
                 text=clipped(letter.text, TEXT),
                 link=letter.link,
@@ -91,7 +91,7 @@ def notify(
     act = current_act()
     if act is not None:
         act.buffer(TOLD).extend(receivers)
-    return deliver((person, letter) for person in receivers.values())
+    return deliver((pk, letter) for pk in receivers)
 
 
 def unread_count(person: Any) -> int:
