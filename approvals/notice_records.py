@@ -33,8 +33,15 @@ VIEW = "approvals.view"
 Ids = Iterable[int | None]
 # Of the wide rows that a notice is about only what it says is read: an act should not become dearer by telling of it.
 PEOPLE = ("model", "requester__service_account")
-READ = ("title", "unit", "model", "model__owner", "model__developer", "requester__kind")
-READ = (*READ, "requester__service_account__owner")
+READ = [
+    "title",
+    "unit",
+    "model",
+    "model__owner",
+    "model__developer",
+    "requester__kind",
+    "requester__service_account__owner",
+]
 OF_CHANGE = [f"change__{name}" for name in PEOPLE]
 READ_OF_STAGE = (
     "title",

@@ -1,19 +1,11 @@
-"""Which acts tell whom, walked over the tables themselves and over what a played portfolio wrote from them."""
+"""Which acts tell whom, walked over the tables themselves. What they tell in a portfolio is in tests/unit/demonstration."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from string import Formatter
-from typing import Any
 
 import pytest
-from django.db import transaction
-from django.test import Client
 
-from mlops_portal.demonstration.build import build
-from mlops_portal.foundation import events, operations
-from mlops_portal.foundation.people import rights
+from mlops_portal.foundation import events
 from mlops_portal.foundation.web import notices
-from mlops_portal.foundation.web.models import Notification
 
 # Verbs that tell nobody, each with the reason.
 BY_THE_HUNDRED = "pipelines write it by the hundred; the lists show it"
@@ -73,7 +65,6 @@ RECORDS = (
     "version_registered version_staged version_updated versions_registered"
 )
 SILENT |= {f"registry.{name}": BY_THE_HUNDRED for name in RECORDS.split()[1:]}
-pytestmark = pytest.mark.django_db
 TONES = {"info", "ok", "warn", "fail"}
 RULES = notices.rules()
 
@@ -97,93 +88,3 @@ def test_every_row_is_a_sentence_for_somebody(rule):
     assert rule.text[-1] in ".}", "a text ends as a sentence, or with words that end as one"
     assert "" not in names
     assert not rule.text.startswith(" ")
-
-
-class Portfolio:
-    """What a played portfolio told, and who did the act of each notice."""
-
-    def __init__(self) -> None:
-        self.verbs: set[str] = set()
-        self.by_themselves: list[str] = []
-        self.twice: list[str] = []
-
-    def at_end_of_act(self, act: operations.Act) -> None:
-        heard = list(act.buffer(notices.EVENTS))
-        newest = Notification.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-        notices.at_end_of_act(act)
-        if not heard:
-            return
-        rows = list(Notification.objects.filter(pk__gt=newest))
-        self.verbs |= {event.verb for event in heard}
-        actors = {event.actor_id for event in heard if event.verb not in TELLS_ACTOR}
-        self.by_themselves += [str(row) for row in rows if {str(row.person_id)} == actors]
-        people = [row.person_id for row in rows]
-        self.twice += [str(row) for row in rows if people.count(row.person_id) > 1]
-
-
-TELLS_ACTOR = {rule.verb for rule in RULES if rule.tells_actor}
-END = datetime(2026, 11, 17, 9, 40, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def played(django_db_setup: None, django_db_blocker: Any) -> Iterator[Portfolio]:
-    """Play a small portfolio and listen at the end of each act."""
-    told = Portfolio()
-    hooks = operations._flush_hooks
-    place = hooks.index(notices.at_end_of_act)
-    with django_db_blocker.unblock(), transaction.atomic():
-        rights._tree.revision = -1
-        hooks[place] = told.at_end_of_act
-        try:
-            told.world = build(models=12, seed=7, now=END, say=lambda text: None)
-        finally:
-            hooks[place] = notices.at_end_of_act
-        yield told
-        transaction.set_rollback(True)
-
-
-def test_a_portfolio_tells_by_itself(played):
-    wanted = {
-        "approvals.change_submitted",
-        "approvals.change_approved",
-        "approvals.change_rejected",
-        "approvals.decision_signed",
-        "approvals.execution_finished",
-        "registry.rating_proposed",
-        "registry.task_opened",
-        "registry.limits_locked",
-    }
-    assert wanted - played.verbs == set()
-
-
-def test_nobody_is_told_what_they_did_themselves(played):
-    assert played.by_themselves == []
-
-
-def test_one_notice_for_one_person_for_one_act(played):
-    assert played.twice == []
-
-
-def test_what_came_long_ago_is_read_and_what_is_old_is_gone(played):
-    rows = Notification.objects.all()
-    assert not rows.filter(created_at__lt=END - timedelta(days=14), read_at__isnull=True).exists()
-    assert not rows.filter(created_at__lt=END - timedelta(days=90), read_at__isnull=False).exists()
-    assert rows.filter(read_at__isnull=True).values("person").distinct().count() >= 8
-
-
-def test_every_link_opens_for_whoever_is_told(played):
-    """Nobody gets 403 or 404, or a page of something else, on the link of a notice."""
-    shut = []
-    seen: set[tuple[int, str]] = set()
-    for row in Notification.objects.exclude(link="").select_related("person").order_by("-pk"):
-        kind = (row.person_id, "".join(letter for letter in row.link if not letter.isdigit()))
-        if kind in seen:
-            continue
-        seen.add(kind)
-        client = Client()
-        client.force_login(row.person, backend="allauth.account.auth_backends.AuthenticationBackend")
-        status = client.get(row.link).status_code
-        if status != 200:
-            shut.append(f"{status} {row.link} for {row.person}: {row}")
-    assert len(seen) > 10
-    assert shut == []

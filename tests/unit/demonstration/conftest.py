@@ -11,6 +11,7 @@ from django.utils import timezone
 from mlops_portal.demonstration.build import build
 from mlops_portal.demonstration.world import World
 from mlops_portal.foundation.people import rights
+from tests.unit.demonstration.listening import Listener
 
 SMALL = 12
 
@@ -19,7 +20,10 @@ def played(blocker: Any, models: int, now: datetime | None = None) -> Iterator[W
     """Play a portfolio and forget it afterwards."""
     with blocker.unblock(), transaction.atomic():
         rights._tree.revision = -1
-        world = build(models=models, seed=7, now=now or timezone.now(), say=lambda text: None)
+        told = Listener()
+        with told.listening():
+            world = build(models=models, seed=7, now=now or timezone.now(), say=lambda text: None)
+        world.told = told
         with connection.cursor() as cursor:
             cursor.execute(
                 "ANALYZE"
