@@ -18,6 +18,7 @@ from mlops_portal.foundation.web.notifications import ACTOR, TOLD, Letter, deliv
 from mlops_portal.foundation.web.words import number, sentence
 
 EVENTS = "foundation.notices"
+HUSHED = "foundation.hushed"
 MOST = 20  # more people than this could do it: nobody reads what goes to everybody
 NAMED = 3  # further subjects of one act that a notice names
 THE_PORTAL = "The portal"
@@ -116,6 +117,13 @@ def on_event(event: DomainEvent, **kwargs: Any) -> None:
         act.buffer(EVENTS).append(event)
 
 
+def hush() -> None:
+    """Let the act under way tell nobody: it is a part of a larger work that tells once, at its end."""
+    act = current_act()
+    if act is not None:
+        act.buffer(HUSHED).append(True)
+
+
 @dataclass(frozen=True, slots=True)
 class _Told:
     """A notice before it is known who may read it."""
@@ -177,7 +185,7 @@ def _told(rule: Rule, position: int, record: Any, who: Collection[int], happenin
 def at_end_of_act(act: Act) -> None:
     """Write the notices of an act."""
     events = act.buffer(EVENTS)
-    if not events:
+    if not events or act.buffer(HUSHED):
         return
     told = sorted(_Reading(act, events).told(), key=lambda one: one.rank)
     if not told:
