@@ -10,7 +10,7 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
-        from approvals import connectors, model_facts, panels, receivers, registry_answers, tasks
+        from approvals import connectors, model_facts, notices, panels, receivers, registry_answers, tasks
         from approvals.connectors.manual import Manual
         from approvals.connectors.portal_record import PortalRecord
         from approvals.connectors.registry_alias import RegistryAlias
@@ -18,8 +18,10 @@ class ApprovalsConfig(AppConfig):
         from mlops_portal.foundation.events import domain_event
         from mlops_portal.foundation.operations import on_flush
         from mlops_portal.foundation.people import rights
+        from mlops_portal.foundation.web import notices as telling
 
         rights.declare(RIGHTS)
+        telling.register(notices.RULES)
         model_facts.register()
         for connector in (RegistryAlias(), Manual(), PortalRecord()):
             connectors.register(connector)

@@ -10,12 +10,14 @@ from django.db.models import Q, QuerySet, Value
 from approvals.model_facts.people import People, people_of
 from approvals.models import ChangeRequest, Decision, Delegation, Execution, Stage, Validation
 from approvals.states import POSITIVE_VERDICTS, ChangeClass, Verdict
+from mlops_portal.foundation.operations import Act, current_act
 from mlops_portal.foundation.people.models import RoleGrant, ServiceAccount, UnitClosure, User
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
 from registry.models import Document
 from registry.queries.offices import offices_of
 
+ELIGIBLE = "approvals.eligible"  # of an act: who may fill which stage, as last found
 MANAGERS_ABOVE = 6  # how far a line of managers is followed
 
 
@@ -195,6 +197,23 @@ def eligible(stage: Stage, records: DutyRecords, *, now: datetime) -> list[User]
         if pk in records.holdings[stage.right] and not duty_of(person, stage, records, now=now)
     ]
     return sorted(found, key=lambda person: (person.name, person.pk))
+
+
+def note_eligible(stage: Stage, people: Iterable[User]) -> None:
+    """Keep who may fill a stage until the act ends: whoever is to be told is not looked for twice."""
+    act = current_act()
+    if act is not None:
+        act.buffer(ELIGIBLE).append((stage.pk, [person.pk for person in people]))
+
+
+def stages_noted(act: Act | None) -> set[int]:
+    """Return the keys of the stages for which this act looked for people."""
+    return {pk for pk, _ in act.buffer(ELIGIBLE)} if act is not None else set()
+
+
+def eligible_noted(act: Act, stage_id: int) -> list[int] | None:
+    """Return the keys of those whom this act last found able to fill a stage; None when it did not look."""
+    return next((keys for pk, keys in reversed(act.buffer(ELIGIBLE)) if pk == stage_id), None)
 
 
 def _own_duties(person: User, stage: Stage, records: DutyRecords) -> list[Blocker]:

@@ -12,15 +12,17 @@ class AuditsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
-        from audits import operating, panels, receivers, tasks, triggers  # noqa: F401  (tasks declare their kinds)
+        from audits import notices, operating, panels, receivers, tasks, triggers  # noqa: F401  (tasks declare their kinds)
         from audits.rights import RIGHTS
         from audits.services import recording
         from mlops_portal.foundation.events import accessed, domain_event
         from mlops_portal.foundation.history import history_row_written, history_rows_written
         from mlops_portal.foundation.operations import on_flush
         from mlops_portal.foundation.people import rights
+        from mlops_portal.foundation.web import notices as telling
 
         rights.declare(RIGHTS)
+        telling.register(notices.RULES)
         operating.declare()
         panels.register()
         history_row_written.connect(receivers.record_row, dispatch_uid="audits.record_row")

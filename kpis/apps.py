@@ -10,14 +10,16 @@ class KpisConfig(AppConfig):
 
     def ready(self) -> None:
         """Register what other parts of the house ask for."""
-        from kpis import events, tasks  # noqa: F401  (events declares its verbs)
+        from kpis import events, notices, tasks  # noqa: F401  (events declares its verbs)
         from kpis import home as sections
         from kpis.rights import RIGHTS
         from mlops_portal.foundation.people import rights
         from mlops_portal.foundation.web import home
+        from mlops_portal.foundation.web import notices as telling
         from mlops_portal.foundation.web.navigation import NavItem, register
 
         rights.declare(RIGHTS)
+        telling.register(notices.RULES)
         tasks.register()
         register(NavItem("Oversight", "KPIs", "kpi", "kpis:dashboard", "kpis.view", 10))
         home.register(

@@ -12,14 +12,16 @@ class RegistryConfig(AppConfig):
         """Register what other parts of the house ask for."""
         from mlops_portal.foundation.people import gates, rights
         from mlops_portal.foundation.web import first_run, home
+        from mlops_portal.foundation.web import notices as telling
         from mlops_portal.foundation.web.navigation import NavItem, register
         from registry import home as sections
-        from registry import policies, tasks
+        from registry import notices, policies, tasks
         from registry.imports import jobs  # noqa: F401  (declares its kind)
         from registry.queries import found
         from registry.rights import RIGHTS
 
         rights.declare(RIGHTS)
+        telling.register(notices.RULES)
         gates.grant_gates.append(policies.grant_objections)
         found.offer()
         tasks.register()

@@ -70,10 +70,10 @@ def _not_theirs(stage: Stage, to: User, records: DutyRecords, now: datetime) -> 
 
 def _notice(stages: Sequence[Stage], to: User, by: User, now: datetime) -> None:
     first, *others = stages
-    named = f"“{first.title}” of {first.change}"
+    named = f"“{first.title}” of {first.change.code}"
     notify(
         people=[to],
-        subject=plural(len(stages), "request") if others else first.change.code,
+        subject=plural(len(stages), "request") if others else str(first.change),
         text=f"{by} asks you to take {named}"
         + (f" and {plural(len(others), 'more request')}." if others else "."),
         now=now,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from approvals.duties import DutyRecords, duty_records, eligible, repairer_of
+from approvals.duties import DutyRecords, duty_records, eligible, note_eligible, repairer_of
 from approvals.evaluation import Evaluation
 from approvals.events import tell
 from approvals.models import ChangeRequest, Decision, Stage
@@ -105,6 +105,7 @@ def stage_look_for_people(stage: Stage, records: DutyRecords, *, by: User | None
     """
     given = sum(row.stage_id == stage.pk and row.verdict in POSITIVE_VERDICTS for row in records.decisions)
     people = eligible(stage, records, now=now)
+    note_eligible(stage, people)
     missing = stage.quorum - given - len(people)
     reason = ""
     if missing > 0:

@@ -12,12 +12,14 @@ from mlops_portal.demonstration.stories import life_of
 from mlops_portal.demonstration.timeline import Life, Timeline
 from mlops_portal.demonstration.world import World, settle
 from mlops_portal.foundation.people import credentials
+from mlops_portal.foundation.web import notifications
 from registry.services.governance import governance_evaluate_all
 
 MONTHS = 18
 PLAYED = 200  # up to here every model lives its life; a larger portfolio has a story and the rest in batches
 STORY = 12
 NIGHTS = timedelta(days=3)  # between two looks at what ended
+UNREAD = timedelta(days=14)  # what came earlier has been read
 EVALUATE_EVERY = 15  # looks: between them every deployment evaluates its own model
 
 
@@ -79,3 +81,12 @@ def _tonight(world: World) -> None:
     governance_evaluate_all(now=world.end)
     upkeep.changes_refresh(now=world.end)
     world.work()
+    _read_notices(world)
+
+
+def _read_notices(world: World) -> None:
+    """Let everybody have read what came before the last two weeks, and the night forget what is old."""
+    read_at = world.end - UNREAD
+    for person in world.people.values():
+        notifications.mark_read(person=person, now=read_at, before=read_at)
+    notifications.purge(now=world.end)

@@ -16,9 +16,12 @@ class FoundationConfig(AppConfig):
         """Connect what must exist once."""
         from mlops_portal.foundation import db, lookups, readiness, timestamps
         from mlops_portal.foundation.administration import found, queries
+        from mlops_portal.foundation.events import domain_event
+        from mlops_portal.foundation.operations import on_flush
         from mlops_portal.foundation.people import accounts, rights
+        from mlops_portal.foundation.people import notices as notices_of_people
         from mlops_portal.foundation.people.rights_declared import RIGHTS
-        from mlops_portal.foundation.web import asking, first_run, home
+        from mlops_portal.foundation.web import asking, first_run, home, notices
         from mlops_portal.foundation.web.navigation import NavItem, register
         from mlops_portal.foundation.work import housekeeping
 
@@ -42,6 +45,9 @@ class FoundationConfig(AppConfig):
         home.register(home.Section("web.access", "web/home/access.html", asking.waiting, order=5))
         housekeeping.declare()
         readiness.declare()
+        notices.register(notices_of_people.RULES)
+        domain_event.connect(notices.on_event, dispatch_uid="foundation.notices")
+        on_flush(notices.at_end_of_act)
         request_started.connect(db.trust_recent_connections, dispatch_uid="foundation.trust_recent")
         connection_created.connect(timestamps.use, dispatch_uid="foundation.timestamps")
         post_migrate.connect(rights.create_permissions, dispatch_uid="foundation.create_permissions")

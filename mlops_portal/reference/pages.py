@@ -25,6 +25,7 @@ from mlops_portal.foundation import events
 from mlops_portal.foundation.people import rights
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS, Role
 from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
+from mlops_portal.foundation.web import notices
 from mlops_portal.reference import settings_page
 from mlops_portal.reference.markdown import page, table
 
@@ -68,6 +69,28 @@ def verbs() -> str:
         "Events",
         "Acts that the ledger records beside every change of a row. Each name is registered by the app that emits it.",
         table(("Verb", "In words"), rows),
+    )
+
+
+def told() -> str:
+    """Whom acts tell."""
+    rows = [
+        (
+            f"`{rule.verb}`",
+            ", ".join(receivers.name for receivers in rule.to),
+            rule.text.replace("{by}", "*who*").replace("{", "*").replace("}", "*"),
+            "●" if rule.asks else "",
+        )
+        for rule in notices.rules()
+    ]
+    return page(
+        "Notices",
+        "What comes under the bell, and to whom. Never told are whoever did it and whoever may not open the page it leads "
+        "to. One act tells one person once: what is expected of them goes before what they should know, and of two rows "
+        f"the first counts. A stage, a rating or a role that more than {notices.MOST} people could decide is told to whoever "
+        "took it; it stands in the lists of the others. Bulk registration tells nobody, an import tells once. What was "
+        "read is forgotten after 90 days. Words between asterisks are taken from the record.",
+        table(("After", "Is told", "Text", "Expected of them"), rows),
     )
 
 
@@ -254,6 +277,7 @@ def openapi() -> str:
 PAGES: dict[str, Callable[[], str]] = {
     "roles.md": roles,
     "events.md": verbs,
+    "notices.md": told,
     "openapi.yaml": openapi,
     "change-states.md": change_states,
     "settings.md": settings_page.text,

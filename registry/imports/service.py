@@ -20,6 +20,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.notices import hush
 from mlops_portal.foundation.web.words import plural
 from mlops_portal.foundation.work import jobs
 from registry.imports import mapping as mappings
@@ -289,6 +290,7 @@ def _held(run: ImportRun) -> ImportRun:
 def _write_chunk(
     *, run: ImportRun, chunk: Sequence[PlannedRow], planner: Planner, by: User | None, now: datetime
 ) -> ImportRun:
+    hush()
     run = _held(run)
     used = {label: key for label, key in planner.keys.items() if any(key in row.custom for row in chunk)}
     custom_fields_for(run.unit, used, by=by, now=now)

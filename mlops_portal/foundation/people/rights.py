@@ -242,6 +242,29 @@ def holders_of_any(rights: Collection[str], *, unit_id: int, model_id: int | Non
     )
 
 
+def held_where(
+    right: str, *, by: Collection[int], units: Collection[int]
+) -> dict[int, set[tuple[int | None, int | None]]]:
+    """Return for each of these people where a grant gives them ``right``: pairs of unit and model, one of them empty.
+
+    A unit above one of ``units`` stands for those below it, too. Two statements, whatever the number of people.
+    """
+    roles = [role for role, spec in ROLES.items() if right in spec.rights]
+    below: dict[int | None, list[int]] = defaultdict(list)
+    closure = UnitClosure.objects.filter(descendant_id__in=units) if units else UnitClosure.objects.none()
+    for ancestor_id, unit_id in closure.values_list("ancestor_id", "descendant_id"):
+        below[ancestor_id].append(unit_id)
+    grants = RoleGrant.objects.filter(
+        Q(user__in=by) | Q(group__user__in=by), role__in=roles, is_effective=True
+    )
+    found: dict[int, set[tuple[int | None, int | None]]] = defaultdict(set)
+    for user_id, member_id, unit_id, model_id in grants.values_list(
+        "user_id", "group__user", "unit_id", "model_id"
+    ):
+        found[user_id or member_id] |= {(unit_id, model_id), *((one, None) for one in below[unit_id])}
+    return found
+
+
 class RevisionWatch:
     """Answers whether cached rights are still good, asking the database at most once every five seconds."""
 

@@ -1,20 +1,81 @@
-"""Notices to people. Services of the applications call `notify` inside their own transaction."""
+"""Notices to people: written, counted, read and, when they are old, forgotten.
+
+Most are written at the end of an act from the tables of `notices`. A service that can say it better calls `notify` inside
+its own transaction; whoever it told is told nothing else by that act.
+"""
 
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 from django.core.cache import cache
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from mlops_portal.foundation.operations import current_act
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.models import Notification
 
 SECONDS = 15
+KEPT = timedelta(days=90)  # what was read is kept for so long
+TOLD = "foundation.told"  # of an act: the keys of people whom a service told by itself
+ACTOR = "\x00"  # in the text of a letter: whoever did it
+SUBJECT, TEXT = 160, 300
 
 
 def _key(person_id: int) -> str:
     return f"unread-notices:{person_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a notice says, before it is somebody's."""
+
+    subject: str
+    text: str
+    at: datetime
+    link: str = ""
+    tone: str = "info"
+
+    def signed(self, by: str) -> Self:
+        """Name whoever did it."""
+        return replace(self, text=self.text.replace(ACTOR, by))
+
+    def with_end(self, end: str) -> Self:
+        """Say one thing more; what stands before it gives way."""
+        return replace(self, text=f"{clipped(self.text, TEXT - len(end))}{end}")
+
+
+def clipped(text: str, most: int) -> str:
+    """Shorten a text to what fits, at the end of a word, and show that it goes on."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 2].rsplit(' ', 1)[0]} …"
+
+
+def deliver(letters: Iterable[tuple[int, Letter]]) -> list[Notification]:
+    """Write one row for each letter to a person, by key, all in one statement.
+
+    Raises:
+        ValueError: a link leaves the portal.
+    """
+    rows = []
+    for person_id, letter in letters:
+        if letter.link and not url_has_allowed_host_and_scheme(letter.link, allowed_hosts=None):
+            raise ValueError(f"A notice may only link into the portal, not to {letter.link}")
+        rows.append(
+            Notification(
+                person_id=person_id,
+                subject=clipped(letter.subject, SUBJECT),
+                text=clipped(letter.text, TEXT),
+                link=letter.link,
+                tone=letter.tone,
+                created_at=letter.at,
+            )
+        )
+    if rows:
+        Notification.objects.bulk_create(rows)
+        cache.delete_many([_key(row.person_id) for row in rows])
+    return rows
 
 
 def notify(
@@ -25,17 +86,12 @@ def notify(
     Raises:
         ValueError: the link leaves the portal.
     """
-    if link and not url_has_allowed_host_and_scheme(link, allowed_hosts=None):
-        raise ValueError(f"A notice may only link into the portal, not to {link}")
     receivers = {person.pk: person for person in people if person.is_active and person.is_person}
-    rows = Notification.objects.bulk_create(
-        Notification(
-            person=person, subject=subject[:160], text=text[:300], link=link, tone=tone, created_at=now
-        )
-        for person in receivers.values()
-    )
-    cache.delete_many([_key(pk) for pk in receivers])
-    return rows
+    letter = Letter(subject=subject, text=text, link=link, tone=tone, at=now)
+    act = current_act()
+    if act is not None:
+        act.buffer(TOLD).extend(receivers)
+    return deliver((pk, letter) for pk in receivers)
 
 
 def unread_count(person: Any) -> int:
@@ -49,11 +105,19 @@ def unread_count(person: Any) -> int:
     return found
 
 
-def mark_read(*, person: User, now: datetime, pk: int | None = None) -> int:
-    """Note that the person read one notice, or all of them; return how many were new."""
+def mark_read(*, person: User, now: datetime, pk: int | None = None, before: datetime | None = None) -> int:
+    """Note that the person read one notice, all of them, or those of ``before``; return how many were new."""
     rows = Notification.objects.filter(person=person, read_at__isnull=True)
     if pk is not None:
         rows = rows.filter(pk=pk)
+    if before is not None:
+        rows = rows.filter(created_at__lt=before)
     changed = rows.update(read_at=now)
     cache.delete(_key(person.pk))
     return changed
+
+
+def purge(*, now: datetime) -> int:
+    """Forget notices that are old and were read; what nobody read stays. Return how many went."""
+    gone, _ = Notification.objects.filter(read_at__isnull=False, created_at__lt=now - KEPT).delete()
+    return gone

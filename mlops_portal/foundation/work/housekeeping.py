@@ -4,13 +4,15 @@ from datetime import datetime
 
 from django.contrib.sessions.backends.db import SessionStore
 
+from mlops_portal.foundation.web import notifications
 from mlops_portal.foundation.work import queue, schedules
 
 
 def nightly(now: datetime) -> None:
-    """Remove finished work and ended sessions."""
+    """Remove finished work, ended sessions and old notices that were read."""
     queue.prune(now)
     SessionStore.clear_expired()
+    notifications.purge(now=now)
 
 
 def declare() -> None:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from mlops_portal.demonstration.build import build
 from mlops_portal.demonstration.world import World
 from mlops_portal.foundation.people import rights
+from tests.unit.demonstration.listening import Listener
 
 # PostgreSQL plays only the models that have a story of their own: the whole portfolio takes it minutes.
 MODELS = 12 if "postgresql" in settings.DATABASES["default"]["ENGINE"] else 60
@@ -21,7 +22,10 @@ def played(blocker: Any, models: int, now: datetime | None = None) -> Iterator[W
     """Play a portfolio and forget it afterwards."""
     with blocker.unblock(), transaction.atomic():
         rights._tree.revision = -1
-        world = build(models=models, seed=7, now=now or timezone.now(), say=lambda text: None)
+        told = Listener()
+        with told.listening():
+            world = build(models=models, seed=7, now=now or timezone.now(), say=lambda text: None)
+        world.told = told
         with connection.cursor() as cursor:
             cursor.execute(
                 "ANALYZE"

@@ -12,6 +12,7 @@ from io import StringIO
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -45,6 +46,7 @@ from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.tokens import secret_hash
+from mlops_portal.foundation.web.models import Notification
 from registry.models import (
     Component,
     Deployment,
@@ -413,3 +415,50 @@ def test_the_flagship_waits_with_the_two_gates_that_the_readme_names(world):
     assert "feature" not in waiver.reason
     validator = change.decisions.get(stage__key="validation")
     assert "PERF-01 does not pass" in validator.rationale
+
+
+def test_a_portfolio_tells_by_itself(world):
+    wanted = {
+        "approvals.change_submitted",
+        "approvals.change_approved",
+        "approvals.change_rejected",
+        "approvals.decision_signed",
+        "approvals.execution_finished",
+        "registry.rating_proposed",
+        "registry.task_opened",
+        "registry.limits_locked",
+    }
+    assert wanted - world.told.verbs == set()
+
+
+def test_nobody_is_told_what_they_did_themselves(world):
+    assert world.told.by_themselves == []
+
+
+def test_one_notice_for_one_person_for_one_act(world):
+    assert world.told.twice == []
+
+
+def test_what_came_long_ago_is_read_and_what_is_old_is_gone(world):
+    rows = Notification.objects.all()
+    assert not rows.filter(created_at__lt=world.end - timedelta(days=14), read_at__isnull=True).exists()
+    assert not rows.filter(created_at__lt=world.end - timedelta(days=90), read_at__isnull=False).exists()
+    assert rows.filter(read_at__isnull=True).values("person").distinct().count() >= 8
+
+
+def test_every_link_opens_for_whoever_is_told(world):
+    """Nobody gets 403 or 404, or a page of something else, on the link of a notice."""
+    shut = []
+    seen: set[tuple[int, str]] = set()
+    for row in Notification.objects.exclude(link="").select_related("person").order_by("-pk"):
+        kind = (row.person_id, "".join(letter for letter in row.link if not letter.isdigit()))
+        if kind in seen:
+            continue
+        seen.add(kind)
+        client = Client()
+        client.force_login(row.person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        status = client.get(row.link).status_code
+        if status != 200:
+            shut.append(f"{status} {row.link} for {row.person}: {row}")
+    assert len(seen) > 10
+    assert shut == []

@@ -197,7 +197,7 @@ def test_several_requests_are_handed_over_together_and_told_once(
     keys = [at_risk.pk, blocked.pk]
     assert as_person(ines).post("/approvals/assign/", {"change": keys, "to": rolf.pk}).status_code == 303
     assert Stage.objects.filter(change__in=keys, state="current", assigned_to=rolf).count() == 2
-    notice = Notification.objects.get(person=rolf)
+    notice = Notification.objects.filter(person=rolf).latest("pk")
     assert (notice.subject, notice.link) == ("2 requests", "/approvals/")
 
 

@@ -14,6 +14,7 @@ from mlops_portal.foundation.errors import Conflict, Invalid, NotAllowed
 from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people.models import BusinessUnit
+from mlops_portal.foundation.web.models import Notification
 from mlops_portal.foundation.work import running
 from mlops_portal.foundation.work.models import Job
 from registry.imports import mapping, service
@@ -165,6 +166,20 @@ def test_rows_cost_no_statement_each(importing, retail, group, ada, django_asser
         importing(rows(1, 4), adds_units=True)
     with django_assert_max_num_queries(len(few) + 86 // 4):  # SQLite takes about nine wide rows a statement
         importing(rows(4, 90), adds_units=True)
+
+
+def test_an_import_tells_whoever_started_it_once_and_nobody_of_its_rows(importing, adam, ada, olga, now):
+    importing(HEAD + CHURN + FRAUD, by=adam)
+    handed = CHURN.replace("ada@", "olga@")
+    importing(HEAD + handed + FRAUD, by=adam, at=now + timedelta(days=1))
+    assert RegisteredModel.objects.get(name="churn").owner == olga
+    rows = list(Notification.objects.order_by("pk"))
+    assert [row.person for row in rows] == [adam, adam]
+    assert (
+        rows[0].text
+        == "The import is finished: 2 models added, 0 changed, 0 refused. Look through what was added."
+    )
+    assert rows[0].link == f"/imports/{ImportRun.objects.earliest('pk').pk}/"
 
 
 def test_a_second_import_of_the_same_file_changes_nothing(importing, ada):

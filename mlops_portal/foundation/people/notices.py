@@ -1,0 +1,127 @@
+"""Whom acts of people and rights tell. What becomes of access that was asked for, and of means of signing in, is told
+by the services of those themselves.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.urls import reverse
+
+from mlops_portal.foundation.events import DomainEvent
+from mlops_portal.foundation.people.models import ApiToken, RoleGrant
+from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.people.services.grants import needs_second
+from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
+
+PROFILE = "web:profile"
+
+
+def _grants(events: Sequence[DomainEvent]) -> Iterable[RoleGrant]:
+    return RoleGrant.objects.filter(pk__in=ids(events)).select_related("user", "unit")
+
+
+def _grant_words(grant: RoleGrant, happening: Happening) -> Mapping[str, str]:
+    return {
+        "role": ROLES[grant.role].label.lower(),
+        "person": str(grant.user or grant.group),
+        "where": str(grant.unit) if grant.unit else "one model",
+        "waits": "" if grant.is_effective else " It takes effect when a second person confirms it.",
+        "reason": grant.reason,
+    }
+
+
+def _confirmers(grant: RoleGrant, happening: Happening) -> Iterable[int | None]:
+    if grant.confirmed_at is not None or grant.unit_id is None or not needs_second(grant):
+        return []
+    return holders_told(
+        "people.grant", unit_id=grant.unit_id, other_than=(grant.granted_by_id, grant.user_id)
+    )
+
+
+def _confirm_page(grant: RoleGrant) -> Place:
+    return Place(reverse("administration:grant-confirm", args=[grant.pk]), "people.grant", grant.unit_id)
+
+
+def by_somebody(event: DomainEvent) -> bool:
+    """Tell whether a person did it: what is set up with the portal itself is no news to anybody."""
+    return event.actor_id is not None
+
+
+GRANT = Record(
+    find=_grants,
+    subject=lambda grant: f"{ROLES[grant.role].label}, {grant.unit or 'one model'}",
+    place=lambda grant: Place(reverse(PROFILE)),
+    words=_grant_words,
+)
+TOKEN = Record(
+    find=lambda events: ApiToken.objects.filter(pk__in=ids(events)).select_related("account"),
+    subject=lambda token: f"Service account {token.account}",
+    place=lambda token: Place(""),
+    words=lambda token, happening: {"label": token.label, "account": str(token.account)},
+)
+HOLDER = Receivers("the person", lambda grant, happening: [grant.user_id])
+GRANTER = Receivers("who granted it", lambda grant, happening: [grant.granted_by_id])
+CONFIRMERS = Receivers("those who can confirm it", _confirmers)
+ACCOUNT_OWNER = Receivers(
+    "the owner of the service account", lambda token, happening: [token.account.owner_id]
+)
+
+RULES = (
+    Rule(
+        verb="people.grant_made",
+        about=GRANT,
+        when=by_somebody,
+        to=(CONFIRMERS,),
+        asks=True,
+        tone="warn",
+        text="{by} makes {person} {role} on {where}: {reason}. Confirm it as the second person, or leave it.",
+        place=_confirm_page,
+    ),
+    Rule(
+        verb="people.grant_made",
+        about=GRANT,
+        when=by_somebody,
+        to=(HOLDER,),
+        text="{by} made you {role} on {where}.{waits}",
+    ),
+    Rule(
+        verb="people.grant_confirmed",
+        about=GRANT,
+        to=(HOLDER,),
+        tone="ok",
+        text="{by} confirmed that you are {role} on {where}. You may act in this role now.",
+    ),
+    Rule(
+        verb="people.grant_confirmed",
+        about=GRANT,
+        to=(GRANTER,),
+        tone="ok",
+        text="{by} confirmed that {person} is {role} on {where}.",
+    ),
+    Rule(
+        verb="people.grant_revoked",
+        about=GRANT,
+        to=(HOLDER,),
+        tone="warn",
+        text="{by} ended your role of {role} on {where}. If you still need it, ask an administrator of the unit.",
+    ),
+    Rule(
+        verb="people.grant_expired",
+        about=GRANT,
+        to=(HOLDER,),
+        tone="warn",
+        text="Your role of {role} on {where} ended today. If you still need it, ask an administrator of the unit.",
+    ),
+    Rule(
+        verb="people.token_made",
+        about=TOKEN,
+        to=(ACCOUNT_OWNER,),
+        text="{by} made the token “{label}” of {account}, for which you answer.",
+    ),
+    Rule(
+        verb="people.token_revoked",
+        about=TOKEN,
+        to=(ACCOUNT_OWNER,),
+        tone="warn",
+        text="{by} ended the token “{label}” of {account}. What signs in with it stops working.",
+    ),
+)

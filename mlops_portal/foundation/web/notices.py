@@ -1,0 +1,254 @@
+"""Which acts tell whom. Each app declares a table of rules; here the events of an act become notices at its end.
+
+Receivers are resolved from the records as the act leaves them. Left out are whoever did it, whoever may not open the
+page a notice leads to, and whoever the service told by itself in the same act. Everybody else gets one notice for one
+act: what is expected of them comes before what they should know. An act that no rule speaks of costs nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlops_portal.foundation.events import DomainEvent
+from mlops_portal.foundation.operations import Act, current_act
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import held_where, holders_of_any
+from mlops_portal.foundation.web.notifications import ACTOR, TOLD, Letter, deliver
+from mlops_portal.foundation.web.words import number, sentence
+
+EVENTS = "foundation.notices"
+HUSHED = "foundation.hushed"
+MOST = 20  # more people than this could do it: nobody reads what goes to everybody
+NAMED = 3  # further subjects of one act that a notice names
+THE_PORTAL = "The portal"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page, and the right that opens it: on a unit or model, anywhere (neither given), or for everybody (no right)."""
+
+    link: str
+    right: str = ""
+    unit_id: int | None = None
+    model_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An event and the act it was part of."""
+
+    event: DomainEvent
+    act: Act
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What the event says."""
+        return self.event.data
+
+
+Who = Callable[[Any, Happening], Iterable[int | None]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One kind of record: how events lead to it, how it is named, where it is read, and what a text may say of it.
+
+    ``find`` reads the records of several events in one statement; ``of`` says to which subject's key a record belongs.
+    """
+
+    find: Callable[[Sequence[DomainEvent]], Iterable[Any]]
+    subject: Callable[[Any], str]
+    place: Callable[[Any], Place]
+    words: Callable[[Any, Happening], Mapping[str, str]] = lambda record, happening: {}
+    of: Callable[[Any], Any] = lambda record: record.pk
+
+
+def ids(events: Iterable[DomainEvent]) -> set[int]:
+    """Return the keys of what events are about; an event about many rows has none."""
+    return {int(event.subject_id) for event in events if event.subject_id.isdecimal()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Receivers:
+    """People in relation to a record: what the reference calls them, and who that is at this moment, by key."""
+
+    name: str
+    who: Who
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rule:
+    """A row of a table: after this verb these people read this text. It ``asks`` when something is expected of them."""
+
+    verb: str
+    about: Record
+    to: tuple[Receivers, ...]
+    text: str  # {by} and the record's words
+    asks: bool = False
+    tone: str = "info"
+    when: Callable[[DomainEvent], bool] = lambda event: True  # asked at once, of the event alone
+    place: Callable[[Any], Place] | None = None  # where it is done, if not where the record is read
+    tells_actor: bool = False  # of work that somebody started and a worker finished
+
+
+_rules: dict[str, list[tuple[int, Rule]]] = defaultdict(list)
+_known: list[Rule] = []
+
+
+def register(rules: Iterable[Rule]) -> None:
+    """Make the table of an app known; called once by its `ready()`. Of two rules for one person the first counts."""
+    for rule in rules:
+        if rule not in _known:
+            _rules[rule.verb].append((len(_known), rule))
+            _known.append(rule)
+
+
+def rules() -> list[Rule]:
+    """All rules by verb; those of one verb in the order in which they count."""
+    return sorted(_known, key=lambda rule: rule.verb)
+
+
+def on_event(event: DomainEvent, **kwargs: Any) -> None:
+    """Keep an event that a rule speaks of until the end of its act."""
+    spoken_of = _rules.get(event.verb)
+    act = current_act()
+    if spoken_of and act is not None and any(rule.when(event) for _, rule in spoken_of):
+        act.buffer(EVENTS).append(event)
+
+
+def hush() -> None:
+    """Let the act under way tell nobody: it is a part of a larger work that tells once, at its end."""
+    act = current_act()
+    if act is not None:
+        act.buffer(HUSHED).append(True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A notice before it is known who may read it."""
+
+    rank: tuple[bool, int]
+    people: Collection[int]
+    letter: Letter
+    place: Place
+    actor_id: str | None
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What the end of one act reads: each kind of record once, however many there are."""
+
+    act: Act
+    events: Sequence[DomainEvent]
+    records: dict[Record, dict[str, list[Any]]] = field(default_factory=dict)
+
+    def find(self, rule: Rule, event: DomainEvent) -> list[Any]:
+        if rule.about not in self.records:
+            verbs = {row.verb for row in _known if row.about is rule.about}
+            found: dict[str, list[Any]] = defaultdict(list)
+            for record in rule.about.find([one for one in self.events if one.verb in verbs]):
+                found[str(rule.about.of(record))].append(record)
+            self.records[rule.about] = found
+        return self.records[rule.about].get(event.subject_id, [])
+
+    def told(self) -> Iterable[_Told]:
+        for event in self.events:
+            happening = Happening(event, self.act)
+            for position, rule in _rules[event.verb]:
+                for record in self.find(rule, event) if rule.when(event) else ():
+                    who = {pk for row in rule.to for pk in row.who(record, happening) if pk is not None}
+                    if not rule.tells_actor:
+                        who = {pk for pk in who if str(pk) != event.actor_id}
+                    if who:
+                        yield _told(rule, position, record, who, happening)
+
+
+def _told(rule: Rule, position: int, record: Any, who: Collection[int], happening: Happening) -> _Told:
+    place = (rule.place or rule.about.place)(record)
+    words = {"by": ACTOR, **rule.about.words(record, happening)}
+    return _Told(
+        rank=(not rule.asks, position),
+        people=who,
+        letter=Letter(
+            subject=rule.about.subject(record),
+            text=rule.text.format_map(words),
+            link=place.link,
+            tone=rule.tone,
+            at=happening.event.occurred_at,
+        ),
+        place=place,
+        actor_id=happening.event.actor_id,
+    )
+
+
+def at_end_of_act(act: Act) -> None:
+    """Write the notices of an act."""
+    events = act.buffer(EVENTS)
+    if not events or act.buffer(HUSHED):
+        return
+    told = sorted(_Reading(act, events).told(), key=lambda one: one.rank)
+    if not told:
+        return
+    receivers = {pk for one in told for pk in one.people} - set(act.buffer(TOLD))
+    actors = {int(one.actor_id) for one in told if one.actor_id}
+    if not receivers:
+        return
+    found = User.objects.filter(pk__in=receivers | actors).values_list("pk", "name", "kind", "is_active")
+    names = {pk: name for pk, name, _, _ in found}
+    active = {pk for pk, _, kind, is_active in found if is_active and kind == User.Kind.PERSON}
+    may_open = _readers(told, receivers)
+    letters: dict[int, list[Letter]] = defaultdict(list)
+    for one in told:
+        by = names.get(int(one.actor_id), THE_PORTAL) if one.actor_id else THE_PORTAL
+        for pk in active.intersection(one.people, receivers):
+            if may_open(pk, one.place):
+                letters[pk].append(one.letter.signed(by))
+    deliver((pk, _one_of(rows)) for pk, rows in sorted(letters.items()))
+
+
+def _readers(told: Collection[_Told], receivers: Collection[int]) -> Callable[[int, Place], bool]:
+    """Return who may open what, read in two statements for a right, whatever the number of people and pages."""
+    held = {}
+    for right in {one.place.right for one in told} - {""}:
+        places = [one.place for one in told if one.place.right == right]
+        units = {place.unit_id for place in places if place.unit_id is not None}
+        held[right] = held_where(right, by=receivers, units=units)
+
+    def may_open(pk: int, place: Place) -> bool:
+        if not place.right:
+            return True
+        where = held[place.right].get(pk, ())
+        if place.unit_id is None and place.model_id is None:
+            return bool(where)
+        on_model = place.model_id is not None and (None, place.model_id) in where
+        return on_model or (place.unit_id, None) in where
+
+    return may_open
+
+
+def _one_of(letters: list[Letter]) -> Letter:
+    """Make one notice of all that an act has for one person; what else it is about is named at its end."""
+    first, *others = letters
+    further = list(dict.fromkeys(one.subject for one in others if one.subject != first.subject))
+    if not further:
+        return first
+    named = ", ".join(further[:NAMED])
+    more = f" and {number(len(further) - NAMED)} more" if len(further) > NAMED else ""
+    return first.with_end(f" Also: {sentence(named + more)}")
+
+
+def few(people: Collection[int], *, assigned: int | None = None) -> Collection[int]:
+    """Return who of those that could do it is told: who took it, everybody while they are few, else nobody.
+
+    What waits for many stands in the list of each of them; a notice to all would be read by none.
+    """
+    if assigned is not None:
+        return [assigned]
+    return people if len(people) <= MOST else []
+
+
+def holders_told(right: str, *, unit_id: int | None, other_than: Collection[int | None] = ()) -> list[int]:
+    """Return the keys of the people who hold a right on a unit, without some, if they are few."""
+    rows = holders_of_any({right}, unit_id=unit_id).values_list("pk", "name")
+    return list(few([pk for pk, _ in rows if pk not in other_than]))
