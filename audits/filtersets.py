@@ -27,7 +27,13 @@ NATURES = [
     ("access", "Reads and downloads"),
     ("late", "Recorded late"),
 ]
-READS = (events.ACCESSES, events.EXPORT_STARTED, events.EXPORT_MADE, events.EXPORT_TAKEN)
+READS = (
+    events.ACCESSES,
+    events.EXPORT_STARTED,
+    events.EXPORT_WRITTEN,
+    events.EXPORT_MADE,
+    events.EXPORT_TAKEN,
+)
 
 
 def units_of(request: Any) -> list[tuple[int, str]]:

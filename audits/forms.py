@@ -19,7 +19,7 @@ from registry.models import RegisteredModel
 OFFERED = 12
 NUMBER = re.compile(r"(?:CR-)?(\d{1,12})", re.IGNORECASE)
 FORMAT_LABELS = {
-    "zip": "Evidence ZIP, files and digests",
+    "zip": "Evidence ZIP, verifies offline",
     "csv": "CSV, flat table",
     "xlsx": "XLSX, workbook",
     "csv.gz": "CSV, compressed, for millions of entries",
@@ -124,7 +124,7 @@ class ChangeLogForm(ExportForm):
     with_content = forms.BooleanField(
         label="Add the whole content of each entry, as recorded", required=False
     )
-    format = forms.ChoiceField(choices=_formats(What.CHANGE_LOG), widget=forms.RadioSelect, initial="csv")
+    format = forms.ChoiceField(choices=_formats(What.CHANGE_LOG), widget=forms.RadioSelect, initial="zip")
 
     def clean_model(self) -> RegisteredModel | None:
         """Find the model among those the person may export."""
@@ -162,7 +162,7 @@ class InventoryForm(ExportForm):
         help_text="A day, or a day and a time. Rights are those of today, on the unit each model had then.",
         input_formats=["%Y-%m-%d %H:%M", "%Y-%m-%d"],
     )
-    format = forms.ChoiceField(choices=_formats(What.INVENTORY), widget=forms.RadioSelect, initial="csv")
+    format = forms.ChoiceField(choices=_formats(What.INVENTORY), widget=forms.RadioSelect, initial="zip")
 
     def scope(self, data: dict[str, Any]) -> Scope:
         """Name unit and moment; a day without a time means its end, today means now."""

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from approvals.models import ChangeRequest
 from audits import events
 from audits.exports.coverage import lost_since
 from audits.exports.scopes import FORMATS, JOB_KINDS, RIGHT, Scope, What, told
+from audits.models import LedgerEntry
 from mlops_portal.foundation.errors import Conflict, NotAllowed, NotFound, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.files.models import StoredFile
@@ -89,6 +91,20 @@ def _unit_of(scope: Scope, by: User) -> int | None:
         return scope.unit_id
     require(by, RIGHT)
     return None
+
+
+@operation
+def export_written(*, job: Job, name: str, sha256: str, lines: int, by: User | None, now: datetime) -> None:
+    """Enter the digest of a file before it goes into its pack: the pack holds this entry and proves it."""
+    _tell(events.EXPORT_WRITTEN, job, by=by, now=now, name=name, sha256=sha256, lines=lines)
+
+
+def entry_written(job: Job) -> UUID:
+    """Return the entry that `export_written` made last."""
+    about = LedgerEntry.objects.filter(
+        verb=events.EXPORT_WRITTEN, subject_label="foundation.Job", subject_id=str(job.pk)
+    )
+    return about.order_by("-id").values_list("entry_id", flat=True)[0]
 
 
 @operation
