@@ -54,22 +54,21 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.generic import View
 
-from mlops_portal.foundation.errors import DomainError, Invalid, NotFound, invalid
+from mlops_portal.foundation.errors import DomainError, FieldError, Invalid, NotFound, invalid
 from mlops_portal.foundation.rules import Blocker, RuleViolation
 from mlops_portal.foundation.web import navigation, paging
 from mlops_portal.foundation.web.access import PermittedMixin, is_fragment, record_access, scope_of
 from mlops_portal.foundation.web.error_views import record_evidence
 from mlops_portal.foundation.web.exports import FORMATS, export_response
 from mlops_portal.foundation.web.filters import Filters, clean_query
+from mlops_portal.foundation.web.past import parse_as_of
 from mlops_portal.foundation.web.saved_views import Preset, tabs_for, units_to_share_with
 from mlops_portal.foundation.web.selection import BulkAct, acts_for, as_fields, selected
 from mlops_portal.foundation.web.tables import Table
 from mlops_portal.foundation.web.words import number
-from mlops_portal.foundation.years import FIRST_YEAR
 
 Crumbs = Sequence[tuple[str, str]]
 FACETS_SHOWN = 6  # the others stand behind one panel
@@ -201,6 +200,8 @@ class ListPage(Page):
     presets: Sequence[Preset] = ()
     empty_title = ""
     empty_text = "Clear a filter to see more."
+    typed: Sequence[str] = ()  # filters that the page draws itself as fields to type into
+    problems: Mapping[str, str] = {}
 
     def get_queryset(self) -> QuerySet:
         """Return every row the person may see. Override to annotate; keep the call of `super()`."""
@@ -222,6 +223,12 @@ class ListPage(Page):
         self.filtered = self.filterset.qs
         self.order = self.get_order()
         kind, opened = request.GET.get("export", ""), request.GET.getlist("count_of")
+        self.problems = self.get_problems()
+        if self.problems:
+            if kind or is_fragment(request):
+                raise Invalid([FieldError(name, text) for name, text in self.problems.items()])
+            self.filtered = self.filtered.none()
+            return self.answer(status=400)
         if kind:
             return self.export(kind)
         if opened and is_fragment(request):
@@ -229,6 +236,11 @@ class ListPage(Page):
             shown = [facet for facet in counted if facet.name in opened]
             return render(request, self.counts_name, {"all_facets": shown})
         return self.answer(fragment=self.fragment)
+
+    def get_problems(self) -> Mapping[str, str]:
+        """Say what is wrong with what was typed, by field; nothing is shown until it is corrected."""
+        errors = self.filterset.form.errors
+        return {name: " ".join(errors[name]) for name in self.typed if name in errors}
 
     def get_order(self) -> paging.Order:
         """Read the order from the address.
@@ -372,31 +384,6 @@ class DetailPage(ObjectMixin, Page):
             "object": self.object,
             self.object_name: self.object,
         }
-
-
-def parse_as_of(request: HttpRequest) -> datetime | None:
-    """Read `?as_of=`: a date means its end, a date with time that moment, in the reader's zone.
-
-    Raises:
-        Invalid: it is no date, or lies in the future.
-    """
-    text = request.GET.get("as_of", "").strip()
-    if not text:
-        return None
-    try:
-        moment = parse_datetime(text)
-        if moment is None or len(text) <= 10:
-            day = parse_date(text)
-            moment = datetime(day.year, day.month, day.day, 23, 59, 59) if day else None  # noqa: DTZ001
-    except ValueError:
-        moment = None
-    if moment is None or moment.year < FIRST_YEAR:
-        raise invalid("as_of", f"{text} is no date. Write it as 2026-11-17 or 2026-11-17 10:40.")
-    if timezone.is_naive(moment):
-        moment = timezone.make_aware(moment)
-    if moment > timezone.now() and moment.date() > timezone.localdate():
-        raise invalid("as_of", f"{text} is in the future.")
-    return moment
 
 
 class PanelPage(DetailPage):
