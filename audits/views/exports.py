@@ -5,17 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from approvals.models import ChangeRequest
 from audits.exports.scopes import JOB_KINDS, LABELS, RIGHT, Scope, What
 from audits.forms import FORMS
+from audits.reading.model_names import offered
 from audits.reading.workspace import exports_of
 from audits.services import exports
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.files.downloads import download
+from mlops_portal.foundation.web.forms import options_of
 from mlops_portal.foundation.web.pages import ActionPage, CreatePage, Page, SeeOther
 from mlops_portal.foundation.work.models import Job
 from registry.models import Deployment
@@ -92,6 +94,16 @@ class Exports(CreatePage):
             "is_pack": self.what == What.PACK,
             "exports": exports_of(self.request.user, limit=30),
         }
+
+
+class ModelsOffered(Page):
+    """Suggestions for the model of a change log, as it is typed."""
+
+    right = RIGHT
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer with options."""
+        return HttpResponse(options_of(offered(request.GET.get("model", ""), user=request.user)))
 
 
 class ExportObject(Page):
