@@ -257,7 +257,7 @@ class Pack:
                 raise Wrong(f"{name}: inserted: the manifest does not name it")
             if name not in names:
                 raise Wrong(f"{name}: missing: the manifest names it")
-            if stated[name] and self.digest(name) != stated[name]:
+            if name != "manifest.json" and self.digest(name) != stated[name]:
                 raise Wrong(f"{name}: altered: its SHA-256 is not the one in the manifest")
 
     def digest(self, name: str) -> str:
@@ -411,9 +411,10 @@ def compare(number: int, head: list, row: list, expected: dict) -> None:
 class Log:
     """A change log: the lines of its CSV beside the entries they are about."""
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, pack: Pack, kept_size: int) -> None:
         self.pack = pack
         self.names = pack.manifest["log"]
+        self.kept_size, self.kept_root = kept_size, b""
         self.head: list = []
         self.count = self.withheld = 0
         self.is_whole = True
@@ -431,6 +432,8 @@ class Log:
                     self.is_whole = self.is_whole and line["index"] == tree.size
                     tree.skip(line["index"], proof)
                     tree.add(leaf_hash(line["envelope"].encode()))
+                    if self.is_whole and tree.size == self.kept_size:
+                        self.kept_root = tree.root()
                 tree.skip(size, proof)
             except EOFError:
                 tree = Folding()
@@ -469,27 +472,30 @@ class Log:
         return said
 
 
-def check_log(pack: Pack, size: int, root: bytes) -> list:
+def check_log(pack: Pack, size: int, root: bytes, kept: tuple | None) -> Log | None:
     """Verify the change log, if the pack holds one."""
     if "log" not in pack.manifest:
-        return []
+        return None
     if pack.manifest["log"]["csv"] not in pack.manifest.get("exported", {}):
         raise Wrong("manifest.json: altered: it names no entry for the export of the log")
-    log = Log(pack)
+    log = Log(pack, kept[1] if kept else 0)
     log.check(size, root)
-    return log.said()
+    return log
 
 
-def check_newer(path: str, pack_size: int, pack_root: bytes, public: bytes) -> str:
-    """Compare with a checkpoint kept elsewhere."""
-    _, size, root, _ = open_checkpoint(Path(path).read_text(), public)
-    if size == pack_size:
-        if root != pack_root:
-            raise Wrong(
-                "the checkpoint kept elsewhere has the same size and another root: two ledgers were signed"
-            )
+def check_kept(kept: tuple, size: int, root: bytes, log: Log | None) -> str:
+    """Compare with a checkpoint kept elsewhere: that of the pack, or one that a whole log grew beyond."""
+    _, kept_size, kept_root, _ = kept
+    known = root if kept_size == size else log.kept_root if log else b""
+    if not known:
+        return f"the checkpoint kept elsewhere is over {kept_size} entries; it is signed by the same key and cannot be compared"
+    if kept_root != known:
+        raise Wrong(
+            f"the checkpoint kept elsewhere has another root over {kept_size} entries: two ledgers were signed"
+        )
+    if kept_size == size:
         return "the checkpoint kept elsewhere is that of the pack"
-    return f"the checkpoint kept elsewhere is over {size} entries; it is signed by the same key and cannot be compared"
+    return f"the log begins with the {kept_size} entries of the checkpoint kept elsewhere, unchanged"
 
 
 def verify(path: str, key: str, checkpoint: str) -> list:
@@ -519,14 +525,16 @@ def verify(path: str, key: str, checkpoint: str) -> list:
         for entry in entries
         if entry["payload"] is None
     )
-    said.extend(check_log(pack, size, root))
+    kept = open_checkpoint(Path(checkpoint).read_text(), public) if checkpoint else None
+    log = check_log(pack, size, root, kept)
+    said.extend(log.said() if log else [])
     said.extend(check_exported(pack, entries, payloads))
     for name, noun in (("decisions.json", "decision"), ("dossier_parts.json", "dossier part")):
         count = check_statements(pack, name, noun, payloads)
         if count:
             said.append(f"{noun + 's':<13} {count} have the digest of their content, and the ledger holds it")
-    if checkpoint:
-        said.append(f"elsewhere   {check_newer(checkpoint, size, root, public)}")
+    if kept:
+        said.append(f"elsewhere   {check_kept(kept, size, root, log)}")
     return said
 
 

@@ -108,6 +108,23 @@ class TestGood:
         unproved = "Actor, What, Unit, Model" if with_content else "Actor, What, Record name, Reason"
         assert f"in no entry: {unproved}" in done.stdout
 
+    def test_a_whole_log_begins_with_the_checkpoint_that_was_kept(self, made, signer, tmp_path):
+        note = Checkpoint.objects.earliest("size")
+        data = made("change_log")
+        kept = tmp_path / "kept.txt"
+        arguments = ("--key", signer.key.fingerprint, "--checkpoint", "kept.txt")
+        kept.write_text(note.note)
+        done = run(tmp_path, data, *arguments)
+        assert done.returncode == 0, done.stdout
+        assert (
+            f"begins with the {note.size} entries of the checkpoint kept elsewhere, unchanged" in done.stdout
+        )
+        kept.write_text(
+            sign_checkpoint(signer, origin=signer.name, size=note.size, root=b"\x01" * 32, now=timezone.now())
+        )
+        done = run(tmp_path, data, *arguments)
+        assert (done.returncode, "two ledgers were signed" in done.stdout) == (1, True)
+
     def test_a_part_of_it_verifies_and_is_said_to_be_a_part(
         self, made, rita, plant, signer, tmp_path, monkeypatch
     ):
