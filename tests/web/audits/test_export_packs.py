@@ -295,6 +295,13 @@ def _other_export(held):
     return _with_manifest(held, exported={"README.txt": json.loads(held["manifest.json"])["entries"][0], **json.loads(held["manifest.json"])["exported"]})  # fmt: skip
 
 
+def _no_digest(held):
+    manifest = json.loads(held["manifest.json"])
+    manifest["files"]["README.txt"] = ""
+    changed = {**held, "README.txt": b"Trust me.", "manifest.json": json.dumps(manifest).encode()}
+    return packed(changed, honest_manifest=False)
+
+
 @pytest.mark.parametrize(
     ("forge", "words"),
     [
@@ -312,6 +319,7 @@ def _other_export(held):
         (_long_proof, "do not lead to the signed root"),
         (_checkpoint, "not signed by this key"),
         (_own_key, "not the key you gave"),
+        (_no_digest, "README.txt: altered"),
         (_no_export, "names no entry for the export of the log"),
         (_other_export, "README.txt: altered: it is not what entry #"),
     ],
