@@ -2,7 +2,7 @@
 
 What is inside is the caller's; that it can be proved is this module's. A file ``decisions.json`` (a list of objects
 with ``canonical`` and ``digest``) is checked by verify.py against the entries. So is a file that the manifest names
-under ``exported``: one of the entries says that the portal wrote a file of this name with this digest.
+under ``exported``: the entry it names there says that the portal wrote a file of this name with this digest.
 """
 
 import base64
@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +26,10 @@ VERIFIER = Path(__file__).parent / "packfiles" / "verify.py"
 RESERVED = frozenset({"manifest.json", "entries.jsonl", "checkpoint.txt", "public_key.pem", "verify.py"})
 FORMAT = "mlops-portal-pack/1"
 QUICK = 1  # of zlib's levels: half the time of the usual one for a fifth more bytes
+
+
+# Enters the digests of files by name, and returns that entry once it has its number.
+Enter = Callable[[Mapping[str, str]], UUID]
 
 
 class NotNumbered(DomainError):

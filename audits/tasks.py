@@ -2,7 +2,7 @@
 
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -46,7 +46,10 @@ def make_pack(run: JobRun) -> dict[str, Any]:
     scope, owner = _begin(run)
     _number()
     change_id = scope.change_id or 0
-    return _keep(run, scope, release_pack.build(change_id, user=owner, at=run.now(), progress=run.progress))
+    pack = release_pack.build(
+        change_id, user=owner, at=run.now(), progress=run.progress, enter=partial(_enter, run)
+    )
+    return _keep(run, scope, pack)
 
 
 @jobs.register(JOB_KINDS[What.CHANGE_LOG], label=LABELS[What.CHANGE_LOG], idempotent=True, keep=KEPT)
@@ -126,10 +129,10 @@ def _number() -> None:
         )
 
 
-def _enter(run: JobRun, *, name: str, sha256: str, lines: int) -> UUID:
-    """Enter the digest of a file that is to go into a pack, and wait for its number."""
+def _enter(run: JobRun, files: Mapping[str, str]) -> UUID:
+    """Enter the digests of files that are to go into a pack, and wait for the entry's number."""
     with run.transaction():
-        exports.export_written(job=run.job, name=name, sha256=sha256, lines=lines, by=run.by, now=run.now())
+        exports.export_written(job=run.job, files=files, by=run.by, now=run.now())
     _number()
     return exports.entry_written(run.job)
 

@@ -7,8 +7,8 @@ columns as they are stored: no rendered times, no words for verbs, no neutralise
 import resource
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -44,7 +44,7 @@ def _silent(done: int, total: int, phase: str) -> None:
     """Report to nobody."""
 
 
-def _entered(**written: Any) -> UUID:
+def _entered(files: Mapping[str, str]) -> UUID:
     """Stand in for the entry of the file's digest: the entry numbered last."""
     return LedgerLeaf.objects.order_by("-index").values_list("entry_id", flat=True)[0]
 

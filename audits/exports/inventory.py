@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from audits.exports.scopes import RIGHT
 from audits.exports.text_files import csv_bytes
-from audits.packs import build_pack
+from audits.packs import Enter, build_pack
 from mlops_portal.foundation.canonical import sha256
 from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.models import BusinessUnit, UnitClosure, User
@@ -88,15 +87,14 @@ def pack(
     title: str,
     about: Mapping[str, Any],
     now: datetime,
-    enter: Callable[..., UUID],
+    enter: Enter,
 ) -> bytes:
     """Return the ZIP of the inventory; the ledger holds the digest of its CSV, and the ZIP proves that.
 
     Raises:
         NotNumbered: that entry has no number yet.
     """
-    held = list(lines)
-    data = csv_bytes(held)
-    entry_id = enter(name=NAME, sha256=sha256(data), lines=len(held) - 1)
+    data = csv_bytes(lines)
+    entry_id = enter({NAME: sha256(data)})
     files = {NAME: data, "README.txt": README.format(title=title).encode()}
     return build_pack(files, [entry_id], now=now, about=about, exported={NAME: str(entry_id)})

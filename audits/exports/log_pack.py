@@ -5,11 +5,10 @@ pack is closed, so that what no entry holds (names of today) is proved as well: 
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import IO, Any
-from uuid import UUID
 
 from django.db import connection
 
@@ -18,15 +17,13 @@ from audits.exports.change_log import CHUNK, COPIED, PART, Progress, Span
 from audits.exports.scopes import Scope, about, told
 from audits.exports.text_files import csv_line
 from audits.merkle_many import Subtrees
-from audits.packs import PackWriter, last_checkpoint
+from audits.packs import Enter, PackWriter, last_checkpoint
 from audits.services.sequencing import read_tile
 from mlops_portal.foundation.people.models import User
 
 NAME = "change-log.csv"
 LINES, PROOF = "log.jsonl", "proof.bin"
 FIRST = len(b'{"index":')
-
-Enter = Callable[..., UUID]  # enters name and digest of a file, and returns the entry once it has its number
 
 README = """{title}
 
@@ -101,7 +98,7 @@ def write(
     pack = PackWriter(target, now)
     with Lines() as lines:
         digest = pack.add(NAME, _csv(scope, user, lines, progress))
-        entry_id = enter(name=NAME, sha256=digest, lines=lines.count)
+        entry_id = enter({NAME: digest})
         checkpoint = last_checkpoint()
         lines.close(checkpoint.size if checkpoint else 0)
         progress(0, 0, "Proving the entries")

@@ -335,19 +335,17 @@ def check_statements(pack: Pack, name: str, noun: str, payloads: list) -> int:
 
 def check_exported(pack: Pack, entries: list, payloads: list) -> list:
     """Verify that the ledger holds the digest of each exported file."""
-    said = []
+    places = {entry["entry_id"]: place for place, entry in enumerate(entries)}
+    said: dict = {}
     for name, entry_id in pack.manifest.get("exported", {}).items():
-        place = [entry["entry_id"] for entry in entries].index(entry_id)
+        place = places[entry_id]
         envelope, number = json.loads(entries[place]["envelope"]), entries[place]["index"]
-        if envelope["verb"] != "audits.export_file_written" or not payloads[place]:
+        if envelope["verb"] != "audits.export_files_written" or not payloads[place]:
             raise Wrong(f"{name}: inserted: entry #{number} does not say that the portal exported a file")
-        stated = json.loads(payloads[place])["data"]
-        if (stated["name"], stated["sha256"]) != (name, pack.digest(name)):
+        if json.loads(payloads[place])["data"]["files"].get(name) != pack.digest(name):
             raise Wrong(f"{name}: altered: it is not what entry #{number} says was exported")
-        said.append(
-            f"exported    {name} is what the portal entered as #{number} at {envelope['occurred_at']}"
-        )
-    return said
+        said.setdefault(f"what the portal entered as #{number} at {envelope['occurred_at']}", []).append(name)
+    return [f"exported    {', '.join(names)}: {words}" for words, names in said.items()]
 
 
 def safe(text: str) -> str:

@@ -1,5 +1,6 @@
 """Starting exports, recording what they made and who took it away. Every one of these acts is an entry."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -94,9 +95,9 @@ def _unit_of(scope: Scope, by: User) -> int | None:
 
 
 @operation
-def export_written(*, job: Job, name: str, sha256: str, lines: int, by: User | None, now: datetime) -> None:
-    """Enter the digest of a file before it goes into its pack: the pack holds this entry and proves it."""
-    _tell(events.EXPORT_WRITTEN, job, by=by, now=now, name=name, sha256=sha256, lines=lines)
+def export_written(*, job: Job, files: Mapping[str, str], by: User | None, now: datetime) -> None:
+    """Enter the digests of files before they go into a pack: the pack holds this entry and proves it."""
+    _tell(events.EXPORT_WRITTEN, job, by=by, now=now, files=dict(files))
 
 
 def entry_written(job: Job) -> UUID:

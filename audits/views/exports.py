@@ -31,7 +31,7 @@ NOTES = {
 }
 CHECKS = {
     What.PACK: (
-        ("ZIP", "Every file has the digest of the manifest, every entry is in the signed tree, and every decision and part of the dossier has the digest that was signed."),
+        ("ZIP", "Every file is the one whose digest the portal entered in the ledger when the pack was made, every entry is in the signed tree, and every decision and part of the dossier has the digest that was signed."),
     ),
     What.CHANGE_LOG: (
         ("ZIP", "Every line is compared with its entry, and the entries lead to the signed root of the ledger. Of a log without unit, model and period it is shown that no entry is missing; of a part, that each line is true, while what belongs to the part is the portal's word. Names of today (actor, unit, model) stand in no entry: the ledger holds the digest of the CSV."),

@@ -100,7 +100,7 @@ class TestGood:
         count = len(rows_of(data))
         assert f"{count} lines say what their entries say" in done.stdout
         assert f"every entry from #0 to #{count - 1}" in done.stdout
-        assert "change-log.csv is what the portal entered as #" in done.stdout
+        assert "change-log.csv: what the portal entered as #" in done.stdout
         assert "VERIFIED" in done.stdout
         assert len(contents(data)["proof.bin"]) <= 64 * 32, (
             "the proof of every entry is no longer than the tail"
@@ -154,7 +154,7 @@ class TestGood:
         number = LedgerLeaf.objects.get(
             entry_id=LedgerEntry.objects.get(verb=events.EXPORT_WRITTEN).entry_id
         ).index
-        assert f"inventory.csv is what the portal entered as #{number}" in done.stdout
+        assert f"inventory.csv: what the portal entered as #{number}" in done.stdout
 
     @pytest.mark.parametrize("what", ["change_log", "inventory"])
     def test_without_a_key_nothing_is_proved(self, made, tmp_path, now, what):
@@ -373,6 +373,5 @@ def test_what_the_export_recorded_is_an_entry_with_the_digest_of_the_csv(made):
     held = contents(made("change_log"))
     entry = json.loads(held["entries.jsonl"])
     stated = json.loads(entry["payload"])["data"]
-    assert stated["sha256"] == sha256(held["change-log.csv"])
-    assert stated["lines"] == len(held["log.jsonl"].splitlines())
+    assert stated["files"] == {"change-log.csv": sha256(held["change-log.csv"])}
     assert entry["index"] < Checkpoint.objects.latest("size").size
