@@ -9,6 +9,7 @@ KEY_ADDED = "audits.signing_key_added"
 KEY_ROTATED = "audits.signing_key_rotated"
 VERIFIED = "audits.ledger_verified"
 EXPORT_STARTED = "audits.export_started"
+EXPORT_WRITTEN = "audits.export_files_written"
 EXPORT_MADE = "audits.export_made"
 EXPORT_TAKEN = "audits.export_downloaded"
 
@@ -21,6 +22,7 @@ register_verbs(
         Verb(KEY_ROTATED, "replaced the signing key"),
         Verb(VERIFIED, "verified the ledger"),
         Verb(EXPORT_STARTED, "started an export"),
+        Verb(EXPORT_WRITTEN, "wrote the files of an export"),
         Verb(EXPORT_MADE, "made an export"),
         Verb(EXPORT_TAKEN, "downloaded an export"),
     ]

@@ -16,7 +16,7 @@ from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
-from mlops_portal.foundation.years import refuse_far_years
+from mlops_portal.foundation.web.forms import Day
 
 RIGHT = "audits.view_ledger"
 PERIODS = [("1", "Last 24 hours"), ("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days")]
@@ -27,7 +27,13 @@ NATURES = [
     ("access", "Reads and downloads"),
     ("late", "Recorded late"),
 ]
-READS = (events.ACCESSES, events.EXPORT_STARTED, events.EXPORT_MADE, events.EXPORT_TAKEN)
+READS = (
+    events.ACCESSES,
+    events.EXPORT_STARTED,
+    events.EXPORT_WRITTEN,
+    events.EXPORT_MADE,
+    events.EXPORT_TAKEN,
+)
 
 
 def units_of(request: Any) -> list[tuple[int, str]]:
@@ -55,6 +61,12 @@ class LedgerSearch(SearchFilter):
         return find(qs, value or "")
 
 
+class DayFilter(django_filters.DateFilter):
+    """A day as ISO text."""
+
+    field_class = Day
+
+
 class LedgerFilters(Filters):
     """Facets of the ledger. Verb, actor, record, act and times come by address, from links of entries."""
 
@@ -68,8 +80,8 @@ class LedgerFilters(Filters):
     subject = django_filters.CharFilter(field_name="subject_id")
     model = django_filters.NumberFilter(field_name="model_id")
     act = django_filters.UUIDFilter(field_name="act_id")
-    since = django_filters.DateFilter(method="from_day", validators=[refuse_far_years])
-    until = django_filters.DateFilter(method="to_day", validators=[refuse_far_years])
+    since = DayFilter(method="from_day")
+    until = DayFilter(method="to_day")
 
     class Meta:
         model = LedgerEntry

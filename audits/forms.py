@@ -6,20 +6,23 @@ from typing import Any
 
 from django import forms
 from django.db.models import Q
+from django.urls import reverse_lazy
 from django.utils import timezone
 
 from approvals.models import ChangeRequest
 from approvals.states import ChangeState
 from audits.exports.scopes import FORMATS, RIGHT, Scope, What
+from audits.reading.model_names import named, offered
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.forms import Day, Moment
+from mlops_portal.foundation.web.forms import Day, Moment, Suggesting
 from registry.models import RegisteredModel
 
 OFFERED = 12
+NEAR = 5
 NUMBER = re.compile(r"(?:CR-)?(\d{1,12})", re.IGNORECASE)
 FORMAT_LABELS = {
-    "zip": "Evidence ZIP, files and digests",
+    "zip": "Evidence ZIP, verifies offline",
     "csv": "CSV, flat table",
     "xlsx": "XLSX, workbook",
     "csv.gz": "CSV, compressed, for millions of entries",
@@ -117,24 +120,37 @@ class ChangeLogForm(ExportForm):
         queryset=BusinessUnit.objects.none(), required=False, empty_label="Every unit you may export"
     )
     model = forms.CharField(
-        max_length=256, required=False, help_text="Its registered name, such as retail-credit-pd."
+        max_length=256, required=False, help_text="Its title or its name. Empty means every model."
     )
     since = Day(label="From", required=False)
     until = Day(label="To", required=False, help_text="The day counts as a whole.")
     with_content = forms.BooleanField(
         label="Add the whole content of each entry, as recorded", required=False
     )
-    format = forms.ChoiceField(choices=_formats(What.CHANGE_LOG), widget=forms.RadioSelect, initial="csv")
+    format = forms.ChoiceField(choices=_formats(What.CHANGE_LOG), widget=forms.RadioSelect, initial="zip")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        typed = str((self.data if self.is_bound else self.initial).get("model") or "")
+        near = offered(typed, user=self.user) or offered("", user=self.user)
+        self.fields["model"].widget = Suggesting(near, source=reverse_lazy("audits:export-models"))
 
     def clean_model(self) -> RegisteredModel | None:
         """Find the model among those the person may export."""
-        name = self.cleaned_data["model"].strip()
-        if not name:
+        text = self.cleaned_data["model"].strip()
+        if not text:
             return None
-        found = RegisteredModel.objects.visible_to(self.user, RIGHT).filter(name=name).order_by("-pk").first()
-        if found is None:
-            raise forms.ValidationError("There is no model of this name that you may export.")
-        return found
+        found = named(text, user=self.user)
+        if not found:
+            near = ", ".join(f"{one} ({other})" for one, other in offered(text, user=self.user)[:NEAR])
+            raise forms.ValidationError(
+                "There is no model of this name or title that you may export."
+                + (f" Near it: {near}." if near else "")
+            )
+        if len(found) > 1:
+            names = ", ".join(one.name for one in found[:OFFERED])
+            raise forms.ValidationError(f"{len(found)} models are called so. Type one of the names: {names}.")
+        return found[0]
 
     def scope(self, data: dict[str, Any]) -> Scope:
         """Name unit, model and period."""
@@ -162,7 +178,7 @@ class InventoryForm(ExportForm):
         help_text="A day, or a day and a time. Rights are those of today, on the unit each model had then.",
         input_formats=["%Y-%m-%d %H:%M", "%Y-%m-%d"],
     )
-    format = forms.ChoiceField(choices=_formats(What.INVENTORY), widget=forms.RadioSelect, initial="csv")
+    format = forms.ChoiceField(choices=_formats(What.INVENTORY), widget=forms.RadioSelect, initial="zip")
 
     def scope(self, data: dict[str, Any]) -> Scope:
         """Name unit and moment; a day without a time means its end, today means now."""

@@ -1,15 +1,18 @@
 """Jobs of this app: exports and the verification of the ledger."""
 
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
-from audits.exports import change_log, inventory, release_pack
+from audits.exports import change_log, inventory, log_pack, release_pack
 from audits.exports.coverage import coverage_of
-from audits.exports.scopes import JOB_KINDS, LABELS, RIGHT, Scope, What, file_name
+from audits.exports.scopes import JOB_KINDS, LABELS, RIGHT, Scope, What, about, file_name, told
 from audits.exports.text_files import csv_line, workbook
 from audits.queries import ledger_state
 from audits.services import exports
@@ -41,12 +44,12 @@ TYPES = {
 def make_pack(run: JobRun) -> dict[str, Any]:
     """Make the evidence pack of a release; every entry gets its number first."""
     scope, owner = _begin(run)
-    if not sequence_now(PATIENCE_SECONDS):
-        raise Unavailable(
-            "Entries still wait for their number: the sequencer does not run. Start it, then try again."
-        )
+    _number()
     change_id = scope.change_id or 0
-    return _keep(run, scope, release_pack.build(change_id, user=owner, at=run.now(), progress=run.progress))
+    pack = release_pack.build(
+        change_id, user=owner, at=run.now(), progress=run.progress, enter=partial(_enter, run)
+    )
+    return _keep(run, scope, pack)
 
 
 @jobs.register(JOB_KINDS[What.CHANGE_LOG], label=LABELS[What.CHANGE_LOG], idempotent=True, keep=KEPT)
@@ -54,6 +57,13 @@ def make_change_log(run: JobRun) -> dict[str, Any]:
     """Write the change log."""
     scope, owner = _begin(run)
     sequence_now(PATIENCE_SECONDS)
+    if scope.format == "zip":
+        with tempfile.TemporaryFile() as target:
+            log_pack.write(
+                target, scope, owner, now=run.now(), progress=run.progress, enter=partial(_enter, run)
+            )
+            target.seek(0)
+            return _keep(run, scope, target)
     if scope.format == "xlsx":
         with workbook(change_log.rows(scope, owner, progress=run.progress), sheet="Change log") as book:
             return _keep(run, scope, book)
@@ -68,6 +78,11 @@ def make_inventory(run: JobRun) -> dict[str, Any]:
     at = scope.moment("at") or run.now()
     found = inventory.models_as_of(at, owner, unit_id=scope.unit_id)
     rows = inventory.rows(found, at, progress=run.progress)
+    if scope.format == "zip":
+        now, title = run.now(), told(scope)
+        asked = {**about(scope, owner, now), "at": at.isoformat()}
+        enter = partial(_enter, run)
+        return _keep(run, scope, inventory.pack(rows, title=title, about=asked, now=now, enter=enter))
     if scope.format == "xlsx":
         with workbook(rows, sheet="Inventory") as book:
             return _keep(run, scope, book)
@@ -100,6 +115,26 @@ def _begin(run: JobRun) -> tuple[Scope, User]:
         raise NotAllowed("The person who started this has no right to export any more.")
     run.progress(0, 0, "Numbering entries")
     return scope, run.by
+
+
+def _number() -> None:
+    """Wait until what is committed by now has its number.
+
+    Raises:
+        Unavailable: nobody numbers.
+    """
+    if not sequence_now(PATIENCE_SECONDS):
+        raise Unavailable(
+            "Entries still wait for their number: the sequencer does not run. Start it, then try again."
+        )
+
+
+def _enter(run: JobRun, files: Mapping[str, str]) -> UUID:
+    """Enter the digests of files that are to go into a pack, and wait for the entry's number."""
+    with run.transaction():
+        exports.export_written(job=run.job, files=files, by=run.by, now=run.now())
+    _number()
+    return exports.entry_written(run.job)
 
 
 def _keep(run: JobRun, scope: Scope, content: Content) -> dict[str, Any]:

@@ -14,6 +14,7 @@ urlpatterns = [
     path("ledger/", ledger.Explorer.as_view(), name="ledger"),
     path("ledger/<int:pk>/", ledger.EntryDetail.as_view(), name="entry"),
     path("exports/", exports.Exports.as_view(), name="exports"),
+    path("exports/models/", exports.ModelsOffered.as_view(), name="export-models"),
     path("exports/<int:pk>/download/", exports.Download.as_view(), name="export-download"),
     path("exports/<int:pk>/again/", exports.Again.as_view(), name="export-again"),
     path("models/<int:pk>/history/", records.ModelHistory.as_view(), name="model-history"),

@@ -3,9 +3,11 @@
 On PostgreSQL the columns are rendered and made safe in SQL and come by COPY; elsewhere Python writes the same bytes.
 """
 
+import base64
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +32,9 @@ PART = 1024 * 1024
 
 Progress = Callable[[int, int, str], None]
 ENTRY = "audits_ledgerentry"
+PAYLOAD_JSON = "coalesce(to_json(p.payload)::text, 'null')"
+SALT_JSON = """coalesce('"' || encode(p.salt, 'base64') || '"', 'null')"""  # 16 bytes stay on one line
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 STAMP = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
@@ -182,11 +187,11 @@ def copy_statement(
 
     The row ids are said of the entries themselves: told only of the chosen ids, PostgreSQL reads every entry.
     """
-    chosen, chosen_params = entries.order_by().values("id").query.sql_with_params()
     labels, label_params = _verb_values()
     listed = ", ".join(
         neutralised_sql(column.sql) if safe and column.is_free else column.sql for column in columns
     )
+    of_span, span_params = _of_span(entries, span)
     statement = (
         f"COPY (SELECT {listed} FROM {ENTRY} e JOIN audits_ledgerleaf l ON l.entry_id = e.entry_id "  # noqa: S608
         f"LEFT JOIN audits_ledgerpayload p ON p.entry_id = e.entry_id "
@@ -194,9 +199,15 @@ def copy_statement(
         f"LEFT JOIN {BusinessUnit._meta.db_table} u ON u.id = e.unit_id "
         f"LEFT JOIN {RegisteredModel._meta.db_table} m ON m.id = e.model_id "
         f"LEFT JOIN (VALUES {labels}) v(name, label) ON v.name = e.verb "
-        f"WHERE e.id >= %s AND e.id <= %s AND e.id IN ({chosen}) AND l.index >= %s AND l.index < %s ORDER BY l.index) TO STDOUT WITH (FORMAT csv)"
+        f"WHERE {of_span} ORDER BY l.index) TO STDOUT WITH (FORMAT csv)"
     )
-    return statement, [*label_params, span.first, span.last, *chosen_params, span.low, span.high]
+    return statement, [*label_params, *span_params]
+
+
+def _of_span(entries: EntryQuerySet, span: Span) -> tuple[str, list[Any]]:
+    chosen, chosen_params = entries.order_by().values("id").query.sql_with_params()
+    condition = f"e.id >= %s AND e.id <= %s AND e.id IN ({chosen}) AND l.index >= %s AND l.index < %s"
+    return condition, [span.first, span.last, *chosen_params, span.low, span.high]
 
 
 def _verb_values() -> tuple[str, list[str]]:
@@ -210,22 +221,74 @@ def _verb_values() -> tuple[str, list[str]]:
     return ", ".join(["(%s, %s)"] * len(known)), [text for pair in known for text in pair]
 
 
+@contextmanager
+def one_sight() -> Iterator[None]:
+    """Let every statement of the block see the same rows; where a transaction is open already, it decides."""
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if is_outermost and connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+def copied_lines(entries: EntryQuerySet, span: Span, *, with_content: bool) -> Iterator[bytes]:
+    """Yield a part of the entries as the JSON lines that `lines_of` writes, by COPY."""
+    of_span, params = _of_span(entries, span)
+    content = f" || ',\"payload\":' || {PAYLOAD_JSON} || ',\"salt\":' || {SALT_JSON}" if with_content else ""
+    joined = "LEFT JOIN audits_ledgerpayload p ON p.entry_id = e.entry_id " if with_content else ""
+    # Control characters, which JSON never holds, take the places of quote and delimiter: lines come as they are.
+    statement = (
+        f"COPY (SELECT '{{\"index\":' || l.index || ',\"envelope\":' || to_json(e.envelope){content} || '}}' "  # noqa: S608
+        f"FROM {ENTRY} e JOIN audits_ledgerleaf l ON l.entry_id = e.entry_id {joined}"
+        f"WHERE {of_span} ORDER BY l.index) TO STDOUT WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+    )
+    with connection.cursor() as cursor, cursor.copy(statement, params) as copy:
+        for row in copy:
+            yield bytes(row)
+
+
+def lines_of(found: Iterable[Any], *, with_content: bool) -> Iterator[bytes]:
+    """Yield each entry as a JSON line: number, the envelope that its leaf covers, and payload with salt if asked for."""
+    for one in found:
+        line = {"index": one.number, "envelope": one.envelope}
+        if with_content:
+            payload = getattr(one, "payload", None)
+            line["payload"] = None if payload is None else payload.payload
+            line["salt"] = None if payload is None else base64.b64encode(bytes(payload.salt)).decode()
+        yield f"{_encode(line)}\n".encode()
+
+
 def written(entries: EntryQuerySet, span: Span, columns: Iterable[LogColumn]) -> bytes:
     """Write a part of the entries in Python, byte for byte what COPY gives."""
+    return csv_of(found_in(entries, span), columns)
+
+
+def csv_of(found: Sequence[LedgerEntry], columns: Iterable[LogColumn]) -> bytes:
+    """Write entries that were read."""
     free = [column.is_free for column in columns]
     return "".join(
         csv_line(safe_cell(value) if is_free else value for value, is_free in zip(row, free, strict=False))
-        for row in read(entries, span)
+        for row in values_of(found)
     ).encode()
 
 
 def read(entries: EntryQuerySet, span: Span) -> Iterator[list[Any]]:
     """Yield the plain values of every column, content included."""
+    yield from values_of(found_in(entries, span))
+
+
+def found_in(entries: EntryQuerySet, span: Span) -> list[LedgerEntry]:
+    """Read a part of the entries with number and payload."""
     leaf = LedgerLeaf.objects.filter(
         entry_id=OuterRef("entry_id"), index__gte=span.low, index__lt=span.high
     ).values("index")
     wanted = entries.filter(id__gte=span.first, id__lte=span.last).annotate(number=Subquery(leaf))
-    found = list(wanted.filter(number__isnull=False).order_by("number").select_related("payload"))
+    return list(wanted.filter(number__isnull=False).order_by("number").select_related("payload"))
+
+
+def values_of(found: Sequence[Any]) -> Iterator[list[Any]]:
+    """Yield the values of every column of entries that were read."""
     actors = dict(
         User.objects.filter(
             pk__in={int(one.actor_id) for one in found if one.actor_id.isdigit()}

@@ -1,12 +1,15 @@
 """The inventory as it was at a moment: history rows in force then, today's grants on the unit the model had then."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from audits.exports.scopes import RIGHT
+from audits.exports.text_files import csv_bytes
+from audits.packs import Enter, build_pack
+from mlops_portal.foundation.canonical import sha256
 from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.models import BusinessUnit, UnitClosure, User
 from mlops_portal.foundation.people.rights import rights_of
@@ -15,6 +18,21 @@ from registry.models import RegisteredModel
 from registry.states import INVENTORY_KINDS
 
 CHUNK = 2000
+NAME = "inventory.csv"
+README = """{title}
+
+inventory.csv    one line per model, as the portal showed it
+entries.jsonl    the entry in which the portal recorded the digest of inventory.csv, with its proof
+checkpoint.txt   the signed state of the ledger
+public_key.pem   the key it was signed with: compare it with one from another source
+manifest.json    the digest of every file
+verify.py        checks all of this without the portal: python3 verify.py PACK.zip --key FINGERPRINT
+
+What is proved: this file is the one that the portal recorded as exported, at that place of the ledger. That each value
+was right is not proved by this pack; the change log, exported the same way, holds the entries behind it.
+
+All times are UTC. Signed by this portal, not witnessed.
+"""
 
 
 def models_as_of(at: datetime, user: User, *, right: str = RIGHT, unit_id: int | None = None) -> QuerySet:
@@ -61,3 +79,22 @@ def rows(found: QuerySet, at: datetime, *, progress: Callable[[int, int, str], N
             file_value(row.history_date),
             row.id,
         ]
+
+
+def pack(
+    lines: Iterable[list[Any]],
+    *,
+    title: str,
+    about: Mapping[str, Any],
+    now: datetime,
+    enter: Enter,
+) -> bytes:
+    """Return the ZIP of the inventory; the ledger holds the digest of its CSV, and the ZIP proves that.
+
+    Raises:
+        NotNumbered: that entry has no number yet.
+    """
+    data = csv_bytes(lines)
+    entry_id = enter({NAME: sha256(data)})
+    files = {NAME: data, "README.txt": README.format(title=title).encode()}
+    return build_pack(files, [entry_id], now=now, about=about, exported={NAME: str(entry_id)})

@@ -13,10 +13,10 @@ from audits.exports import release_report
 from audits.exports.release_content import Release, entry_ids, release_of
 from audits.exports.text_files import csv_bytes
 from audits.exports.typeset import pdf
-from audits.packs import RESERVED, build_pack
+from audits.packs import RESERVED, Enter, build_pack
 from audits.queries import ledger_state
 from audits.reading.records import ToldStep, steps_of
-from mlops_portal.foundation.canonical import canonical_bytes, digest
+from mlops_portal.foundation.canonical import canonical_bytes, digest, sha256
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.words import exact, spaced
 
@@ -52,7 +52,7 @@ Classification: {classification}.
 """
 
 
-def build(change_id: int, *, user: User, at: datetime, progress: Progress) -> bytes:
+def build(change_id: int, *, user: User, at: datetime, progress: Progress, enter: Enter) -> bytes:
     """Return the pack of one change request.
 
     Raises:
@@ -60,10 +60,10 @@ def build(change_id: int, *, user: User, at: datetime, progress: Progress) -> by
         NotNumbered: an entry has no number yet.
     """
     with timezone.override(UTC):
-        return _build(change_id, user=user, at=at, progress=progress)
+        return _build(change_id, user=user, at=at, progress=progress, enter=enter)
 
 
-def _build(change_id: int, *, user: User, at: datetime, progress: Progress) -> bytes:
+def _build(change_id: int, *, user: User, at: datetime, progress: Progress, enter: Enter) -> bytes:
     release = release_of(change_id, user=user, at=at)
     progress(1, 5, "Reading the history")
     history = list(_history(release, user))
@@ -89,7 +89,10 @@ def _build(change_id: int, *, user: User, at: datetime, progress: Progress) -> b
         "time_zone": report["zone"],
         "made_by": str(user.pk),
     }
-    return build_pack(files, entry_ids(release.records(), user=user), now=at, about=about)
+    entered = enter({name: sha256(data) for name, data in files.items()})
+    proved = [*entry_ids(release.records(), user=user), entered]
+    exported = dict.fromkeys(files, str(entered))
+    return build_pack(files, proved, now=at, about=about, exported=exported)
 
 
 def _readme(report: dict[str, Any], files: Mapping[str, bytes]) -> str:

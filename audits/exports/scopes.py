@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from mlops_portal.foundation.people.models import BusinessUnit
+from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.web.words import time_text
 from registry.models import RegisteredModel
 
@@ -26,8 +26,8 @@ LABELS = {
 }
 FORMATS: Mapping[What, tuple[str, ...]] = {
     What.PACK: ("zip",),
-    What.CHANGE_LOG: ("csv", "xlsx", "csv.gz"),
-    What.INVENTORY: ("csv", "xlsx"),
+    What.CHANGE_LOG: ("zip", "csv", "xlsx", "csv.gz"),
+    What.INVENTORY: ("zip", "csv", "xlsx"),
 }
 JOB_KINDS = {what: f"audits.{what}" for what in What}
 RIGHT = "audits.export"
@@ -77,6 +77,17 @@ def told(scope: Scope) -> str:
         if moment := scope.moment(name):
             parts.append(f"{word} {time_text(moment)}")
     return f"{', '.join(parts)} ({scope.format.upper()})"
+
+
+def about(scope: Scope, user: User, made_at: datetime) -> dict[str, Any]:
+    """Say in a manifest what was asked for and by whom; people by their number."""
+    asked = {name: value for name, value in scope.as_params().items() if name != "format"}
+    return {
+        **asked,
+        "as_of": made_at.astimezone(UTC).isoformat(),
+        "time_zone": "UTC",
+        "made_by": str(user.pk),
+    }
 
 
 def file_name(scope: Scope, made_at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Verify an evidence pack, without the portal that made it.
+"""Verify a pack of the portal (release, change log or inventory), without the portal that made it.
 
     python3 verify.py PACK --key FINGERPRINT|FILE [--checkpoint FILE]
 
@@ -13,18 +13,33 @@ Exit codes: 0 everything was verified against the given key; 1 something is wron
 import argparse
 import base64
 import binascii
+import csv
 import hashlib
+import io
 import json
 import sys
 import zipfile
+import zlib
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import zip_longest
 from pathlib import Path
+from typing import IO
 
 DASH = "\u2014 "
 SPKI = bytes.fromhex("302a300506032b6570032100")
 P = 2**255 - 19
 ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
-BOUND = 512 * 1024 * 1024
+BOUND = 512 * 1024 * 1024  # of a file that is read at once; a change log of any length is read line by line
+LONGEST = 64 * 1024 * 1024  # of a line
+PART = 1024 * 1024
+LATE_SECONDS = 60
+TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so has got an apostrophe in front
+REMOVED = "lawfully removed"
+CONTENT = "Content as recorded"
+PARTIAL = "a part of the ledger: that nothing which fits is left out is the portal's word"
 
 
 class Wrong(Exception):
@@ -127,6 +142,40 @@ def root_by_proof(index: int, size: int, leaf: bytes, proof: list) -> bytes:
     return result
 
 
+class Folding:
+    """Leaves, and the roots of what lies between them, put together from left to right."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.parts: list = []
+
+    def add(self, root: bytes, height: int = 0) -> None:
+        """Append a leaf, or the root of the perfect subtree that begins here."""
+        self.size += 1 << height
+        while self.parts and self.parts[-1][0] == height:
+            root = hashlib.sha256(b"\x01" + self.parts.pop()[1] + root).digest()
+            height += 1
+        self.parts.append((height, root))
+
+    def skip(self, high: int, proof: IO) -> None:
+        """Append what the proof holds for the leaves up to ``high``: the fewest perfect subtrees."""
+        while self.size < high:
+            height = (high - self.size).bit_length() - 1
+            if self.size:
+                height = min(height, (self.size & -self.size).bit_length() - 1)
+            part = proof.read(32)
+            if len(part) != 32:
+                raise EOFError("the proof is too short")
+            self.add(part, height)
+
+    def root(self) -> bytes:
+        """Return the root over everything."""
+        root = b""
+        for _, part in reversed(self.parts):
+            root = hashlib.sha256(b"\x01" + part + root).digest() if root else part
+        return root
+
+
 # keys and checkpoints (C2SP signed-note)
 
 
@@ -188,46 +237,58 @@ class Folder:
         """Return the names as the ZIP has them."""
         return [one.relative_to(self.root).as_posix() for one in self.files]
 
-    def size(self) -> int:
-        """Return the bytes of all files."""
-        return sum(one.stat().st_size for one in self.files)
-
-    def read(self, name: str) -> bytes:
-        """Read a file."""
-        return (self.root / name).read_bytes()
-
-
-class Zip(zipfile.ZipFile):
-    """A pack as it was downloaded."""
-
-    def size(self) -> int:
-        """Return the bytes of all files, unpacked."""
-        return sum(info.file_size for info in self.infolist())
+    def open(self, name: str) -> IO:
+        """Open a file."""
+        return (self.root / name).open("rb")
 
 
 class Pack:
     """An opened pack, a ZIP or the folder it was unpacked to, whose files are those that its manifest names."""
 
     def __init__(self, path: str) -> None:
-        self.files = Folder(path) if Path(path).is_dir() else Zip(path)
+        self.files = Folder(path) if Path(path).is_dir() else zipfile.ZipFile(path)
         names = self.files.namelist()
-        if self.files.size() > BOUND:
-            raise Wrong("the pack is larger than any pack of the portal")
         if len(names) != len(set(names)):
             raise Wrong("a file name occurs twice")
-        self.manifest = json.loads(self.files.read("manifest.json"))
+        self.manifest = json.loads(self.text("manifest.json"))
         stated = {**self.manifest["files"], "manifest.json": None}
         for name in sorted({*names, *stated}):
             if name not in stated:
                 raise Wrong(f"{name}: inserted: the manifest does not name it")
             if name not in names:
                 raise Wrong(f"{name}: missing: the manifest names it")
-            if stated[name] and hashlib.sha256(self.files.read(name)).hexdigest() != stated[name]:
+            if name != "manifest.json" and self.digest(name) != stated[name]:
                 raise Wrong(f"{name}: altered: its SHA-256 is not the one in the manifest")
 
+    def digest(self, name: str) -> str:
+        """Return the SHA-256 of a file."""
+        digest = hashlib.sha256()
+        try:
+            with self.files.open(name) as file:
+                for part in iter(lambda: file.read(PART), b""):
+                    digest.update(part)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise Wrong(f"{name}: altered: the ZIP does not give it back ({error})") from error
+        return digest.hexdigest()
+
     def text(self, name: str) -> str:
-        """Read a file of the pack."""
-        return self.files.read(name).decode()
+        """Read a file of the pack at once."""
+        with self.files.open(name) as file:
+            data = file.read(BOUND + 1)
+        if len(data) > BOUND:
+            raise Wrong(f"{name}: larger than any such file of the portal")
+        return data.decode()
+
+    def lines(self, name: str) -> Iterator:
+        """Read a file of JSON lines one by one."""
+        with self.files.open(name) as file:
+            for line in iter(lambda: file.readline(LONGEST), b""):
+                yield json.loads(line)
+
+    def rows(self, name: str) -> Iterator:
+        """Read the rows of a CSV one by one."""
+        with self.files.open(name) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+            yield from csv.reader(text, strict=True)
 
     def entries(self) -> list:
         """Read the entries."""
@@ -269,16 +330,170 @@ def check_statements(pack: Pack, name: str, noun: str, payloads: list) -> int:
     return len(statements)
 
 
-def check_newer(path: str, pack_size: int, pack_root: bytes, public: bytes) -> str:
-    """Compare with a checkpoint kept elsewhere."""
-    _, size, root, _ = open_checkpoint(Path(path).read_text(), public)
-    if size == pack_size:
-        if root != pack_root:
+# what was exported: the digest of the file stands in an entry, and a change log says what its entries say
+
+
+def check_exported(pack: Pack, entries: list, payloads: list) -> list:
+    """Verify that the ledger holds the digest of each exported file."""
+    places = {entry["entry_id"]: place for place, entry in enumerate(entries)}
+    said: dict = {}
+    for name, entry_id in pack.manifest.get("exported", {}).items():
+        place = places[entry_id]
+        envelope, number = json.loads(entries[place]["envelope"]), entries[place]["index"]
+        if envelope["verb"] != "audits.export_files_written" or not payloads[place]:
+            raise Wrong(f"{name}: inserted: entry #{number} does not say that the portal exported a file")
+        if json.loads(payloads[place])["data"]["files"].get(name) != pack.digest(name):
+            raise Wrong(f"{name}: altered: it is not what entry #{number} says was exported")
+        said.setdefault(f"what the portal entered as #{number} at {envelope['occurred_at']}", []).append(name)
+    return [f"exported    {', '.join(names)}: {words}" for words, names in said.items()]
+
+
+def safe(text: str) -> str:
+    """Write a cell as the portal does: what a spreadsheet takes for a formula begins with an apostrophe."""
+    return "'" + text if text.startswith(FORMULAS) else text
+
+
+def is_late(envelope: dict) -> bool:
+    """Tell whether the two clocks of an entry are more than a minute apart."""
+    one, two = envelope["occurred_at"], envelope["recorded_at"]
+    if one[:16] == two[:16]:
+        return False
+    apart = datetime.strptime(two, TIME) - datetime.strptime(one, TIME)
+    return abs(apart.total_seconds()) > LATE_SECONDS
+
+
+def cells_of(line: dict, envelope: dict) -> dict:
+    """Return what the cells of a line must say, by the head of their column."""
+    cells = {
+        "Number": str(line["index"]),
+        "Entry": envelope["entry_id"],
+        "Occurred at": envelope["occurred_at"],
+        "Recorded at": envelope["recorded_at"],
+        "Late": "yes" if is_late(envelope) else "no",
+        "Actor id": envelope["actor_id"],
+        "Verb": envelope["verb"],
+        "Record": envelope["subject_label"],
+        "Record id": safe(envelope["subject_id"]),
+        "Act": envelope["act_id"],
+        "Commitment": envelope["payload_commitment"],
+    }
+    if "payload" not in line:
+        return cells
+    if line["payload"] is None:
+        return {**cells, "Payload": REMOVED, "Record name": "", "Reason": "", CONTENT: ""}
+    content = json.loads(line["payload"])
+    bound = hashlib.sha256(base64.b64decode(line["salt"], validate=True) + line["payload"].encode())
+    if bound.hexdigest() != envelope["payload_commitment"]:
+        raise Wrong(f"entry #{line['index']}: altered: the payload is not the committed one")
+    return {
+        **cells,
+        "Payload": "kept",
+        "Record name": safe(content.get("subject") or ""),
+        "Reason": safe((content.get("history") or {}).get("history_change_reason") or ""),
+        CONTENT: line["payload"],
+    }
+
+
+def compare(number: int, head: list, row: list, expected: dict) -> None:
+    """Verify that a line of the CSV says what its entry says."""
+    if len(row) != len(head):
+        raise Wrong(f"line {number} of the CSV has {len(row)} cells instead of {len(head)}")
+    cells = dict(zip(head, row))
+    for name, value in expected.items():
+        if cells.get(name) != value:
             raise Wrong(
-                "the checkpoint kept elsewhere has the same size and another root: two ledgers were signed"
+                f"line {number} of the CSV: altered: {name} is {cells.get(name)!r:.90}, its entry says {value!r:.90}"
             )
+
+
+class Log:
+    """A change log: the lines of its CSV beside the entries they are about."""
+
+    def __init__(self, pack: Pack, kept_size: int) -> None:
+        self.pack = pack
+        self.names = pack.manifest["log"]
+        self.kept_size, self.kept_root = kept_size, b""
+        self.head: list = []
+        self.count = self.withheld = 0
+        self.is_whole = True
+        self.told: list = []
+
+    def check(self, size: int, root: bytes) -> None:
+        """Verify that each line says what its entry says, and that the entries lead to the signed root."""
+        csv.field_size_limit(LONGEST)
+        tree = Folding()
+        with self.pack.files.open(self.names["proof"]) as proof:
+            try:
+                for line in self.compared():
+                    if not tree.size <= line["index"] < size:
+                        raise Wrong(f"{self.names['lines']}: entry #{line['index']} is out of order")
+                    self.is_whole = self.is_whole and line["index"] == tree.size
+                    tree.skip(line["index"], proof)
+                    tree.add(leaf_hash(line["envelope"].encode()))
+                    if self.is_whole and tree.size == self.kept_size:
+                        self.kept_root = tree.root()
+                tree.skip(size, proof)
+            except EOFError:
+                tree = Folding()
+            if proof.read(1) or tree.root() != root:
+                raise Wrong(
+                    f"{self.names['lines']} or {self.names['proof']}: altered, or an entry is missing: "
+                    "they do not lead to the signed root"
+                )
+
+    def compared(self) -> Iterator:
+        """Yield the entries, each compared with its line."""
+        rows = self.pack.rows(self.names["csv"])
+        self.head = next(rows, [])
+        for line, row in zip_longest(self.pack.lines(self.names["lines"]), rows):
+            if line is None or row is None:
+                raise Wrong(
+                    f"{self.names['csv']} and {self.names['lines']} do not have the same number of lines"
+                )
+            expected = cells_of(line, json.loads(line["envelope"]))
+            compare(self.count + 2, self.head, row, expected)
+            self.told = list(expected)
+            self.withheld += line.get("payload", "") is None
+            self.count += 1
+            yield line
+
+    def said(self) -> list:
+        """Say what was shown, and what was not."""
+        whole = f"every entry from #0 to #{self.count - 1}" if self.is_whole else PARTIAL
+        said = [f"log         {self.count} lines say what their entries say, which are in the signed tree"]
+        said.append(f"            {whole if self.count else 'no line'}")
+        rest = [name for name in self.head if name not in self.told]
+        if rest and self.count:
+            said.append(f"            only as exported, in no entry: {', '.join(rest)}")
+        if self.withheld:
+            said.append(f"            {self.withheld} payloads were lawfully removed")
+        return said
+
+
+def check_log(pack: Pack, size: int, root: bytes, kept: tuple | None) -> Log | None:
+    """Verify the change log, if the pack holds one."""
+    if "log" not in pack.manifest:
+        return None
+    if pack.manifest["log"]["csv"] not in pack.manifest.get("exported", {}):
+        raise Wrong("manifest.json: altered: it names no entry for the export of the log")
+    log = Log(pack, kept[1] if kept else 0)
+    log.check(size, root)
+    return log
+
+
+def check_kept(kept: tuple, size: int, root: bytes, log: Log | None) -> str:
+    """Compare with a checkpoint kept elsewhere: that of the pack, or one that a whole log grew beyond."""
+    _, kept_size, kept_root, _ = kept
+    known = root if kept_size == size else log.kept_root if log else b""
+    if not known:
+        return f"the checkpoint kept elsewhere is over {kept_size} entries; it is signed by the same key and cannot be compared"
+    if kept_root != known:
+        raise Wrong(
+            f"the checkpoint kept elsewhere has another root over {kept_size} entries: two ledgers were signed"
+        )
+    if kept_size == size:
         return "the checkpoint kept elsewhere is that of the pack"
-    return f"the checkpoint kept elsewhere is over {size} entries; it is signed by the same key and cannot be compared"
+    return f"the log begins with the {kept_size} entries of the checkpoint kept elsewhere, unchanged"
 
 
 def verify(path: str, key: str, checkpoint: str) -> list:
@@ -308,18 +523,22 @@ def verify(path: str, key: str, checkpoint: str) -> list:
         for entry in entries
         if entry["payload"] is None
     )
+    kept = open_checkpoint(Path(checkpoint).read_text(), public) if checkpoint else None
+    log = check_log(pack, size, root, kept)
+    said.extend(log.said() if log else [])
+    said.extend(check_exported(pack, entries, payloads))
     for name, noun in (("decisions.json", "decision"), ("dossier_parts.json", "dossier part")):
         count = check_statements(pack, name, noun, payloads)
         if count:
             said.append(f"{noun + 's':<13} {count} have the digest of their content, and the ledger holds it")
-    if checkpoint:
-        said.append(f"elsewhere   {check_newer(checkpoint, size, root, public)}")
+    if kept:
+        said.append(f"elsewhere   {check_kept(kept, size, root, log)}")
     return said
 
 
 def main() -> int:
     """Run."""
-    parser = argparse.ArgumentParser(description="Verify an evidence pack.")
+    parser = argparse.ArgumentParser(description="Verify a pack: release, change log or inventory.")
     parser.add_argument("pack", help="the ZIP, or the folder it was unpacked to")
     parser.add_argument(
         "--key", default="", help="fingerprint, or file with the public key, from a trusted source"
@@ -333,10 +552,10 @@ def main() -> int:
     except Wrong as error:
         print(f"BROKEN: {error}")
         return 1
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         print(f"cannot read {given.pack}: {error}")
         return 2
-    except (KeyError, ValueError, TypeError, AttributeError, binascii.Error) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, binascii.Error, csv.Error) as error:
         print(f"BROKEN: the pack is malformed: {type(error).__name__} {error}")
         return 1
     print("\n".join(said))

@@ -1,12 +1,15 @@
 """Starting exports, recording what they made and who took it away. Every one of these acts is an entry."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from approvals.models import ChangeRequest
 from audits import events
 from audits.exports.coverage import lost_since
 from audits.exports.scopes import FORMATS, JOB_KINDS, RIGHT, Scope, What, told
+from audits.models import LedgerEntry
 from mlops_portal.foundation.errors import Conflict, NotAllowed, NotFound, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.files.models import StoredFile
@@ -89,6 +92,20 @@ def _unit_of(scope: Scope, by: User) -> int | None:
         return scope.unit_id
     require(by, RIGHT)
     return None
+
+
+@operation
+def export_written(*, job: Job, files: Mapping[str, str], by: User | None, now: datetime) -> None:
+    """Enter the digests of files before they go into a pack: the pack holds this entry and proves it."""
+    _tell(events.EXPORT_WRITTEN, job, by=by, now=now, files=dict(files))
+
+
+def entry_written(job: Job) -> UUID:
+    """Return the entry that `export_written` made last."""
+    about = LedgerEntry.objects.filter(
+        verb=events.EXPORT_WRITTEN, subject_label="foundation.Job", subject_id=str(job.pk)
+    )
+    return about.order_by("-id").values_list("entry_id", flat=True)[0]
 
 
 @operation

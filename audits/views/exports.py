@@ -5,17 +5,19 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from approvals.models import ChangeRequest
 from audits.exports.scopes import JOB_KINDS, LABELS, RIGHT, Scope, What
 from audits.forms import FORMS
+from audits.reading.model_names import offered
 from audits.reading.workspace import exports_of
 from audits.services import exports
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.files.downloads import download
+from mlops_portal.foundation.web.forms import options_of
 from mlops_portal.foundation.web.pages import ActionPage, CreatePage, Page, SeeOther
 from mlops_portal.foundation.work.models import Job
 from registry.models import Deployment
@@ -24,8 +26,26 @@ SHORT = {"pack": What.PACK, "log": What.CHANGE_LOG}  # as people write addresses
 EXPORTS = Job.objects.filter(kind__in=JOB_KINDS.values()).select_related("owner", "unit")
 NOTES = {
     What.PACK: "One release with everything a stranger needs to check it offline: report, tables, dossier, decisions, ledger entries with proofs, and the program that verifies them.",
-    What.CHANGE_LOG: "One line per ledger entry, in the order of the ledger, never later than the last signed checkpoint.",
+    What.CHANGE_LOG: "One line per ledger entry, in the order of the ledger, never later than the last signed checkpoint. As ZIP with the entries themselves and what proves them.",
     What.INVENTORY: "Every model as it was at a moment: owner, tier, state and unit of that time.",
+}
+CHECKS = {
+    What.PACK: (
+        ("ZIP", "Every file is the one whose digest the portal entered in the ledger when the pack was made, every entry is in the signed tree, and every decision and part of the dossier has the digest that was signed."),
+    ),
+    What.CHANGE_LOG: (
+        ("ZIP", "Every line is compared with its entry, and the entries lead to the signed root of the ledger. Of a log without unit, model and period it is shown that no entry is missing; of a part, that each line is true, while what belongs to the part is the portal's word. Names of today (actor, unit, model) stand in no entry: the ledger holds the digest of the CSV."),
+        ("CSV, XLSX", "Not by themselves. The ledger holds the digest of the file (the entry “made an export”), which this portal alone can show."),
+    ),
+    What.INVENTORY: (
+        ("ZIP", "The CSV is the one whose digest the portal entered in the ledger, at a place that is proved. The values rest on entries that the change log holds."),
+        ("CSV, XLSX", "Not by themselves. The ledger holds the digest of the file (the entry “made an export”), which this portal alone can show."),
+    ),
+}  # fmt: skip
+SAMPLES = {
+    What.PACK: "release-pack-CR-12-….zip",
+    What.CHANGE_LOG: "change-log-….zip",
+    What.INVENTORY: "inventory-….zip",
 }
 
 
@@ -68,10 +88,22 @@ class Exports(CreatePage):
             "what": self.what,
             "kinds": [(one, LABELS[one]) for one in What],
             "note": NOTES[self.what],
+            "checks": CHECKS[self.what],
+            "sample": SAMPLES[self.what],
             "find": self.request.GET.get("find", ""),
             "is_pack": self.what == What.PACK,
             "exports": exports_of(self.request.user, limit=30),
         }
+
+
+class ModelsOffered(Page):
+    """Suggestions for the model of a change log, as it is typed."""
+
+    right = RIGHT
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer with options."""
+        return HttpResponse(options_of(offered(request.GET.get("model", ""), user=request.user)))
 
 
 class ExportObject(Page):

@@ -47,6 +47,7 @@ class Explorer(ListPage):
     filterset_class, table_class, template_name = LedgerFilters, LedgerTable, "audits/ledger.html"
     fragment = "components/list.html#swap"
     title, noun, nouns, right = "Ledger", "entry", "entries", VIEW
+    typed = ("since", "until")
     presets = (
         Preset("All entries", ""),
         Preset("Acts", "nature=act"),

@@ -15,7 +15,7 @@ from audits.exports.inventory import models_as_of
 from audits.filtersets import PastModelFilters
 from audits.reading.records import steps_of
 from audits.tables import PastModelTable
-from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.errors import Invalid, invalid
 from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.web.pages import DetailPage, ListPage, parse_as_of
 from registry.models import Dataset, FeaturePipeline, ModelVersion, RegisteredModel
@@ -163,9 +163,17 @@ class PastInventory(ListPage):
         query = request.GET.copy()
         query["as_of"] = query.get("at", "")
         request.GET = query
-        self.at = parse_as_of(request) or self.now
+        self.at, self.wrong = self.now, ""
+        try:
+            self.at = parse_as_of(request) or self.now
+        except Invalid as error:
+            self.wrong = " ".join(one.message for one in error.errors)
         query.pop("as_of")
         return super().get(request, *args, **kwargs)
+
+    def get_problems(self) -> Mapping[str, str]:
+        """Say what is wrong with the moment."""
+        return {"at": self.wrong} if self.wrong else {}
 
     def get_queryset(self) -> QuerySet:
         """Return the rows in force then."""
@@ -177,4 +185,4 @@ class PastInventory(ListPage):
         text = timezone.localtime(self.at).strftime("%Y-%m-%d %H:%M")
         for row in found["rows_page"].rows:
             row.as_of_text = text.replace(" ", "T")
-        return {**found, "at": self.at, "at_text": text}
+        return {**found, "at": self.at, "at_text": self.request.GET.get("at", "") if self.wrong else text}

@@ -172,6 +172,7 @@ PAGES: dict[str, Needs] = {
     "audits:ledger": Needs("audits.view_ledger"),
     "audits:verifier": Needs(("audits.view_ledger", "audits.export")),
     "audits:exports": Needs("audits.export"),
+    "audits:export-models": Needs("audits.export"),
     "audits:model-history": Needs(V, "model"),
     "audits:version-history": Needs(V, "version-by-id"),
     "audits:dataset-history": Needs(V, "dataset"),

@@ -29,6 +29,11 @@ TITLES = {
     503: "Not available now",
 }
 
+TYPED_DATES = {
+    "as_of": "As of", "at": "As of", "from": "From", "to": "To", "since": "From", "until": "To",
+}  # fmt: skip
+LONGEST_TYPED = 40
+
 
 def record_evidence(error: DomainError) -> None:
     """Enter the evidence of a refusal in the ledger, in a transaction of its own: the refused one is gone."""
@@ -54,7 +59,23 @@ def render_error(request: HttpRequest, error: DomainError) -> HttpResponse:
     if request.method == "POST" and error.status in (400, 409, 413) and comes_from_here:
         messages.error(request, error.message)
         return HttpResponse(status=303, headers={"Location": back})
-    return error_page(request, error.status, context)
+    return error_page(request, error.status, {**context, **typed_again(request, error)})
+
+
+def typed_again(request: HttpRequest, error: DomainError) -> dict[str, Any]:
+    """Return the dates of the address as fields, the wrong one with its message, and the rest of it to be kept."""
+    if request.method != "GET" or not isinstance(error, Invalid):
+        return {}
+    wrong = {one.where: one.message for one in error.errors}
+    if not wrong.keys() <= TYPED_DATES.keys():
+        return {}
+    fields = [
+        (name, label, request.GET.get(name, "")[:LONGEST_TYPED], wrong.get(name, ""))
+        for name, label in TYPED_DATES.items()
+        if name in request.GET or name in wrong
+    ]
+    kept = [(name, one) for name, values in request.GET.lists() if name not in TYPED_DATES for one in values]
+    return {"typed_fields": fields, "typed_rest": kept}
 
 
 def error_page(request: HttpRequest, status: int, context: dict[str, Any]) -> HttpResponse:

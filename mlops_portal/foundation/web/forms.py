@@ -4,7 +4,7 @@ A long form declares `sections`: the fields that no section names come first and
 they hold an error or a value. One with `marks_optional = False` has no field that must be filled in, and says so nowhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -26,20 +26,37 @@ KINDS = (
 
 
 class Suggesting(forms.TextInput):
-    """A text field that offers values in use and takes any other; without scripts, and without a browser that lists."""
+    """A text field that offers values in use and takes any other; without scripts, and without a browser that lists.
 
-    def __init__(self, values: Sequence[str] = (), **kwargs: Any) -> None:
+    A value may come with a text beside it. With a ``source`` the list follows what is typed: the address answers with
+    options, see `options_of`.
+    """
+
+    def __init__(
+        self, values: Sequence[str | tuple[str, str]] = (), *, source: Any = "", **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.values = values
+        self.values, self.source = values, source
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """Draw the input with its list."""
-        if not self.values:
+        if not self.values and not self.source:
             return super().render(name, value, attrs, renderer)
         key = f"{(attrs or {}).get('id', f'id_{name}')}-offered"
-        options = format_html_join("", '<option value="{}"></option>', ((one,) for one in self.values))
-        drawn = super().render(name, value, {**(attrs or {}), "list": key}, renderer)
-        return format_html('{}<datalist id="{}">{}</datalist>', drawn, key, options)
+        given = {**(attrs or {}), "list": key}
+        if self.source:
+            given |= {
+                "hx-get": self.source, "hx-trigger": "input changed delay:250ms", "hx-target": f"#{key}",
+                "hx-swap": "innerHTML", "hx-push-url": "false", "hx-sync": "this:replace", "autocomplete": "off",
+            }  # fmt: skip
+        drawn = super().render(name, value, given, renderer)
+        return format_html('{}<datalist id="{}">{}</datalist>', drawn, key, options_of(self.values))
+
+
+def options_of(values: Iterable[str | tuple[str, str]]) -> SafeString:
+    """Write the options of a list of suggestions."""
+    pairs = ((one, "") if isinstance(one, str) else one for one in values)
+    return format_html_join("", '<option value="{}">{}</option>', pairs)
 
 
 DJANGO_ROWS = "10"  # what a Textarea has when its form says nothing

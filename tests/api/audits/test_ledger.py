@@ -77,7 +77,7 @@ def test_wrong_scopes_are_named(credit, retail, plant, olga, as_pipeline):
     caller = as_pipeline(retail, olga, "manager", SCOPES)
     for body, status in (
         ({"what": "nonsense", "format": "csv"}, 400),
-        ({"what": "change_log", "format": "zip"}, 400),
+        ({"what": "release_pack", "format": "csv", "change": 1}, 400),
         ({"what": "change_log", "format": "csv", "unit": plant.pk}, 403),
         ({"what": "release_pack", "format": "zip", "change": 99}, 404),
     ):

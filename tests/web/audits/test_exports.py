@@ -1,6 +1,7 @@
 """Exports: who may, what they hold, and that a stranger can verify a pack."""
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -93,6 +94,22 @@ class TestPack:
         assert done.returncode == 1
         assert name in done.stdout
 
+    @pytest.mark.parametrize("name", ["release.pdf", "gates.csv", "record.json", "README.txt"])
+    def test_a_file_altered_together_with_the_manifest_is_not_what_was_entered(
+        self, pack, signer, tmp_path, name
+    ):
+        source, target = zipfile.ZipFile(io.BytesIO(pack)), io.BytesIO()
+        manifest = json.loads(source.read("manifest.json"))
+        altered = source.read(name) + b" "
+        manifest["files"][name] = hashlib.sha256(altered).hexdigest()
+        with zipfile.ZipFile(target, "w") as archive:
+            for one in source.namelist():
+                data = json.dumps(manifest).encode() if one == "manifest.json" else source.read(one)
+                archive.writestr(one, altered if one == name else data)
+        done = run_verifier(tmp_path, target.getvalue(), "--key", signer.key.fingerprint)
+        assert done.returncode == 1
+        assert f"{name}: altered: it is not what entry #" in done.stdout
+
     def test_it_holds_dossier_decisions_gates_and_entries(self, pack, released):
         archive = zipfile.ZipFile(io.BytesIO(pack))
         assert archive.read("dossier.json").decode() == released.dossiers.get().content
@@ -165,6 +182,7 @@ class TestPack:
         about = LedgerEntry.objects.filter(subject_label="foundation.Job", subject_id=str(job.pk))
         assert list(about.order_by("id").values_list("verb", flat=True)) == [
             events.EXPORT_STARTED,
+            events.EXPORT_WRITTEN,
             events.EXPORT_MADE,
             events.EXPORT_TAKEN,
         ]

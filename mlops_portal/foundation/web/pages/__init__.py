@@ -43,9 +43,10 @@ Templates: `components/list.html`, `components/action.html` are the defaults; ex
 """
 
 from mlops_portal.foundation.web.pages.acts import ActionPage, CreatePage, NoFields, safe_next
-from mlops_portal.foundation.web.pages.base import Action, Crumbs, Page, SeeOther, parse_as_of, visible
+from mlops_portal.foundation.web.pages.base import Action, Crumbs, Page, SeeOther, visible
 from mlops_portal.foundation.web.pages.lists import ListPage
 from mlops_portal.foundation.web.pages.objects import DetailPage, ObjectMixin, PanelPage
+from mlops_portal.foundation.web.past import parse_as_of
 from mlops_portal.foundation.web.saved_views import Preset
 from mlops_portal.foundation.web.selection import BulkAct
 

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
-from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.errors import FieldError, Invalid, invalid
 from mlops_portal.foundation.web import paging
 from mlops_portal.foundation.web.access import is_fragment, record_access
 from mlops_portal.foundation.web.exports import FORMATS, export_response
@@ -41,6 +41,8 @@ class ListPage(Page):
     presets: Sequence[Preset] = ()
     empty_title = ""
     empty_text = "Clear a filter to see more."
+    typed: Sequence[str] = ()  # filters that the page draws itself as fields to type into
+    problems: Mapping[str, str] = {}
 
     def get_queryset(self) -> QuerySet:
         """Return every row the person may see. Override to annotate; keep the call of `super()`."""
@@ -62,6 +64,12 @@ class ListPage(Page):
         self.filtered = self.filterset.qs
         self.order = self.get_order()
         kind, opened = request.GET.get("export", ""), request.GET.getlist("count_of")
+        self.problems = self.get_problems()
+        if self.problems:
+            if kind or is_fragment(request):
+                raise Invalid([FieldError(name, text) for name, text in self.problems.items()])
+            self.filtered = self.filtered.none()
+            return self.answer(status=400)
         if kind:
             return self.export(kind)
         if opened and is_fragment(request):
@@ -69,6 +77,11 @@ class ListPage(Page):
             shown = [facet for facet in counted if facet.name in opened]
             return render(request, self.counts_name, {"all_facets": shown})
         return self.answer(fragment=self.fragment)
+
+    def get_problems(self) -> Mapping[str, str]:
+        """Say what is wrong with what was typed, by field; nothing is shown until it is corrected."""
+        errors = self.filterset.form.errors
+        return {name: " ".join(errors[name]) for name in self.typed if name in errors}
 
     def get_order(self) -> paging.Order:
         """Read the order from the address.

@@ -9,7 +9,8 @@ from django.shortcuts import render
 
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.web.access import is_fragment, record_access, scope_of
-from mlops_portal.foundation.web.pages.base import Page, parse_as_of, visible
+from mlops_portal.foundation.web.pages.base import Page, visible
+from mlops_portal.foundation.web.past import parse_as_of
 
 
 class ObjectMixin:

@@ -54,6 +54,18 @@ def test_copy_and_python_write_the_same_bytes(hostile, cleo, with_content):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="COPY exists on PostgreSQL only")
+@pytest.mark.parametrize("with_content", [False, True])
+def test_copy_and_python_write_the_same_entries(hostile, cleo, with_content):
+    scope = Scope(What.CHANGE_LOG, "zip", with_content=with_content)
+    entries = change_log.entries_of(scope, cleo)
+    [span] = change_log.spans(change_log.bounds_of(entries), silent, change_log.CHUNK)
+    found = change_log.found_in(entries, span)
+    written = list(change_log.lines_of(found, with_content=with_content))
+    assert list(change_log.copied_lines(entries, span, with_content=with_content)) == written
+    assert len(written) == LedgerLeaf.objects.count()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="COPY exists on PostgreSQL only")
 def test_a_payload_that_sql_cannot_read_is_written_by_python(retail, cleo, sequence):
     emit(
         DomainEvent(
