@@ -11,6 +11,8 @@ VERIFIED = "audits.ledger_verified"
 EXPORT_STARTED = "audits.export_started"
 EXPORT_MADE = "audits.export_made"
 EXPORT_TAKEN = "audits.export_downloaded"
+# Reads of the portal, and files taken out of it: many, and none of them changes anything.
+READS = (ACCESSES, EXPORT_STARTED, EXPORT_MADE, EXPORT_TAKEN)
 
 register_verbs(
     [

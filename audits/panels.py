@@ -77,12 +77,12 @@ def find(user: Any, text: str, limit: int) -> Sequence[search.Hit]:
     if not (reading.SHORT_ID.fullmatch(text) or text.startswith("#") or len(text) == 36):
         return []
     found = list(reading.find(entries_visible_to(user), text)[:limit])
-    reading.tell(found)
+    reading.tell(found, user)
     return [
         search.Hit(
             f"Entry #{one.number}" if one.number is not None else f"Entry {one.short_id}",
             reverse("audits:entry", args=[one.pk]),
-            f"{one.actor} {one.what} {one.subject}",
+            f"{one.who} {one.what} {one.subject}",
             "ledger",
         )
         for one in found
