@@ -6,6 +6,7 @@ register_verbs(
     [
         Verb("people.grant_made", "granted a role"),
         Verb("people.grant_confirmed", "confirmed a role"),
+        Verb("people.grant_declined", "declined a role"),
         Verb("people.grant_revoked", "revoked a role"),
         Verb("people.grant_expired", "role ended"),
         Verb("people.access_asked", "asked for access"),
