@@ -20,6 +20,10 @@ def _has_change(deployment: Any) -> bool:
     return deployment.change_id is not None
 
 
+def _was_filed(change: Any) -> bool:
+    return change.dossier_number > 0
+
+
 def register() -> None:
     """Offer everything; a right hides what a person can never use."""
     item = navigation.NavItem
@@ -32,7 +36,7 @@ def register() -> None:
         panel("registry.RegisteredModel", "history", "History", "audits:model-history", "registry.view", 90, "tab", shows_past=True),
         panel("registry.ModelVersion", "history", "History", "audits:version-history", "registry.view", 90, "tab"),
         panel("approvals.ChangeRequest", "history", "History", "audits:change-history", "approvals.view", 80, "action", icon="clock"),
-        panel("approvals.ChangeRequest", "pack", "Evidence pack", "audits:change-pack", EXPORT, 90, "action", icon="download"),
+        panel("approvals.ChangeRequest", "pack", "Evidence pack", "audits:change-pack", EXPORT, 90, "action", _was_filed, "download"),
         panel("registry.Deployment", "pack", "Evidence pack", "audits:deployment-pack", EXPORT, 90, "action", _has_change, "download"),
     ):  # fmt: skip
         panels.register(one)
