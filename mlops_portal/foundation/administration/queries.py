@@ -114,18 +114,18 @@ def grant_facts(grant: RoleGrant) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One right and which roles hold it, in the order of roles."""
+    """One right and which roles hold it, by their names."""
 
     name: str
     label: str
-    held: list[bool]
+    held: dict[str, bool]
 
 
 def role_matrix() -> dict[str, Any]:
     """Roles × rights, and the pairs that may not meet."""
     roles = list(ROLES.values())
     rows = [
-        MatrixRow(right.name, right.label, [right.name in role.rights for role in roles])
+        MatrixRow(right.name, right.label, {role.name: right.name in role.rights for role in roles})
         for right in declared()
     ]
     pairs = [sorted(ROLES[name].label for name in pair) for pair in TOXIC_PAIRS]

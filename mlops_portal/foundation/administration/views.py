@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html_join
 
-from mlops_portal.foundation.administration import forms, queries
+from mlops_portal.foundation.administration import forms, queries, tables
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, RoleGrant, ServiceAccount, User
 from mlops_portal.foundation.people.rights import label_of, rights_of
@@ -18,6 +18,7 @@ from mlops_portal.foundation.people.services import grants, persons, tokens, uni
 from mlops_portal.foundation.people.services.access import access_to_decide
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web import cells
+from mlops_portal.foundation.web.exports import rows_response
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Page
 from mlops_portal.foundation.web.tables import Column, Table
@@ -320,9 +321,19 @@ class Roles(Page):
 
     title, template_name, right, crumbs = "Roles and rights", "administration/roles.html", "people.view", HERE
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Show the matrix, or a file with it."""
+        if kind := request.GET.get("export", ""):
+            every = [column.name for column in tables.MatrixTable.declared]
+            table, rows = tables.MatrixTable(shown=every), queries.role_matrix()["rows"]
+            about, title = "roles and rights", self.title
+            return rows_response(request, kind, rows, table, title=title, about=about, now=self.now)
+        return super().get(request, *args, **kwargs)
+
     def more(self) -> Mapping[str, Any]:
         """Build the matrix."""
-        return queries.role_matrix()
+        matrix = queries.role_matrix()
+        return {**matrix, "table": tables.MatrixTable(matrix["rows"])}
 
 
 class Units(Page):
