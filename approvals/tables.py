@@ -58,3 +58,52 @@ class ChangeTable(Table):
     )
     revision = Column("Revision", accessor="dossier_number", numeric=True, shown=False)
     digest = Column("Dossier", accessor="dossier_digest", cell=cells.digest, shown=False)
+
+
+class QueueTable(Table):
+    """A queue of the inbox as a file: who owes and how long, what, how risky, is the evidence complete, why not."""
+
+    group = Column("Group")
+    number = Column("Request", header=True, accessor="change.code")
+    title = Column("What", accessor="change.title")
+    model = Column("Model", accessor="change.model.name")
+    unit = Column("Unit", accessor="change.unit.name")
+    tier = Column("Tier", accessor="change.decided_tier")
+    owes = Column("Who owes", accessor="row.owes")
+    clock = Column("Time left", accessor="row.clock.label")
+    due = Column("Due", accessor="row.stage.due_at")
+    stage = Column("Stage", accessor="row.stage.title")
+    position = Column(
+        "Position", export=lambda found: f"{found['row'].stage.position} of {found['row'].of_stages}"
+    )
+    taken = Column("Taken by", accessor="row.stage.assigned_to")
+    gates = Column("Gates", accessor="row.evidence.line")
+    why = Column("Evidence", accessor="row.evidence.why")
+    barred = Column("Why not by you", export=lambda found: [one.message for one in found["row"].blockers])
+    requester = Column("Requested by", accessor="change.requester.name")
+    submitted = Column("Filed", accessor="change.submitted_at")
+
+
+class ConditionTable(Table):
+    """Conditions to verify, as a file."""
+
+    number = Column("Request", header=True, accessor="change.code")
+    model = Column("Model", accessor="change.model.name")
+    unit = Column("Unit", accessor="unit.name")
+    text = Column("Condition")
+    evidence = Column("Evidence")
+    owner = Column("Owner", accessor="owner.name")
+    due = Column("Due", accessor="due_on")
+
+
+class DecidedTable(Table):
+    """What a person decided lately, as a file."""
+
+    number = Column("Request", header=True, accessor="change.code")
+    title = Column("What", accessor="change.title")
+    unit = Column("Unit")
+    about = Column("At")
+    verdict = Column("Verdict")
+    decided = Column("Decided", accessor="at")
+    void = Column("Void")
+    state = Column("The request", accessor="change.predicate")

@@ -12,6 +12,8 @@ EXPORT_STARTED = "audits.export_started"
 EXPORT_WRITTEN = "audits.export_files_written"
 EXPORT_MADE = "audits.export_made"
 EXPORT_TAKEN = "audits.export_downloaded"
+# Reads of the portal, and files taken out of it: many, and none of them changes anything.
+READS = (ACCESSES, EXPORT_STARTED, EXPORT_WRITTEN, EXPORT_MADE, EXPORT_TAKEN)
 
 register_verbs(
     [

@@ -1,5 +1,7 @@
 """Filters of the ledger."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any
 
@@ -15,7 +17,7 @@ from mlops_portal.foundation.events import verbs
 from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
+from mlops_portal.foundation.web.filters import ChoiceFacet, Facet, Filters, OneOfFacet, SearchFilter
 from mlops_portal.foundation.web.forms import Day
 
 RIGHT = "audits.view_ledger"
@@ -24,16 +26,16 @@ NATURES = [
     ("signature", "Signatures"),
     ("act", "Acts"),
     ("row", "Changes of records"),
-    ("access", "Reads and downloads"),
+    ("access", "Exports and reads"),
     ("late", "Recorded late"),
+    ("all", "Everything"),
 ]
-READS = (
-    events.ACCESSES,
-    events.EXPORT_STARTED,
-    events.EXPORT_WRITTEN,
-    events.EXPORT_MADE,
-    events.EXPORT_TAKEN,
-)
+NAMING = ("nature", "verb", "actor", "subject", "act", "q")  # who asks for these wants all there is of it
+
+
+def leaves_out_reads(given: Mapping[str, str]) -> bool:
+    """Tell whether a page of the ledger leaves out exports and reads: unless one asks for a kind, a person or a record."""
+    return not any(given.get(name) for name in NAMING)
 
 
 def units_of(request: Any) -> list[tuple[int, str]]:
@@ -87,13 +89,23 @@ class LedgerFilters(Filters):
         model = LedgerEntry
         fields: list[str] = []
 
+    def facets(self, counts: Mapping[str, Mapping[str, int]] | None = None) -> list[Facet]:
+        """Say what the ledger shows while no kind is chosen."""
+        found = super().facets(counts)
+        if leaves_out_reads(self.data or {}):
+            kinds = next(facet for facet in found if facet.name == "nature")
+            kinds.items[0] = replace(kinds.items[0], label="All but exports and reads")
+        return found
+
     def by_nature(self, rows: QuerySet, name: str, value: str) -> QuerySet:
-        """Narrow to signatures, acts, changes of rows, reads, or entries whose two clocks differ."""
+        """Narrow to signatures, acts, changes of rows, reads, late entries, or not at all."""
         named = [verb.name for verb in verbs()]
+        if value == "all":
+            return rows
         if value == "signature":
             return rows.filter(subject_label="approvals.Signature")
         if value == "access":
-            return rows.filter(verb__in=READS)
+            return rows.filter(verb__in=events.READS)
         if value == "late":
             return rows.filter(is_flagged=True)
         acts = Q(verb__in=named)

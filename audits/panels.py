@@ -20,6 +20,10 @@ def _has_change(deployment: Any) -> bool:
     return deployment.change_id is not None
 
 
+def _was_filed(change: Any) -> bool:
+    return change.dossier_number > 0
+
+
 def register() -> None:
     """Offer everything; a right hides what a person can never use."""
     item = navigation.NavItem
@@ -34,7 +38,7 @@ def register() -> None:
         panel("registry.Dataset", "history", "History", "audits:dataset-history", "registry.view", 90, "tab"),
         panel("registry.FeaturePipeline", "history", "History", "audits:pipeline-history", "registry.view", 90, "tab"),
         panel("approvals.ChangeRequest", "history", "History", "audits:change-history", "approvals.view", 80, "action", icon="clock"),
-        panel("approvals.ChangeRequest", "pack", "Evidence pack", "audits:change-pack", EXPORT, 90, "action", icon="download"),
+        panel("approvals.ChangeRequest", "pack", "Evidence pack", "audits:change-pack", EXPORT, 90, "action", _was_filed, "download"),
         panel("registry.Deployment", "pack", "Evidence pack", "audits:deployment-pack", EXPORT, 90, "action", _has_change, "download"),
     ):  # fmt: skip
         panels.register(one)
@@ -79,12 +83,12 @@ def find(user: Any, text: str, limit: int) -> Sequence[search.Hit]:
     if not (reading.SHORT_ID.fullmatch(text) or text.startswith("#") or len(text) == 36):
         return []
     found = list(reading.find(entries_visible_to(user), text)[:limit])
-    reading.tell(found)
+    reading.tell(found, user)
     return [
         search.Hit(
             f"Entry #{one.number}" if one.number is not None else f"Entry {one.short_id}",
             reverse("audits:entry", args=[one.pk]),
-            f"{one.actor} {one.what} {one.subject}",
+            f"{one.who} {one.what} {one.subject}",
             "ledger",
         )
         for one in found

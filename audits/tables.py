@@ -62,15 +62,11 @@ def _reason(value: Any, row: Any) -> Any:
 
 
 def _actor(value: Any, row: Any) -> SafeString:
-    url = f"{reverse('audits:ledger')}?actor={row.actor_id}"
-    named = (
-        format_html('<a href="{}">{}</a>', url, row.actor) if row.actor_id else format_html("{}", row.actor)
-    )
+    url = f"{reverse('audits:ledger')}?actor={row.who_id}"
+    named = format_html('<a href="{}">{}</a>', url, row.who) if row.who_id else format_html("{}", row.who)
     return format_html(
         '<span class="person">{}{}</span>',
-        marks.avatar(
-            words.initials_of(row.actor) if row.actor_id else "mo", "" if row.actor_id else "machine"
-        ),
+        marks.avatar(words.initials_of(row.who) if row.who_id else "mo", "" if row.who_id else "machine"),
         named,
     )
 
@@ -81,7 +77,7 @@ class LedgerTable(Table):
     default_sort = "-number"
     number = Column("Entry", header=True, sort="id", accessor="pk", cell=_number, export="number")
     at = Column("Occurred", accessor="occurred_at", cell=cells.when)
-    actor = Column("Who", accessor="actor_id", cell=_actor, export="actor")
+    actor = Column("Who", accessor="actor_id", cell=_actor, export="who")
     what = Column("Did what", accessor="verb", cell=_what, export=_told)
     verb = Column("Verb", cell=lambda value, row: format_html("<code>{}</code>", value), shown=False)
     subject = Column("Record", accessor="subject_id", cell=_subject, export="subject_label", shown=False)

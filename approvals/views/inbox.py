@@ -12,11 +12,14 @@ from approvals.filtersets import InboxFilters
 from approvals.models import ChangeRequest
 from approvals.queries import inbox_page
 from approvals.services.conversation import delegation_create
+from approvals.views import queue_files
 from approvals.views.review import preview_of
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.web import navigation
+from mlops_portal.foundation.web.exports import rows_response
 from mlops_portal.foundation.web.filters import clean_query
 from mlops_portal.foundation.web.pages import CreatePage, Page
+from mlops_portal.foundation.web.tables import Table
 from mlops_portal.foundation.web.words import plural
 
 RULE = "One rule: only tier 4 requests whose evidence is complete can be signed together."
@@ -42,7 +45,24 @@ class Inbox(Page):
         """Show one queue."""
         asked = request.GET.get("queue", "mine")
         self.queue = asked if asked in self.queues else "mine"
+        if kind := request.GET.get("export", ""):
+            table, rows, about = self._file()
+            name = f"approvals {self.queue}"
+            return rows_response(request, kind, rows, table, title=name, about=about, now=self.now)
         return self.answer(fragment=self.fragment)
+
+    def _file(self) -> tuple[Table, Sequence[Any], str]:
+        """Return the queue of the address with its filters, whole."""
+        user, given = self.request.user, self.request.GET
+        if self.queue == "conditions":
+            return queue_files.conditions_file(user)
+        if self.queue == "decided":
+            return queue_files.decided_file(user, self.now)
+        read = inbox_page.at_my_stage if self.queue == "mine" else inbox_page.waiting_for_others
+        stages = InboxFilters(given, queryset=read(user), request=self.request).qs
+        order = given.get("sort", "")
+        rows = inbox_page.queue_rows(stages, user, now=self.now, order=order, most=queue_files.MOST)
+        return queue_files.requests_file(self._groups(rows))
 
     def more(self) -> Mapping[str, Any]:
         """Read the queue of the address and the totals of all."""

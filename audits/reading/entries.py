@@ -12,9 +12,10 @@ from django.apps import apps
 from django.db.models import Min, Q
 from django.urls import NoReverseMatch, reverse
 
-from audits.events import BULK
+from audits.events import ACCESSES, BULK
 from audits.models import EntryQuerySet, LedgerEntry, LedgerLeaf
 from audits.queries import FieldChange, names_of, numbers_of, payloads_of
+from audits.reading.accesses import batches_of
 from audits.reading.records import ToldChange, changes_in_words
 from audits.reading.requests import CHANGE, SIGNATURE, page_of, requests_of, rows_about
 from audits.row_formats import PAST_TENSE
@@ -22,9 +23,11 @@ from mlops_portal.foundation.events import verb_label, verbs
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.web.ledger_numbers import ActKey
 from mlops_portal.foundation.web.words import plural
+from mlops_portal.foundation.work.models import Job
 from registry.models import RegisteredModel
 
 SYSTEM = "The portal"
+JOB = Job._meta.label
 SHORT_ID = re.compile(r"[0-9a-f]{12}")
 LONGEST_ID = 24
 SAID = (
@@ -75,8 +78,11 @@ def kind_of(label: str) -> str:
         return label
 
 
-def tell(entries: Sequence[Any]) -> None:
-    """Put number, names and words on the entries of one page, and mark those of the same act as the one above."""
+def tell(entries: Sequence[Any], user: Any) -> None:
+    """Put number, names and words on the entries of one page, and mark those of the same act as the one above.
+
+    An entry about reads is told by whose they were (`who`): `actor` stays the portal, which made the entry.
+    """
     numbers, payloads = numbers_of(entries), payloads_of(entries)
     people = names_of(entry.actor_id for entry in entries)
     units = dict(
@@ -86,6 +92,8 @@ def tell(entries: Sequence[Any]) -> None:
         RegisteredModel.objects.filter(pk__in={entry.model_id for entry in entries}).values_list("pk", "name")
     )
     changes = requests_of((entry.subject_label, entry.subject_id) for entry in entries)
+    batches = batches_of((entry.subject_id for entry in entries if entry.verb == ACCESSES), user)
+    exports = _exports_named(entries)
     above = None
     for entry in entries:
         payload = payloads.get(entry.entry_id)
@@ -94,15 +102,31 @@ def tell(entries: Sequence[Any]) -> None:
         entry.actor = people.get(entry.actor_id, "") or (
             f"no. {entry.actor_id}" if entry.actor_id else SYSTEM
         )
+        entry.who, entry.who_id = entry.actor, entry.actor_id
         entry.unit_name = units.get(entry.unit_id, "")
         entry.model_name = models.get(entry.model_id, "")
         entry.what = told_verb(entry, payload)
-        entry.subject = subject_of(entry, payload or {})
+        entry.subject = exports.get(entry.subject_id) if entry.subject_label == JOB else None
+        entry.subject = entry.subject or subject_of(entry, payload or {})
         entry.change_id = changes.get((entry.subject_label, entry.subject_id)) or _change_of(payload or {})
         entry.url = _url_of(entry, set(models))
         entry.reason = reason_of(payload or {})
         entry.is_same_act = above is not None and entry.act_id == above
         above = entry.act_id
+        if entry.verb == ACCESSES and (batch := batches.get(entry.subject_id)):
+            entry.what, entry.subject = batch.text, ""
+            if batch.people == 1:
+                entry.who, entry.who_id = batch.actor, batch.actor_id
+
+
+def _exports_named(entries: Sequence[LedgerEntry]) -> dict[str, str]:
+    """Return what was exported, by the ids of the jobs that made it: their numbers say nothing."""
+    keys = [
+        entry.subject_id for entry in entries if entry.subject_label == JOB and entry.subject_id.isdecimal()
+    ]
+    if not keys:
+        return {}
+    return {str(pk): label for pk, label in Job.objects.filter(pk__in=keys).values_list("pk", "label")}
 
 
 def _change_of(payload: Mapping[str, Any]) -> int | None:
@@ -287,12 +311,12 @@ def act_numbers(acts: Iterable[ActKey]) -> dict[ActKey, int]:
 class Told:
     """Entries for a file: each chunk is put into words before it is written."""
 
-    def __init__(self, entries: Any) -> None:
-        self.entries = entries
+    def __init__(self, entries: Any, user: Any) -> None:
+        self.entries, self.user = entries, user
 
     def iterator(self, chunk_size: int) -> Iterator[Any]:
         """Yield entries chunk by chunk."""
         rows = self.entries.iterator(chunk_size=chunk_size)
         while chunk := list(islice(rows, chunk_size)):
-            tell(chunk)
+            tell(chunk, self.user)
             yield from chunk

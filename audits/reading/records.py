@@ -178,7 +178,7 @@ def _names_of_changes(
             fields[change.name] = User
             wanted[User] |= {*(change.before or ()), *(change.after or ())}
     found = {
-        target: {row.pk: name_of(row) for row in _named(target, user).filter(pk__in=keys)}
+        target: {row.pk: name_of(row) for row in named_rows(target, user).filter(pk__in=keys)}
         for target, keys in wanted.items()
     }
     return {
@@ -186,7 +186,7 @@ def _names_of_changes(
     }
 
 
-def _named(target: type[models.Model], user: Any) -> models.QuerySet:
+def named_rows(target: type[models.Model], user: Any) -> models.QuerySet:
     """Follow one step, because the name of a version contains that of its model."""
     rows = target._default_manager.all()
     if hasattr(rows, "visible_to"):

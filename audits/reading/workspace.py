@@ -110,7 +110,7 @@ def late_entries(user: User) -> list[LedgerEntry]:
     newest = LedgerEntry.objects.aggregate(last=Max("id"))["last"] or 0
     late = entries_visible_to(user).filter(id__gt=newest - LOOKED_AT, is_flagged=True)
     rows = list(late[:SHOWN])
-    tell(rows)
+    tell(rows, user)
     return rows
 
 

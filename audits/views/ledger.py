@@ -5,14 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponseBase
+from django.http import HttpResponseBase, QueryDict
 from django.urls import reverse
 
+from audits.events import ACCESSES
 from audits.exports.scopes import RIGHT as EXPORT
-from audits.filtersets import LedgerFilters
+from audits.filtersets import LedgerFilters, leaves_out_reads
 from audits.models import LedgerEntry
 from audits.queries import entries_of_act, names_of
 from audits.reading import entries as reading
+from audits.reading.accesses import page_of_batch
 from audits.reading.proof import prove
 from audits.tables import LedgerTable
 from mlops_portal.foundation.errors import NotAllowed, invalid
@@ -21,6 +23,7 @@ from mlops_portal.foundation.people.rights import label_of
 from mlops_portal.foundation.web import paging, words
 from mlops_portal.foundation.web.access import record_access
 from mlops_portal.foundation.web.exports import FORMATS, export_response
+from mlops_portal.foundation.web.filters import clean_query
 from mlops_portal.foundation.web.navigation import may
 from mlops_portal.foundation.web.pages import Action, DetailPage, ListPage, Preset
 from registry.models import RegisteredModel
@@ -45,11 +48,12 @@ class Explorer(ListPage):
 
     queryset = LedgerEntry.objects.all()
     filterset_class, table_class, template_name = LedgerFilters, LedgerTable, "audits/ledger.html"
-    fragment = "components/list.html#swap"
+    fragment, headline_name = "components/list.html#swap", "audits/ledger_kind.html"
     title, noun, nouns, right = "Ledger", "entry", "entries", VIEW
     typed = ("since", "until")
     presets = (
-        Preset("All entries", ""),
+        Preset("All but exports and reads", ""),
+        Preset("Everything", "nature=all"),
         Preset("Acts", "nature=act"),
         Preset("Signatures", "nature=signature"),
         Preset("Changes of records", "nature=row"),
@@ -60,6 +64,11 @@ class Explorer(ListPage):
     empty_title = "No entry yet"
     empty_text = "Every governed write leaves one."
 
+    def get_queryset(self) -> Any:
+        """Leave out exports and reads, of which there are most, until somebody asks for them."""
+        entries = super().get_queryset()
+        return entries.without_reads() if leaves_out_reads(self.request.GET) else entries
+
     @property
     def exports(self) -> tuple[str, ...]:
         """Offer a file to those who may take the ledger out of the portal."""
@@ -68,7 +77,7 @@ class Explorer(ListPage):
     def more(self) -> Mapping[str, Any]:
         """Read one page and put it into words."""
         found = dict(super().more())
-        reading.tell(found["rows_page"].rows)
+        reading.tell(found["rows_page"].rows, self.request.user)
         given = self.request.GET
         narrowed = [(name, label, given[name]) for name, label in BY_ADDRESS.items() if given.get(name)]
         rest = {name: given.get(name, "") for name in BY_ADDRESS}
@@ -86,6 +95,8 @@ class Explorer(ListPage):
             "narrowed": chips,
             "hidden": hidden,
             "is_filtered": is_filtered,
+            "leaves_out_reads": leaves_out_reads(given),
+            "everything": _with_reads(given),
             "given": given,
             "verbs": verbs_offered,
         }
@@ -120,7 +131,7 @@ class Explorer(ListPage):
         record_access(self.request, "web.list_exported", LedgerEntry._meta.label, kind, self.now)
         newest = paging.ordered(self.filtered.visible_to(user, EXPORT), self.order)[:EXPORTED]
         table = self.bound_table()
-        return export_response(kind, reading.Told(newest), table, title="ledger", now=self.now)
+        return export_response(kind, reading.Told(newest, user), table, title="ledger", now=self.now)
 
 
 class EntryDetail(DetailPage):
@@ -137,7 +148,7 @@ class EntryDetail(DetailPage):
 
     def context(self) -> dict[str, Any]:
         """Put the entry into words before the page is titled."""
-        reading.tell([self.object])
+        reading.tell([self.object], self.request.user)
         return super().context()
 
     def more(self) -> Mapping[str, Any]:
@@ -145,7 +156,7 @@ class EntryDetail(DetailPage):
         entry, user = self.object, self.request.user
         content = reading.content_of(entry)
         siblings = list(entries_of_act(entry.act_id, user=user).exclude(pk=entry.pk)[:20])
-        reading.tell(siblings)
+        reading.tell(siblings, user)
         return {
             "proof": prove(entry),
             "content": content,
@@ -157,7 +168,27 @@ class EntryDetail(DetailPage):
             "signed": reading.receipt_of(entry, user),
             "of_record": f"{reverse('audits:ledger')}?{urlencode({'record': entry.subject_label, 'subject': entry.subject_id})}",
             "lateness": entry.recorded_at - entry.occurred_at,
+            **self._reads(),
         }
+
+    def _reads(self) -> Mapping[str, Any]:
+        """Read what an entry about reads covers, from the access log, as far as the reader may see it."""
+        if self.object.verb != ACCESSES:
+            return {}
+        given = self.request.GET
+        told, page = page_of_batch(
+            self.object.subject_id,
+            self.request.user,
+            after=given.get("after", ""),
+            before=given.get("before", ""),
+        )
+        return {"reads": told, "reads_page": page}
+
+
+def _with_reads(given: QueryDict) -> str:
+    query = clean_query(given)
+    query["nature"] = "all"
+    return query.urlencode()
 
 
 def _indented(text: str) -> str:

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count, Q
 from django.urls import NoReverseMatch, reverse
 
 from approvals.models import ChangeRequest
 from approvals.queries.inbox_page import at_my_stage, conditions_to_verify
-from approvals.states import ChangeState
+from approvals.states import OPEN_STATES, ChangeState
 from mlops_portal.demonstration.cast import BY_KEY
 from registry.models import RegisteredModel
 
@@ -57,7 +58,10 @@ def _file(user: Any) -> Iterable[Hint]:
     )
     yield from _change("An approver asked for changes: edit and file it again.", back)
     mine = RegisteredModel.objects.inventory().visible_to(user, "approvals.request").filter(developer=user)
-    model = mine.order_by("-updated_at", "-pk").first()
+    several = Count("versions", filter=Q(versions__deleted_at__isnull=True))
+    to_file = mine.exclude(pk__in=ChangeRequest.objects.filter(state__in=OPEN_STATES).values("model_id"))
+    rated = to_file.filter(tier__isnull=False).annotate(several=several)
+    model = rated.filter(several__gte=2).order_by("-updated_at", "-pk").first()
     if model is not None:
         yield Hint("Compare two versions, then file a change.", model.get_absolute_url(), str(model))
 

@@ -3,7 +3,7 @@
 Neither the reader's zone nor the worker's, which has none, decides whether a date has passed.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -19,3 +19,8 @@ def portal_day(at: datetime) -> date:
     if at.tzinfo is None:
         raise ValueError(f"{at!r} has no time zone")
     return at.astimezone(portal_zone()).date()
+
+
+def day_end(day: date) -> datetime:
+    """Return the last moment of a day there: what is valid until a day is valid on it."""
+    return datetime.combine(day, time.max, tzinfo=portal_zone())

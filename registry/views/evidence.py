@@ -13,9 +13,10 @@ from mlops_portal.foundation.events import Access, accessed
 from mlops_portal.foundation.files.downloads import download
 from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
 from mlops_portal.foundation.web.rows import AddsRows, Cell, RowsField
-from registry import forms
+from registry import forms, policies
 from registry.gates import sections_wanted_of
 from registry.models import (
     Document,
@@ -81,7 +82,8 @@ class DocumentDetail(DetailPage):
 
     def more(self) -> Mapping[str, Any]:
         """Name the model."""
-        return {"model": self.object.model}
+        blockers = policies.document_approval_blockers(self.object, by=self.request.user)
+        return {"model": self.object.model, "approval_blockers": blockers}
 
 
 class Evidence(ModelPart):
@@ -180,6 +182,10 @@ class DocumentApprove(DocumentAction):
     """Approve an edition that somebody else wrote."""
 
     title, submit = "Approve {object}", "Approve this edition"
+
+    def blockers(self) -> list[Blocker]:
+        """Say what stands against approving."""
+        return policies.document_approval_blockers(self.object, by=self.request.user)
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
         """Approve."""

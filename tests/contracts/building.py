@@ -12,7 +12,7 @@ from mlops_portal.foundation.people.models import User
 # Values that constraints ask for beyond what the type of the field says, and empty columns that must be filled.
 SPECIAL: dict[str, dict[str, Any]] = {
     "foundation.BusinessUnit": {"depth": 0},
-    "foundation.RoleGrant": {"role": "viewer"},
+    "foundation.RoleGrant": {"role": "viewer", "decline_reason": ""},
     "approvals.Signature": {"meaning": "review"},
     "approvals.Waiver": {"gate": "MON-01", "authority": "risk_officer"},
     "kpis.KpiTarget": {"kpi": "lead_time", "unit": None},

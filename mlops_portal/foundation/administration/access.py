@@ -6,15 +6,15 @@ from typing import Any
 
 from django import forms
 from django.urls import reverse
-from django.utils import timezone
 
+from mlops_portal.foundation.administration.forms import LastDay
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.people.models import AccessRequest, RoleGrant
 from mlops_portal.foundation.people.rights import label_of, rights_of
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services import access
 from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.forms import Day
 from mlops_portal.foundation.web.pages import ActionPage
 
 USUAL_DAYS = 180
@@ -24,7 +24,7 @@ class Decision(forms.Form):
     """Which role and until when; declining needs only the words."""
 
     role = forms.ChoiceField(help_text="Roles that hold the right, those with the fewest rights first.")
-    valid_until = Day(required=False, help_text="Empty: until it is revoked.")
+    valid_until = LastDay()
     note = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}),
         max_length=2000,
@@ -66,7 +66,7 @@ class AccessDecide(ActionPage):
 
     def initial(self) -> dict[str, Any]:
         """Propose an end date: access has one."""
-        return {"valid_until": timezone.localdate() + timedelta(days=USUAL_DAYS)}
+        return {"valid_until": portal_day(self.now) + timedelta(days=USUAL_DAYS)}
 
     def blockers(self) -> list[Blocker]:
         """It was decided, or is one's own."""
@@ -83,10 +83,7 @@ class AccessDecide(ActionPage):
         """Decide."""
         if self.second_submit[0] in self.request.POST:
             return access.access_decline(access=self.object, note=data["note"], by=by, now=now)
-        day = data.pop("valid_until")
-        zone = timezone.get_current_timezone()
-        until = None if day is None else datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=zone)
-        return access.access_grant(access=self.object, valid_until=until, by=by, now=now, **data)
+        return access.access_grant(access=self.object, by=by, now=now, **data)
 
     def done(self, result: AccessRequest) -> tuple[str, str]:
         """Return to people."""

@@ -1,14 +1,16 @@
 """Forms of the administration pages."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 
 from mlops_portal.foundation.administration.queries import units_of
+from mlops_portal.foundation.days import day_end, portal_zone
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import declared
 from mlops_portal.foundation.people.roles import DECIDING_RIGHTS, ROLES
-from mlops_portal.foundation.web.forms import Moment
+from mlops_portal.foundation.web.forms import Day
 
 
 def _area(rows: int = 2) -> forms.Textarea:
@@ -30,6 +32,19 @@ class Person(forms.ModelChoiceField):
         super().__init__(queryset=active, **kwargs)
 
 
+class LastDay(Day):
+    """The last day on which a role is held: it counts to its end, where the portal is at home."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        counts = f"The day counts as a whole, to its end in {portal_zone().key}. Empty: until it is revoked."
+        super().__init__(required=False, help_text=counts, **kwargs)
+
+    def clean(self, value: Any) -> datetime | None:
+        """Return the last moment of the day."""
+        day = super().clean(value)
+        return None if day is None else day_end(day)
+
+
 class PersonEntry(forms.Form):
     """A new person."""
 
@@ -46,12 +61,24 @@ class Grant(forms.Form):
         choices=[(role.name, f"{role.label}: {role.description}") for role in ROLES.values()]
     )
     unit = Unit(label="On the unit and all below", empty_label=None)
-    valid_until = Moment(required=False, help_text="Empty: until it is revoked.")
+    valid_until = LastDay()
     reason = forms.CharField(widget=_area(), max_length=2000)
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.fields["unit"].queryset = units_of(user, "people.grant")
+
+
+class SecondPerson(forms.Form):
+    """Confirm or decline; declining needs the words."""
+
+    reason = forms.CharField(
+        label="Why you decline",
+        widget=_area(),
+        max_length=2000,
+        required=False,
+        help_text="Needed to decline; the person who granted the role reads it.",
+    )
 
 
 class Reason(forms.Form):

@@ -6,7 +6,14 @@ from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
 
-from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, RoleGrant, ServiceAccount, User
+from mlops_portal.foundation.people.models import (
+    ApiToken,
+    BusinessUnit,
+    RoleGrant,
+    ServiceAccount,
+    UnitClosure,
+    User,
+)
 from mlops_portal.foundation.people.rights import declared, holders, rights_of
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
@@ -103,20 +110,40 @@ def revokers_of(grant: RoleGrant, *, asker: User) -> str:
     return " or ".join(person.name for person in able if person.pk != asker.pk)
 
 
+def grant_facts(grant: RoleGrant) -> dict[str, Any]:
+    """Return what the second person decides on: what the role allows, where, and what the holder has beside it."""
+    role = ROLES[grant.role]
+    below = BusinessUnit.objects.filter(
+        pk__in=UnitClosure.objects.filter(ancestor_id=grant.unit_id).values("descendant_id")
+    ).exclude(pk=grant.unit_id)
+    others = (
+        RoleGrant.objects.filter(user=grant.user, revoked_at__isnull=True)
+        .exclude(pk=grant.pk)
+        .select_related("unit")
+        .order_by("pk")
+    )
+    return {
+        "role": role,
+        "allowed": [right.label for right in declared() if right.name in role.rights],
+        "below": list(below.order_by("name").values_list("name", flat=True)) if grant.unit_id else [],
+        "held": [(ROLES[other.role].label, other) for other in others],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class MatrixRow:
-    """One right and which roles hold it, in the order of roles."""
+    """One right and which roles hold it, by their names."""
 
     name: str
     label: str
-    held: list[bool]
+    held: dict[str, bool]
 
 
 def role_matrix() -> dict[str, Any]:
     """Roles × rights, and the pairs that may not meet."""
     roles = list(ROLES.values())
     rows = [
-        MatrixRow(right.name, right.label, [right.name in role.rights for role in roles])
+        MatrixRow(right.name, right.label, {role.name: right.name in role.rights for role in roles})
         for right in declared()
     ]
     pairs = [sorted(ROLES[name].label for name in pair) for pair in TOXIC_PAIRS]

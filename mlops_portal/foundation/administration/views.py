@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html_join
 
-from mlops_portal.foundation.administration import forms, queries
+from mlops_portal.foundation.administration import forms, queries, tables
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, RoleGrant, ServiceAccount, User
 from mlops_portal.foundation.people.rights import label_of, rights_of
@@ -18,6 +18,7 @@ from mlops_portal.foundation.people.services import grants, persons, tokens, uni
 from mlops_portal.foundation.people.services.access import access_to_decide
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web import cells
+from mlops_portal.foundation.web.exports import rows_response
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Page
 from mlops_portal.foundation.web.tables import Column, Table
@@ -251,7 +252,7 @@ class PersonInvite(PersonAction):
 class GrantAction(ActionPage):
     """An act on a grant."""
 
-    queryset = RoleGrant.objects.select_related("user", "unit")
+    queryset = RoleGrant.objects.select_related("user", "unit", "granted_by")
     object_name, right = "grant", "people.grant"
 
     def find(self) -> RoleGrant:
@@ -275,11 +276,38 @@ class GrantAction(ActionPage):
 class GrantConfirm(GrantAction):
     """Confirm a role as the second person."""
 
-    title, submit = "Confirm: {object}", "Confirm the role"
+    title, submit, form_class = "Confirm: {object}", "Confirm the role", forms.SecondPerson
+    template_name = "administration/confirmation.html"
+
+    def get_title(self) -> str:
+        """Name role and person in words."""
+        return f"Confirm: {ROLES[self.object.role].label.lower()} for {self.object.user}"
+
+    @property
+    def second_submit(self) -> tuple[str, str] | None:
+        """Offer to decline while there is something to decline."""
+        settled = grants.second_person_blockers(self.object, by=self.request.user)
+        return None if settled else ("decline", "Decline the role")
+
+    def blockers(self) -> list[Blocker]:
+        """Say what stands against confirming."""
+        return grants.confirmation_blockers(self.object, by=self.request.user, now=self.now)
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> RoleGrant:
-        """Confirm."""
+        """Confirm or decline."""
+        if "decline" in self.request.POST:
+            return grants.grant_decline(grant=self.object, reason=data["reason"], by=by, now=now)
         return grants.grant_confirm(grant=self.object, by=by, now=now)
+
+    def done(self, result: RoleGrant) -> tuple[str, str]:
+        """Return to the person."""
+        said = "declined; the person who granted it is told" if result.decline_reason else "confirmed"
+        url = reverse("administration:person", args=[result.user_id])
+        return f"{ROLES[result.role].label} for {result.user}: {said}.", url
+
+    def more(self) -> Mapping[str, Any]:
+        """Say what the role is, where it reaches, and what the person holds beside it."""
+        return queries.grant_facts(self.object)
 
 
 class GrantRevoke(GrantAction):
@@ -337,9 +365,19 @@ class Roles(Page):
 
     title, template_name, right, crumbs = "Roles and rights", "administration/roles.html", "people.view", HERE
 
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Show the matrix, or a file with it."""
+        if kind := request.GET.get("export", ""):
+            every = [column.name for column in tables.MatrixTable.declared]
+            table, rows = tables.MatrixTable(shown=every), queries.role_matrix()["rows"]
+            about, title = "roles and rights", self.title
+            return rows_response(request, kind, rows, table, title=title, about=about, now=self.now)
+        return super().get(request, *args, **kwargs)
+
     def more(self) -> Mapping[str, Any]:
         """Build the matrix."""
-        return queries.role_matrix()
+        matrix = queries.role_matrix()
+        return {**matrix, "table": tables.MatrixTable(matrix["rows"])}
 
 
 class Units(Page):

@@ -6,6 +6,7 @@ register_verbs(
     [
         Verb("people.grant_made", "granted a role"),
         Verb("people.grant_confirmed", "confirmed a role"),
+        Verb("people.grant_declined", "declined a role"),
         Verb("people.revocation_asked", "asked for the revocation of a role"),
         Verb("people.revocation_declined", "kept a role whose revocation was asked for"),
         Verb("people.grant_revoked", "revoked a role"),

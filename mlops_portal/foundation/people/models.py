@@ -153,10 +153,16 @@ class RoleGrant(AuditedModel):
     revocation_reason = models.TextField(blank=True)
     revoked_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     revoked_at = models.DateTimeField(null=True, blank=True)
+    # Why the second person declined it. What is declined is revoked, too: it ended without ever taking effect.
+    decline_reason = models.TextField(blank=True)
     is_effective = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(decline_reason="") | Q(revoked_at__isnull=False, confirmed_at__isnull=True),
+                name="grant_declined_is_ended_unconfirmed",
+            ),
             models.CheckConstraint(
                 condition=Q(user__isnull=True) ^ Q(group__isnull=True), name="grant_to_person_or_group"
             ),

@@ -2,17 +2,18 @@
 
 import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 import xlsxwriter
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.text import slugify
 
 from mlops_portal.foundation.errors import invalid
+from mlops_portal.foundation.web.access import record_access
 from mlops_portal.foundation.web.tables import Table
 
 CHUNK = 2000
@@ -80,3 +81,35 @@ def export_response(
     """Answer with the file; `kind` was checked against the page's `exports`."""
     name = f"{slugify(title)}-{now.astimezone(UTC):%Y-%m-%d-%H%MZ}"
     return csv_response(queryset, table, name) if kind == "csv" else xlsx_response(queryset, table, name)
+
+
+class Rows:
+    """Rows that were read already, for a file: they are written as a query set is."""
+
+    def __init__(self, rows: Iterable[Any]) -> None:
+        self.rows = rows
+
+    def iterator(self, chunk_size: int) -> Iterator[Any]:
+        """Yield each row."""
+        return iter(self.rows)
+
+
+def rows_response(
+    request: HttpRequest,
+    kind: str,
+    rows: Iterable[Any],
+    table: Table,
+    *,
+    title: str,
+    about: str,
+    now: datetime,
+) -> HttpResponseBase:
+    """Answer with a CSV of the rows of a page that is no list page, and record it; ``about`` names the kind of record.
+
+    Raises:
+        Invalid: the page does not offer this format.
+    """
+    if kind != "csv":
+        raise invalid("export", f"This page exports {FORMATS['csv']}.")
+    record_access(request, "web.list_exported", about, kind, now)
+    return export_response(kind, Rows(rows), table, title=title, now=now)

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
+from django.urls import reverse
 
 from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
@@ -25,6 +26,7 @@ from mlops_portal.foundation.people.rights import forget_rights, require, rights
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.notifications import notify
 
 ADMINISTRATOR = "administrator"
 
@@ -211,6 +213,27 @@ def role_grant(
     return grant
 
 
+def second_person_blockers(grant: RoleGrant, *, by: User) -> list[Blocker]:
+    """Why ``by`` is not asked as the second person of a grant: it is settled, or theirs."""
+    blockers = []
+    if grant.confirmed_at is not None:
+        blockers.append(Blocker("confirmed", "This role is confirmed already."))
+    if grant.revoked_at is not None:
+        ended = "declined" if grant.decline_reason else "revoked"
+        blockers.append(Blocker(ended, f"This role was {ended}."))
+    if by.pk in (grant.granted_by_id, grant.user_id):
+        blockers.append(Blocker("same_person", "Somebody other than the granter and the holder confirms."))
+    return blockers
+
+
+def confirmation_blockers(grant: RoleGrant, *, by: User, now: datetime) -> list[Blocker]:
+    """Why ``by`` may not confirm a grant now; what the holder holds or does by now counts as when it was made."""
+    blockers = second_person_blockers(grant, by=by)
+    if grant.user is None or blockers:
+        return blockers
+    return grant_blockers(user=grant.user, role=grant.role, unit=grant.unit, model_id=grant.model_id, now=now)
+
+
 @operation
 def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
     """Confirm a role as the second person; only then it takes effect.
@@ -220,19 +243,9 @@ def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
     """
     grant = lock(RoleGrant.objects.all(), grant.pk)
     _require_over(grant.unit_id, grant.model_id, by)
-    blockers = []
-    if grant.confirmed_at is not None:
-        blockers.append(Blocker("confirmed", "This role is confirmed already."))
-    if grant.revoked_at is not None:
-        blockers.append(Blocker("revoked", "This role was revoked."))
-    if by.pk in (grant.granted_by_id, grant.user_id):
-        blockers.append(Blocker("same_person", "Somebody other than the granter and the holder confirms."))
-    if grant.user and not blockers:
+    if grant.user:
         _lock_behind(grant.user)
-        blockers = grant_blockers(
-            user=grant.user, role=grant.role, unit=grant.unit, model_id=grant.model_id, now=now
-        )
-    refuse_if(blockers)
+    refuse_if(confirmation_blockers(grant, by=by, now=now))
     grant.confirmed_by, grant.confirmed_at = by, now
     grant.is_effective = _is_effective(grant, now)
     save_as(
@@ -264,6 +277,43 @@ def revocation_asker(grant: RoleGrant) -> User | None:
     """Return who asked for the revocation, while they still grant there; an asker who left counts no more."""
     asker = grant.revocation_asked_by if grant.revoked_at is None else None
     return asker if asker and grants_there(asker, unit_id=grant.unit_id, model_id=grant.model_id) else None
+
+
+@operation
+def grant_decline(*, grant: RoleGrant, reason: str, by: User, now: datetime) -> RoleGrant:
+    """End a role that waits for a second person, as that person, and tell the granter why.
+
+    Raises:
+        RuleViolation: it waits for nobody, or for somebody else.
+        Invalid: no reason.
+    """
+    grant = lock(RoleGrant.objects.all(), grant.pk)
+    _require_over(grant.unit_id, grant.model_id, by)
+    blockers = second_person_blockers(grant, by=by)
+    if not blockers and not needs_second(grant):
+        blockers = [Blocker("not_waiting", "This role needs no second person. Revoke it instead.")]
+    refuse_if(blockers)
+    if not (reason := reason.strip()):
+        raise invalid("reason", "Say why you decline: the person who granted the role reads it.")
+    grant.revoked_by, grant.revoked_at, grant.decline_reason, grant.is_effective = by, now, reason, False
+    save_as(
+        grant,
+        by=by,
+        now=now,
+        reason=reason,
+        fields=["revoked_by", "revoked_at", "decline_reason", "is_effective"],
+    )
+    _emit("people.grant_declined", grant, by, now, reason)
+    if grant.granted_by:
+        notify(
+            people=[grant.granted_by],
+            subject=f"{ROLES[grant.role].label} for {grant.user or grant.group}",
+            text=f"{by} declined the role you granted: {reason}",
+            now=now,
+            link=reverse("administration:person", args=[grant.user_id]) if grant.user_id else "",
+            tone="warn",
+        )
+    return grant
 
 
 @operation
