@@ -235,7 +235,11 @@ def _conditions(events: Sequence[DomainEvent]) -> Iterable[Condition]:
 
 
 def _condition_words(condition: Condition, happening: Happening) -> Mapping[str, str]:
-    return {"text": sentence(condition.text), "due": day_text(condition.due_on)}
+    return {
+        "text": sentence(condition.text),
+        "due": day_text(condition.due_on),
+        "seen": sentence(condition.verification),
+    }
 
 
 CONDITIONS = Record(

@@ -328,6 +328,15 @@ RULES = (
         text="{by} confirmed that a condition is met: {text}",
     ),
     Rule(
+        verb="approvals.condition_not_met",
+        about=CONDITION,
+        to=(CONDITION_OWNER,),
+        asks=True,
+        tone="warn",
+        text="{by} found a condition not met: {seen} It stays open until {due}.",
+        place=verify_page,
+    ),
+    Rule(
         verb="approvals.lapse_opened",
         about=LAPSE,
         to=(LAPSE_OWNER,),

@@ -363,4 +363,19 @@ RULES = (
         tells_actor=True,
         text="The import is finished: {counts}. {then}",
     ),
+    Rule(
+        verb="registry.import_undone",
+        about=IMPORT,
+        to=(STARTER,),
+        tone="warn",
+        tells_actor=True,
+        text="{by} undid it. Its page says what went and what stayed.",
+    ),
+    Rule(
+        verb="registry.import_given_up",
+        about=IMPORT,
+        to=(STARTER,),
+        tone="warn",
+        text="{by} gave it up before its last row. What it had written stays.",
+    ),
 )

@@ -41,6 +41,18 @@ def _confirm_page(grant: RoleGrant) -> Place:
     return Place(reverse("administration:grant-confirm", args=[grant.pk]), "people.grant", grant.unit_id)
 
 
+def _revokers(grant: RoleGrant, happening: Happening) -> Iterable[int | None]:
+    if grant.unit_id is None:
+        return []
+    return holders_told(
+        "people.grant", unit_id=grant.unit_id, other_than=(grant.revocation_asked_by_id, grant.user_id)
+    )
+
+
+def _revoke_page(grant: RoleGrant) -> Place:
+    return Place(reverse("administration:grant-revoke", args=[grant.pk]), "people.grant", grant.unit_id)
+
+
 def by_somebody(event: DomainEvent) -> bool:
     """Tell whether a person did it: what is set up with the portal itself is no news to anybody."""
     return event.actor_id is not None
@@ -61,6 +73,7 @@ TOKEN = Record(
 HOLDER = Receivers("the person", lambda grant, happening: [grant.user_id])
 GRANTER = Receivers("who granted it", lambda grant, happening: [grant.granted_by_id])
 CONFIRMERS = Receivers("those who can confirm it", _confirmers)
+REVOKERS = Receivers("those who can be the second person", _revokers)
 ACCOUNT_OWNER = Receivers(
     "the owner of the service account", lambda token, happening: [token.account.owner_id]
 )
@@ -103,6 +116,22 @@ RULES = (
         to=(HOLDER,),
         tone="warn",
         text="{by} ended your role of {role} on {where}. If you still need it, ask an administrator of the unit.",
+    ),
+    Rule(
+        verb="people.revocation_asked",
+        about=GRANT,
+        to=(REVOKERS, HOLDER),
+        asks=True,
+        tone="warn",
+        text="{by} asks that {person} is no longer {role} on {where}. It ends when a second person revokes it.",
+        place=_revoke_page,
+    ),
+    Rule(
+        verb="people.revocation_declined",
+        about=GRANT,
+        to=(HOLDER,),
+        tone="ok",
+        text="{by} kept your role of {role} on {where}, whose end was asked for.",
     ),
     Rule(
         verb="people.grant_expired",
