@@ -1,11 +1,17 @@
 """The schedules of the foundation itself."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.contrib.sessions.backends.db import SessionStore
 
+from mlops_portal.foundation.people.services.grants import grants_refresh
 from mlops_portal.foundation.web import notifications
 from mlops_portal.foundation.work import queue, schedules
+
+
+def every_minute(now: datetime) -> None:
+    """Let roles begin and end by their dates."""
+    grants_refresh(now=now)
 
 
 def nightly(now: datetime) -> None:
@@ -17,4 +23,5 @@ def nightly(now: datetime) -> None:
 
 def declare() -> None:
     """Register them; called once when the foundation is ready."""
+    schedules.register("foundation.roles", every_minute, every=timedelta(minutes=1))
     schedules.register("foundation.housekeeping", nightly, daily_at="03:10")
