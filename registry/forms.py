@@ -12,7 +12,7 @@ from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.forms import Day, Section, Suggesting
 from registry.gates import WantedSection
 from registry.models import CustomField, Document, ModelVersion, RegisteredModel
-from registry.queries.custom import declared_for
+from registry.queries.custom import offered_for
 from registry.queries.metrics import MetricsUsed
 from registry.states import (
     INVENTORY_KINDS,
@@ -234,7 +234,7 @@ class ModelRegistration(UnitsOwnFields):
         chosen = self.data.get("unit", "") if self.is_bound else ""
         is_key = chosen.isdecimal() and len(chosen) < 18
         if is_key and self.fields["unit"].queryset.filter(pk=chosen).exists():
-            self.offer(declared_for(int(chosen)), {})
+            self.offer(offered_for(int(chosen), {}), {})
 
 
 class ModelEdit(UnitsOwnFields):

@@ -339,6 +339,7 @@ class FieldTable(Table):
     type = Column("Type", sort="type", cell=lambda value, row: row.get_type_display(), export=_label("type"))
     unit = Column("Unit", accessor="unit.name", sort="unit__name")
     required = Column("Required", cell=cells.flag("required", "optional", "info"))
+    origin = Column("Origin", accessor="is_imported", cell=cells.flag("came with a file", "declared", "mute"))
     choices = Column("Choices", cell=_choices)
     held = Column("Models with a value", numeric=True, cell=lambda value, row: f"{value} of {row.reach}")
 

@@ -184,6 +184,7 @@ class Preview:
     key: tuple[str, ...] = ()
     samples: tuple[Sample, ...] = ()
     defaults: tuple[Defaults, ...] = ()
+    new_fields: tuple[str, ...] = ()  # headings that become custom fields of the unit
 
     @property
     def named_units(self) -> tuple[tuple[str, int], ...]:

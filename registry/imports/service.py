@@ -32,7 +32,7 @@ from registry.imports.reading import open_table
 from registry.imports.rows import Table
 from registry.imports.telling import tell_of
 from registry.imports.units import Units
-from registry.imports.writing import ChunkWriter, Decision, Outcome, custom_fields_for
+from registry.imports.writing import ChunkWriter, Decision, Outcome, custom_fields_for, new_custom_fields
 from registry.models import ImportedModel, ImportMapping, ImportRowError, ImportRun
 from registry.states import ImportState
 
@@ -77,8 +77,10 @@ def import_preview(
     writer = _writer(planner, Units(unit, adds=adds_units), by=by, now=now)
     tally = Tally()
     shown: list[Sample] = []
+    kept: dict[str, str] = {}
     for chunk in _chunks(islice(_planned(table, planner), limit)):
         decisions = writer.decide(chunk)
+        kept |= _kept_as_text(planner, chunk)
         for decision in decisions:
             tally.add(decision)
         shown += [sample_of(one, unit.name) for one in decisions[: max(samples - len(shown), 0)]]
@@ -100,7 +102,13 @@ def import_preview(
         key=mapping.key,
         samples=tuple(shown),
         defaults=tally.defaults(),
+        new_fields=new_custom_fields(unit, kept),
     )
+
+
+def _kept_as_text(planner: Planner, chunk: Sequence[PlannedRow]) -> dict[str, str]:
+    """Return heading and key of the columns that rows keep as custom fields."""
+    return {label: key for label, key in planner.keys.items() if any(key in row.custom for row in chunk)}
 
 
 @operation
@@ -292,7 +300,7 @@ def _write_chunk(
 ) -> ImportRun:
     hush()
     run = _held(run)
-    used = {label: key for label, key in planner.keys.items() if any(key in row.custom for row in chunk)}
+    used = _kept_as_text(planner, chunk)
     custom_fields_for(run.unit, used, by=by, now=now)
     writer = _writer(planner, Units(run.unit, adds=run.adds_units), by=by, now=now)
     decisions = writer.decide(chunk, holds=True)

@@ -339,14 +339,18 @@ def _models(decisions: Sequence[Decision]) -> list[RegisteredModel]:
     return [decision.model for decision in decisions if decision.model is not None]
 
 
+def new_custom_fields(unit: BusinessUnit, keys: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the headings whose fields the unit does not know yet."""
+    known = set(CustomField.objects.filter(unit=unit, key__in=keys.values()).values_list("key", flat=True))
+    return tuple(label for label, key in keys.items() if key not in known)
+
+
 def custom_fields_for(
     unit: BusinessUnit, keys: Mapping[str, str], *, by: User | None, now: datetime
 ) -> list[CustomField]:
     """Declare the custom fields of an import that its unit does not know yet, under the file's headings."""
-    known = set(CustomField.objects.filter(unit=unit, key__in=keys.values()).values_list("key", flat=True))
     fresh = [
-        CustomField(unit=unit, key=key, label=label[:160], created_at=now)
-        for label, key in keys.items()
-        if key not in known
+        CustomField(unit=unit, key=keys[label], label=label[:160], is_imported=True, created_at=now)
+        for label in new_custom_fields(unit, keys)
     ]
     return bulk_save_as(fresh, by=by, now=now, reason=IMPORTED) if fresh else []

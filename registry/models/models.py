@@ -321,6 +321,9 @@ class CustomField(ScopedRecord):
     type = models.CharField(max_length=10, choices=Type.choices, default=Type.TEXT)
     choices = models.JSONField(default=list, blank=True)
     required = models.BooleanField(default=False)
+    is_imported = models.BooleanField(
+        default=False
+    )  # came with a file; nobody who manages fields took it over
     created_at = models.DateTimeField()
 
     # Noted by `queries.custom.with_held`: living models it speaks of, and those of them with a value.

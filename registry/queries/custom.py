@@ -19,6 +19,17 @@ def declared_for(unit_id: int) -> dict[str, CustomField]:
     return {field.key: field for field in _nearest_last(rows)}
 
 
+def offered_for(unit_id: int, values: Mapping[str, Any]) -> dict[str, CustomField]:
+    """Return the fields that a form of a model with ``values`` asks for.
+
+    A column that came with a file says something of the models in it; other models of the unit are not asked for it
+    until somebody who manages fields takes it over.
+    """
+    return {
+        key: field for key, field in declared_for(unit_id).items() if not field.is_imported or key in values
+    }
+
+
 def declared_above(unit: BusinessUnit, key: str) -> CustomField | None:
     """Return the declaration of a key that holds in a unit while the unit itself declares none."""
     return declared_for(unit.parent_id).get(key) if unit.parent_id else None

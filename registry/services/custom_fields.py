@@ -60,6 +60,8 @@ def custom_field_update(
 ) -> CustomField:
     """Change label, type, choices or whether a value is required; key and unit stay, because values hang on them.
 
+    One that came with a file is taken over by it: from then on forms of every model of the unit ask for it.
+
     Raises:
         Invalid: a choice without choices, values that fit now and would not any more.
     """
@@ -69,6 +71,9 @@ def custom_field_update(
     changed = _assign(field, fields)
     if {"type", "choices"} & set(changed):
         _refuse_unfit(field, before=before)
+    if field.is_imported:
+        field.is_imported = False
+        changed = [*changed, "is_imported"]
     if changed:
         save_as(field, by=by, now=now, reason=reason or "Custom field changed", fields=changed)
         tell("field_changed", field, by=by, now=now, key=field.key, act="changed", fields=sorted(changed))

@@ -21,7 +21,7 @@ from registry import filtersets, forms, tables
 from registry.behind import tell_requests
 from registry.models import RegisteredModel
 from registry.queries import model_page, portfolio
-from registry.queries.custom import declared_for
+from registry.queries.custom import offered_for
 from registry.queries.facts import unstated_gaps
 from registry.services import models as services
 from registry.views.versions import NamedThen
@@ -140,7 +140,7 @@ class ModelEdit(ActionPage):
     def form_kwargs(self) -> dict[str, Any]:
         """Add the fields that the model's unit declares."""
         return {
-            "custom": declared_for(self.object.unit_id),
+            "custom": offered_for(self.object.unit_id, self.object.custom),
             "values": self.object.custom,
             "unstated": self.object.unstated,
         }

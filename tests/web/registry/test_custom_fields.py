@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mlops_portal.foundation.history import save_as
+from registry.imports.writing import custom_fields_for, new_custom_fields
 from registry.models import CustomField, RecordTask, RegisteredModel
 from registry.services.custom_fields import custom_field_add
 from registry.services.governance import governance_evaluate_all
@@ -221,3 +222,23 @@ def test_the_duty_to_complete_the_record_names_what_the_unit_requires(admin, ret
     model_update(model=model, custom={"cost-centre": "4711"}, by=None, now=timezone.now())
     governance_evaluate_all(now=timezone.now())
     assert "Cost centre" not in duty("pd")
+
+
+def test_a_column_of_a_file_is_asked_only_of_the_models_that_came_with_it(admin, adam, retail):
+    (field,) = custom_fields_for(
+        retail, {"HI_justification": "hi_justification"}, by=adam, now=timezone.now()
+    )
+    assert new_custom_fields(retail, {"HI_justification": "hi_justification", "Colour": "colour"}) == (
+        "Colour",
+    )
+    came, other = record(retail, "came", hi_justification="Known to it"), record(retail, "other")
+
+    def asks(model):
+        page = admin.get(reverse("registry:model-edit", args=[model.pk])).content.decode()
+        return 'name="custom.hi_justification"' in page
+
+    assert (asks(came), asks(other)) == (True, False)
+    assert "came with a file" in admin.get(LIST).content.decode()
+    typed = {"label": "Justification", "type": "text", "choices": "", "reason": "Every model states it"}
+    assert admin.post(address("edit", field), typed).status_code == 303
+    assert (asks(came), asks(other)) == (True, True)

@@ -104,6 +104,7 @@ def test_the_column_of_the_unit_is_shown_as_such_and_can_be_chosen(upload, adam)
 def test_the_order_is_summary_mapping_errors_samples(upload, adam):
     client, url = upload(adam, FLEET + "6,,,,\n", adds_units="on")
     html = client.get(url).content.decode()
+    assert "new custom field" in html
     places = [html.index(text) for text in ("Models to create", "Units to add", "What each column holds",
               "A model needs a name", "The first rows as they would be read")]  # fmt: skip
     assert places == sorted(places)
