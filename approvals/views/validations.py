@@ -135,12 +135,13 @@ class OfValidation:
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the validation."""
-        return f"{self.get_title()}: done.", reverse("approvals:validation", args=[self.validation.pk])
+        return self.told_of(result), reverse("approvals:validation", args=[self.validation.pk])
 
 
 class FindingRaise(OfValidation, ActionPage):
     """Record what was found."""
 
+    told = "The finding is raised."
     form_class, title, submit = forms.Finding, "Raise a finding", "Raise the finding"
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ValidationFinding:
@@ -151,6 +152,7 @@ class FindingRaise(OfValidation, ActionPage):
 class ChallengeAsk(OfValidation, ActionPage):
     """Ask the developers."""
 
+    told = "The challenge is asked."
     form_class, title, submit = forms.Question, "Ask a challenge", "Ask"
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Challenge:
@@ -164,6 +166,7 @@ CHALLENGES = Challenge.objects.select_related("validation__model__unit", "valida
 class ChallengeAnswer(OfValidation, ActionPage):
     """Answer a challenge."""
 
+    told = "The answer is given."
     queryset, right, object_name = CHALLENGES, "approvals.comment", "challenge"
     form_class, title, submit, template_name = (
         forms.Answer,
@@ -180,6 +183,7 @@ class ChallengeAnswer(OfValidation, ActionPage):
 class ChallengeAccept(OfValidation, ActionPage):
     """Accept an answer: the act is the button."""
 
+    told = "The answer is accepted."
     queryset, object_name, title, submit = CHALLENGES, "challenge", "Accept the answer", "Accept the answer"
     template_name = "approvals/challenge.html"
 
@@ -195,6 +199,7 @@ class ChallengeAccept(OfValidation, ActionPage):
 class FindingClose(OfValidation, ActionPage):
     """Close a finding on evidence."""
 
+    told = "The finding is closed."
     queryset = ValidationFinding.objects.select_related(
         "validation__model__unit", "validation__version__model", "unit", "owner"
     )

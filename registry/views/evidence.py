@@ -135,12 +135,13 @@ class ModelAction(ActionPage):
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the tab."""
-        return f"{self.get_title()}: done.", reverse(self.tab, args=[self.object.pk])
+        return self.told_of(result), reverse(self.tab, args=[self.object.pk])
 
 
 class DocumentAdd(ModelAction):
     """Upload a document, or name where it is."""
 
+    told = "“{result.title}” is added to {object}."
     form_class, tab = forms.DocumentUpload, "registry:document-list"
     title, submit = "Add a document to {object}", "Add document"
 
@@ -175,12 +176,13 @@ class DocumentAction(ActionPage):
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the document."""
         url = reverse("registry:document-detail", args=[self.object.model_id, self.object.pk])
-        return f"{self.get_title()}: done.", url
+        return self.told_of(result), url
 
 
 class DocumentApprove(DocumentAction):
     """Approve an edition that somebody else wrote."""
 
+    told = "{object} is approved."
     title, submit = "Approve {object}", "Approve this edition"
 
     def blockers(self) -> list[Blocker]:
@@ -247,6 +249,7 @@ class DocumentFile(DetailPage):
 class ConsumerAdd(ModelAction):
     """Name who uses the output."""
 
+    told = "“{result.name}” is a consumer of {object}."
     form_class, tab = forms.ConsumerEntry, "registry:lineage"
     title, submit = "Add a consumer of {object}", "Add consumer"
 
@@ -258,6 +261,7 @@ class ConsumerAdd(ModelAction):
 class DependencyAdd(ModelAction):
     """Name a model whose output this one reads."""
 
+    told = "{object} reads the output of {result.upstream}."
     form_class, tab = forms.DependencyEntry, "registry:lineage"
     title, submit = "Add a model that {object} reads", "Add dependency"
 
@@ -273,6 +277,7 @@ class DependencyAdd(ModelAction):
 class UseRequest(ModelAction):
     """Ask that another unit may use the model."""
 
+    told = "{result.using_unit} is asked to accept the use of {object}."
     form_class, tab = forms.UseRequest, "registry:lineage"
     title, submit = "Ask for a use of {object}", "Ask the unit"
 
@@ -341,6 +346,7 @@ class PlanForm(forms.forms.Form):
 class PlanEdit(AddsRows, ModelAction):
     """Write the next edition of the monitoring plan."""
 
+    told = "The monitoring plan of {object} is saved."
     form_class, tab = PlanForm, "registry:evidence"
     title, submit = "Monitoring plan of {object}", "Save the plan"
 

@@ -153,6 +153,7 @@ class ModelEdit(ActionPage):
 class ModelAttest(ActionPage):
     """Say that the record is right."""
 
+    told = "The record of {object} is attested."
     queryset, right, object_name = (
         RegisteredModel.objects.alive().select_related("unit"),
         "registry.edit",

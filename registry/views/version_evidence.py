@@ -31,12 +31,13 @@ class VersionAction(VersionMixin, ActionPage):
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the version."""
-        return f"{self.get_title()}: done.", self.object.get_absolute_url()
+        return self.told_of(result), self.object.get_absolute_url()
 
 
 class MetricAdd(VersionAction):
     """Record one value; its grade is declared."""
 
+    told = "The metric of {object} is recorded."
     form_class, title, submit = forms.MetricEntry, "Add a metric to {object}", "Record the value"
     lede = "A value typed by a person is of grade declared. Pipelines report theirs with a token."
 
@@ -52,6 +53,7 @@ class MetricAdd(VersionAction):
 class DatasetLink(VersionAction):
     """Say which data set the version used, and for what."""
 
+    told = "The data set stands at {object}."
     form_class, title, submit = forms.DatasetEntry, "Add a data set to {object}", "Add data set"
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
@@ -63,6 +65,7 @@ class DatasetLink(VersionAction):
 class PipelineLink(VersionAction):
     """Say which feature pipeline feeds the version."""
 
+    told = "The pipeline stands at {object}."
     form_class, title, submit = forms.PipelineEntry, "Add a pipeline to {object}", "Add pipeline"
 
     def form_kwargs(self) -> dict[str, Any]:
@@ -115,7 +118,7 @@ class DatasetEdit(ActionPage):
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the version."""
-        return f"{self.get_title()}: done.", self.object.version.get_absolute_url()
+        return self.told_of(result), self.object.version.get_absolute_url()
 
 
 class EvidenceAttest(VersionAction):

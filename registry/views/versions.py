@@ -145,6 +145,7 @@ class VersionRegister(ActionPage):
 class VersionArtifact(VersionMixin, ActionPage):
     """Set the digest of the artifact, once."""
 
+    told = "The artifact digest of {object} is set."
     right, form_class = "registry.edit", forms.ArtifactDigest
     title, submit = "Artifact digest of {object}", "Set the digest"
 

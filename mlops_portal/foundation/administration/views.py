@@ -179,7 +179,7 @@ class PersonAction(ActionPage):
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the person."""
-        return f"{self.get_title()}: done.", reverse("administration:person", args=[self.object.pk])
+        return self.told_of(result), reverse("administration:person", args=[self.object.pk])
 
 
 class PersonGrant(PersonAction):
@@ -207,6 +207,7 @@ class PersonGrant(PersonAction):
 class PersonDeactivate(PersonAction):
     """End access at once."""
 
+    told = "{object} is deactivated and signs in no more."
     form_class, right, danger = forms.Reason, "people.manage_accounts", True
     title, submit = "Deactivate {object}", "Deactivate {object}"
 
@@ -270,7 +271,7 @@ class GrantAction(ActionPage):
 
     def done(self, result: RoleGrant) -> tuple[str, str]:
         """Return to the person."""
-        return f"{self.get_title()}: done.", reverse("administration:person", args=[result.user_id])
+        return self.told_of(result), reverse("administration:person", args=[result.user_id])
 
 
 class GrantConfirm(GrantAction):
@@ -493,12 +494,13 @@ class AccountAction(ActionPage):
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the list."""
-        return f"{self.get_title()}: done.", reverse("administration:accounts")
+        return self.told_of(result), reverse("administration:accounts")
 
 
 class AccountGrant(AccountAction):
     """Give the account a role in its unit."""
 
+    told = "{object} has the role."
     form_class, title, submit = forms.AccountRole, "Role of {object}", "Grant the role"
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> RoleGrant:

@@ -158,6 +158,8 @@ class CreatePage(Page):
 class ActionPage(ObjectMixin, CreatePage):
     """An act on one object: finds it among what the person may see, asks for the right on its unit, acts once."""
 
+    told = "{object} is saved."  # what is said after it; `result` is what the service returned
+
     def prepare(self) -> None:
         """Find the object and ask for the right on it."""
         self.object = self.find()
@@ -178,7 +180,11 @@ class ActionPage(ObjectMixin, CreatePage):
 
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the object."""
-        return f"{self.get_title()}: done.", (self.object or result).get_absolute_url()
+        return self.told_of(result), (self.object or result).get_absolute_url()
+
+    def told_of(self, result: Any) -> str:
+        """Say what became of it."""
+        return self.told.format(object=self.object, result=result)
 
     def context(self) -> dict[str, Any]:
         """Name the object in the words of the application, too."""
