@@ -25,6 +25,7 @@ DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 25
 UNCLOSED = "a quote opened in this row is never closed; the rest of the file was read as one cell"
 
+LOOKED_AT = 1024 * 1024  # characters in which delimiter and heading are looked for, however long a cell is
 csv.field_size_limit(
     MAX_FILE_BYTES
 )  # a long cell is refused by name in rows.as_row, not in the middle of reading
@@ -49,8 +50,9 @@ class _Lines:
 def open_csv(content: bytes, *, encoding: str = "", delimiter: str = "", header_row: int = 0) -> Table:
     """Open CSV bytes; raises `Invalid` when there is no heading."""
     text, used = decode(content, encoding)
-    chosen = delimiter or sniff_delimiter(text)
-    samples = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=chosen), SAMPLE_ROWS))
+    head = text[:LOOKED_AT]
+    chosen = delimiter or sniff_delimiter(head)
+    samples = list(islice(csv.reader(io.StringIO(head, newline=""), delimiter=chosen), SAMPLE_ROWS))
     place = header_row - 1 if header_row else find_header(samples)
     if place >= len(samples) or not any(cell.strip() for cell in samples[place]):
         raise invalid("file", "it has no heading row")

@@ -57,7 +57,7 @@ def test_the_portfolio_counts_it_among_the_duties(lapse: Lapse, cleo: User, as_p
     tasks = lapse.model.tasks.filter(closed_at__isnull=True).count()
     exported = b"".join(as_person(cleo).get("/models/", {"export": "csv", "col": ["name", "open_tasks"]}))
     row = next(line for line in exported.decode().splitlines() if line.startswith(lapse.model.name))
-    assert row == f"{lapse.model.name},{tasks + 2}"
+    assert row == f"{lapse.model.name},{lapse.model.title},{tasks + 2}"
 
 
 def test_the_head_of_model_risk_finds_it_on_the_home_page(
