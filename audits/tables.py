@@ -76,8 +76,8 @@ class LedgerTable(Table):
 
     default_sort = "-number"
     number = Column("Entry", header=True, sort="id", accessor="pk", cell=_number, export="number")
-    what = Column("Did what", accessor="verb", cell=_what, export=_told)
     actor = Column("Who", accessor="actor_id", cell=_actor, export="who")
+    what = Column("Did what", accessor="verb", cell=_what, export=_told)
     at = Column("Occurred", accessor="occurred_at", cell=cells.when)
     verb = Column("Verb", cell=lambda value, row: format_html("<code>{}</code>", value), shown=False)
     subject = Column("Record", accessor="subject_id", cell=_subject, export="subject_label", shown=False)
