@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 
 from approvals import forms, tones
@@ -16,6 +17,7 @@ from approvals.views import queue_files
 from approvals.views.review import preview_of
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.web import navigation
+from mlops_portal.foundation.web.access import is_fragment
 from mlops_portal.foundation.web.exports import rows_response
 from mlops_portal.foundation.web.filters import clean_query
 from mlops_portal.foundation.web.pages import CreatePage, Page
@@ -49,7 +51,16 @@ class Inbox(Page):
             table, rows, about = self._file()
             name = f"approvals {self.queue}"
             return rows_response(request, kind, rows, table, title=name, about=about, now=self.now)
+        if (opened := request.GET.getlist("count_of")) and is_fragment(request):
+            filterset = self._filterset()
+            counted = filterset.facets(filterset.counts(opened))
+            shown = [facet for facet in counted if facet.name in opened]
+            return render(request, "components/facet_counts.html", {"all_facets": shown})
         return self.answer(fragment=self.fragment)
+
+    def _filterset(self) -> InboxFilters:
+        read = inbox_page.waiting_for_others if self.queue == "others" else inbox_page.at_my_stage
+        return InboxFilters(self.request.GET, queryset=read(self.request.user), request=self.request)
 
     def _file(self) -> tuple[Table, Sequence[Any], str]:
         """Return the queue of the address with its filters, whole."""
@@ -58,10 +69,10 @@ class Inbox(Page):
             return queue_files.conditions_file(user)
         if self.queue == "decided":
             return queue_files.decided_file(user, self.now)
-        read = inbox_page.at_my_stage if self.queue == "mine" else inbox_page.waiting_for_others
-        stages = InboxFilters(given, queryset=read(user), request=self.request).qs
         order = given.get("sort", "")
-        rows = inbox_page.queue_rows(stages, user, now=self.now, order=order, most=queue_files.MOST)
+        rows = inbox_page.queue_rows(
+            self._filterset().qs, user, now=self.now, order=order, most=queue_files.MOST
+        )
         return queue_files.requests_file(self._groups(rows))
 
     def more(self) -> Mapping[str, Any]:
@@ -108,15 +119,18 @@ class Inbox(Page):
         groups = self._groups(rows)
         ordered = [row for group in groups for row in group.rows]
         current = self._current(ordered)
+        is_capped = len(ordered) >= inbox_page.SHOWN
+        # A facet of a long queue is counted when it is opened.
+        is_counted = not is_capped and filterset.is_small(inbox_page.SHOWN)
         return {
             "filterset": filterset,
-            "facets": filterset.facets(filterset.counts(filterset.countable)),
+            "facets": filterset.facets(filterset.counts(filterset.countable) if is_counted else None),
             "chips": filterset.chips(),
             "is_filtered": bool(filterset.chips()),
             "groups": groups,
             "rows": ordered,
             "count_text": plural(len(ordered), "request"),
-            "is_capped": len(ordered) >= inbox_page.SHOWN,
+            "is_capped": is_capped,
             "current": current,
             "query": clean_query(given).urlencode(),
             "preview": preview_of(current, user=user, now=self.now) if current else None,

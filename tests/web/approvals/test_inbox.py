@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from approvals import policies
 from approvals.models import ChangeRequest, Comment, Stage, Waiver
+from approvals.queries import inbox_page
 from approvals.queries.inbox_page import open_lapses_of, questions_to, waiting_count, waivers_to_decide
 from approvals.services import evidence_ask
 from approvals.services.lapses import lapse_open
@@ -259,3 +261,20 @@ def test_the_queue_is_walked_from_request_to_request(
     first = page_of(client, at_risk.get_absolute_url())
     assert f'href="{blocked.get_absolute_url()}" data-key="]"' in first
     assert f'href="{at_risk.get_absolute_url()}" data-key="["' in page_of(client, blocked.get_absolute_url())
+
+
+def test_the_facets_of_a_long_queue_are_counted_when_they_are_opened(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = as_person(ines)
+
+    def counts(answer: Any) -> set[int | None]:
+        facets = answer.context.get("facets") or answer.context["all_facets"]
+        return {item.count for facet in facets if facet.name == "tier" for item in facet.items}
+
+    assert counts(client.get("/approvals/")) == {0, 1}
+    monkeypatch.setattr(inbox_page, "SHOWN", 1)
+    assert counts(client.get("/approvals/")) == {None}
+    opened = client.get("/approvals/", {"count_of": "tier"}, headers={"HX-Request": "true"})
+    assert counts(opened) == {0, 1}
+    assert "<html" not in opened.content.decode()
