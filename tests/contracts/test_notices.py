@@ -40,7 +40,6 @@ SILENT = {
     "people.access_declined": BY_ITS_SERVICE,
     "people.access_granted": BY_ITS_SERVICE,
     "people.authenticator_added": BY_ITS_SERVICE,
-    "people.grant_declined": BY_ITS_SERVICE,
     "people.authenticator_removed": BY_ITS_SERVICE,
     "people.password_set": BY_ITS_SERVICE,
     "people.person_deactivated": "the person reads nothing any more",

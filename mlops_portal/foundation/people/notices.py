@@ -11,6 +11,7 @@ from mlops_portal.foundation.people.models import ApiToken, RoleGrant
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services.grants import needs_second
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
+from mlops_portal.foundation.web.words import sentence
 
 PROFILE = "web:profile"
 
@@ -26,6 +27,7 @@ def _grant_words(grant: RoleGrant, happening: Happening) -> Mapping[str, str]:
         "where": str(grant.unit) if grant.unit else "one model",
         "waits": "" if grant.is_effective else " It takes effect when a second person confirms it.",
         "reason": grant.reason,
+        "declined": sentence(grant.decline_reason),
     }
 
 
@@ -39,6 +41,12 @@ def _confirmers(grant: RoleGrant, happening: Happening) -> Iterable[int | None]:
 
 def _confirm_page(grant: RoleGrant) -> Place:
     return Place(reverse("administration:grant-confirm", args=[grant.pk]), "people.grant", grant.unit_id)
+
+
+def _person_page(grant: RoleGrant) -> Place:
+    if grant.user_id is None:
+        return Place("")
+    return Place(reverse("administration:person", args=[grant.user_id]), "people.grant", grant.unit_id)
 
 
 def _revokers(grant: RoleGrant, happening: Happening) -> Iterable[int | None]:
@@ -109,6 +117,14 @@ RULES = (
         to=(GRANTER,),
         tone="ok",
         text="{by} confirmed that {person} is {role} on {where}.",
+    ),
+    Rule(
+        verb="people.grant_declined",
+        about=GRANT,
+        to=(GRANTER,),
+        tone="warn",
+        text="{by} declined that {person} is {role} on {where}: {declined}",
+        place=_person_page,
     ),
     Rule(
         verb="people.grant_revoked",

@@ -22,6 +22,7 @@ from audits.services.shredding import person_shred
 from mlops_portal.foundation.canonical import canonical_bytes, sha256
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.people.services.persons import person_deactivate
+from tests.packs import contents, packed
 
 DECISION = canonical_bytes({"stage": "risk", "verdict": "approved"})
 
@@ -58,24 +59,6 @@ def run(directory: Path, data: bytes, *arguments: str, isolated: bool = False) -
         text=True,
         check=False,
     )
-
-
-def contents(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def packed(files: dict[str, bytes], *, honest_manifest: bool = True) -> bytes:
-    """Zip again; an attacker with some skill also corrects the manifest."""
-    if honest_manifest:
-        manifest = json.loads(files["manifest.json"])
-        manifest["files"] = {name: sha256(data) for name, data in files.items() if name != "manifest.json"}
-        files = {**files, "manifest.json": json.dumps(manifest).encode()}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def entries(files: dict[str, bytes]) -> list[dict]:

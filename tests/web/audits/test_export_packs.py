@@ -27,6 +27,7 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.services.persons import person_deactivate
 from mlops_portal.foundation.work.models import Job
 from registry.services.models import model_register
+from tests.packs import contents, packed
 
 pytestmark = pytest.mark.django_db
 HOSTILE = ["=1+1", "-x", "\tx", 'say "hi"', "a,b", "line\nbreak", "ret\r\nurn", "ünïcode 😀", "x" * 3000]
@@ -57,24 +58,6 @@ def made(ledger, cleo, as_person, run_jobs):
         return files.read(StoredFile.objects.get(pk=job.result["file_id"]))
 
     return make
-
-
-def contents(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def packed(held: dict[str, bytes], *, honest_manifest: bool = True) -> bytes:
-    """Zip again; an attacker with some skill also corrects the manifest."""
-    if honest_manifest:
-        manifest = json.loads(held["manifest.json"])
-        manifest["files"] = {name: sha256(data) for name, data in held.items() if name != "manifest.json"}
-        held = {**held, "manifest.json": json.dumps(manifest).encode()}
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in held.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def run(folder: Path, data: bytes, *arguments: str) -> subprocess.CompletedProcess:

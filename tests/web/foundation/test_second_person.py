@@ -104,7 +104,7 @@ def test_declining_ends_the_grant_and_tells_the_granter_why(given, bea, adam, mo
     ).history_change_reason == ("She was on the team that is audited")
     assert LedgerEntry.objects.filter(verb="people.grant_declined", subject_id=str(given.pk)).count() == 1
     told = Notification.objects.get(person=adam)
-    assert "Bea Admin declined the role you granted: She was on the team" in told.text
+    assert told.text.startswith("Bea Admin declined that Mona Maker is auditor on Retail Lending: She was on")
     person = words_of(as_person(adam), reverse("administration:person", args=[mona.pk]))
     assert "Declined" in person
     assert "She was on the team that is audited" in person

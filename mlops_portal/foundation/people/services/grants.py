@@ -5,7 +5,6 @@ from datetime import datetime
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
-from django.urls import reverse
 
 from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
@@ -26,7 +25,6 @@ from mlops_portal.foundation.people.rights import forget_rights, require, rights
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
-from mlops_portal.foundation.web.notifications import notify
 
 ADMINISTRATOR = "administrator"
 
@@ -304,15 +302,6 @@ def grant_decline(*, grant: RoleGrant, reason: str, by: User, now: datetime) -> 
         fields=["revoked_by", "revoked_at", "decline_reason", "is_effective"],
     )
     _emit("people.grant_declined", grant, by, now, reason)
-    if grant.granted_by:
-        notify(
-            people=[grant.granted_by],
-            subject=f"{ROLES[grant.role].label} for {grant.user or grant.group}",
-            text=f"{by} declined the role you granted: {reason}",
-            now=now,
-            link=reverse("administration:person", args=[grant.user_id]) if grant.user_id else "",
-            tone="warn",
-        )
     return grant
 
 
