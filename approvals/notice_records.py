@@ -27,7 +27,8 @@ from mlops_portal.foundation.operations import current_act
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import holders_of_any
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, few, holders_told, ids
-from mlops_portal.foundation.web.words import day_text, plural, sentence, uncapped, utc_text
+from mlops_portal.foundation.web.notifications import moment
+from mlops_portal.foundation.web.words import day_text, plural, sentence, uncapped
 
 VIEW = "approvals.view"
 Ids = Iterable[int | None]
@@ -55,9 +56,9 @@ READ_OF_STAGE = (
 READ_OF_CHANGE = [f"change__{name}" for name in READ]
 
 
-def moment(written: Any) -> str:
-    """Write a moment that an event tells, for a text that is kept."""
-    return utc_text(datetime.fromisoformat(written)) if written else ""
+def _told(written: Any) -> str:
+    """Write a moment that an event tells."""
+    return moment(datetime.fromisoformat(written)) if written else ""
 
 
 def page_of(row: Any) -> Place:
@@ -101,8 +102,8 @@ def _change_words(change: ChangeRequest, happening: Happening) -> Mapping[str, s
         "voided": f"{plural(voided, 'decision')} given before {'is' if voided == 1 else 'are'} void"
         if voided
         else "no decision was given yet",
-        "expires": moment(data.get("expires_at")),
-        "start": moment(data.get("start_at")),
+        "expires": _told(data.get("expires_at")),
+        "start": _told(data.get("start_at")),
         "verdict": uncapped(Verdict(data["verdict"]).label) if "verdict" in data else "",
         "policy": str(data.get("policy", "")),
         "by_change": str(data.get("by_change", "")),
@@ -167,7 +168,7 @@ def _stage_words(stage: Stage, happening: Happening) -> Mapping[str, str]:
     stands = "Blocking gates fail: until they pass or are waived it can only be sent back or rejected."
     return {
         "stage": stage.title,
-        "what": f"Read it and decide by {utc_text(stage.due_at)}." if stage.due_at else stands,
+        "what": f"Read it and decide by {moment(stage.due_at)}." if stage.due_at else stands,
     }
 
 
@@ -214,7 +215,7 @@ WAIVER = Record(
     find=_waivers,
     subject=_subject,
     place=lambda waiver: _page("approvals:waiver", waiver),
-    words=lambda waiver, happening: {"gate": waiver.gate, "until": utc_text(waiver.valid_until)},
+    words=lambda waiver, happening: {"gate": waiver.gate, "until": moment(waiver.valid_until)},
 )
 AUTHORITY = Receivers("those who may waive the gate and do not benefit", _authority)
 ASKED_FOR_IT = Receivers("who asked for it", lambda waiver, happening: [waiver.requested_by_id])
@@ -263,7 +264,7 @@ LAPSE = Record(
     find=_lapses,
     subject=_subject,
     place=page_of,
-    words=lambda lapse, happening: {"text": sentence(lapse.text), "due": utc_text(lapse.due_at)},
+    words=lambda lapse, happening: {"text": sentence(lapse.text), "due": moment(lapse.due_at)},
 )
 LAPSE_OWNER = Receivers("the owner of the lapse", lambda lapse, happening: [lapse.owner_id])
 
@@ -348,8 +349,8 @@ DELEGATION = Record(
     words=lambda delegation, happening: {
         "absentee": str(delegation.absentee),
         "stand_in": str(delegation.stand_in),
-        "begins": utc_text(delegation.starts_at),
-        "ends": utc_text(delegation.ends_at),
+        "begins": moment(delegation.starts_at),
+        "ends": moment(delegation.ends_at),
     },
 )
 STAND_IN = Receivers("the stand-in", lambda delegation, happening: [delegation.stand_in_id])

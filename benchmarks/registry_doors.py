@@ -5,20 +5,17 @@ create databases: the benchmark makes a database of its own beside it and drops 
 """
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote
 
+from benchmarks.databases import ROOT, postgres_url, python, scratch
 from benchmarks.http_clients import Client, Step, per_second
 from benchmarks.rows import Row
 
-ROOT = Path(__file__).resolve().parents[1]
 MLFLOW = "/api/2.0/mlflow"
 REST = "/api/v1"
 MODELS, VERSIONS = 300, 5
@@ -46,11 +43,10 @@ print("TOKEN", made.secret)
 
 def run() -> list[Row]:
     """Measure; without PostgreSQL there is nothing to compare with a goal."""
-    url = os.environ.get("DATABASE_URL", "")
-    if not url.startswith(("postgres://", "postgresql://")):
+    if not postgres_url():
         print("registry doors: skipped, DATABASE_URL names no PostgreSQL database")
         return []
-    with _database(url) as environment, _server(environment) as (address, token):
+    with scratch("postgresql") as environment, _server(environment) as (address, token):
         _preload(address, token)
         rows = _mlflow(address, token, environment["DATABASE_URL"])
         return rows + _rest(address, token)
@@ -112,7 +108,7 @@ def _rest(address: str, token: str) -> list[Row]:
         )
 
     def search(client: Client, turn: int) -> int:
-        return len(client.call("GET", f"{REST}/models/?page_size=100&turn={turn}")["results"])
+        return len(client.call("GET", f"{REST}/models/?page_size=100")["results"])
 
     def create_version(client: Client, turn: int) -> int:
         body = {"source": f"s3://bench-bucket/models/{turn}/model", "run_id": f"{turn:032x}"}
@@ -155,31 +151,8 @@ def _analyse(database: str) -> None:
 
 
 @contextlib.contextmanager
-def _database(url: str) -> Iterator[dict[str, str]]:
-    import psycopg
-
-    name = f"bench_doors_{os.getpid()}"
-    place = urlsplit(url)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    environment = {
-        **os.environ,
-        "DATABASE_URL": urlunsplit(place._replace(path=f"/{name}")),
-        "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "mlops_portal.settings.dev"),
-    }
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            environment.setdefault("PORTAL_VAR", folder)
-            _python(environment, "manage.py", "migrate", "--verbosity=0")
-            yield environment
-    finally:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-
-
-@contextlib.contextmanager
 def _server(environment: dict[str, str]) -> Iterator[tuple[str, str]]:
-    seeded = _python(environment, "-c", SEED % (SCOPES,))
+    seeded = python(environment, "-c", SEED % (SCOPES,))
     token = next(line.split()[1] for line in seeded.splitlines() if line.startswith("TOKEN "))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -204,13 +177,6 @@ def _wait(port: int) -> None:
             return
         time.sleep(0.2)
     raise RuntimeError("the web server does not answer")
-
-
-def _python(environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    )
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from kpis.formulas import (
 from kpis.formulas.deployments import ROLLBACK, SUCCEEDED
 from kpis.results import HOUR, Note, Result, ratio
 from kpis.windows import Window
-from mlops_portal.foundation.web.words import duration
+from mlops_portal.foundation.days import portal_day
+from mlops_portal.foundation.web.words import day_text, duration
 
 Formula = Callable[[Facts, Window, datetime], Result]
 
@@ -254,8 +255,8 @@ def reasons(name: str, result: Result, facts: Facts) -> dict[int, Reason]:
         said |= {row: complete if row in hits else below for row in counted}
     elif name == definitions.CHANGE_FAILURE_RATE.name:
         causes = result.detail.get("causes", {})
-        ids = {one.logical_id: one.pk for one in facts.deployments}
-        said |= {row: _failed([_source(cause, ids) for cause in causes.get(row, ())]) for row in hits}
+        known = {one.logical_id: one for one in facts.deployments}
+        said |= {row: _failed([_source(cause, known) for cause in causes.get(row, ())]) for row in hits}
     said |= {note.row: Reason("error", note.reason) for note in result.data_errors}
     found = {}
     for one in facts.deployments:
@@ -272,15 +273,20 @@ def _failed(sources: Sequence[Source]) -> Reason:
     return Reason("failed", "; ".join(one.words for one in sources) or "failed", tuple(sources))
 
 
-def _source(cause: str, ids: Mapping[str, int]) -> Source:
+def _source(cause: str, known: Mapping[str, Fact]) -> Source:
     """Name what showed a failure as people do."""
     kind, _, row = cause.partition(" ")
     if kind != "intervention":
         return Source(cause)
     if row.startswith("CR-"):
         return Source(f"suspended by {row}", change=int(row.removeprefix("CR-")))
-    pk = ids.get(row)
-    return Source(f"repaired by deployment {pk or row}", deployment=pk)
+    repair = known.get(row)
+    if repair is None or repair.row.finished_at is None:
+        return Source("repaired by a later deployment", deployment=repair.pk if repair else None)
+    what = "rollback" if repair.row.kind == "rollback" else "deployment"
+    return Source(
+        f"repaired by the {what} of {day_text(portal_day(repair.row.finished_at))}", deployment=repair.pk
+    )
 
 
 def _change_reasons(result: Result) -> dict[int, Reason]:

@@ -4,7 +4,7 @@ Neither the reader's zone nor the worker's, which has none, decides whether a da
 """
 
 from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 
@@ -12,6 +12,14 @@ from django.conf import settings
 def portal_zone() -> ZoneInfo:
     """Return the zone in which the portal's days begin."""
     return ZoneInfo(settings.PORTAL_TIME_ZONE)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """Return the zone a person chose; the portal's where none was chosen, or none of that name exists any more."""
+    try:
+        return ZoneInfo(name) if name else portal_zone()
+    except (ZoneInfoNotFoundError, ValueError):
+        return portal_zone()
 
 
 def portal_day(at: datetime) -> date:

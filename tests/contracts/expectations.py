@@ -222,6 +222,7 @@ SURROUNDINGS: dict[str, Needs] = {
 # One person's own: nobody else opens it, whatever their role in the unit. With the method its owner uses.
 PERSONAL: dict[str, tuple[str, str]] = {
     "web:job": ("job", "GET"),
+    "web:notice": ("notice", "GET"),
     "web:job-stop": ("job", "POST"),
     "web:view-delete": ("view", "POST"),
     "registry:import-preview": ("upload", "GET"),

@@ -17,6 +17,7 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, User
 from mlops_portal.foundation.people.services.access import access_ask
 from mlops_portal.foundation.people.services.tokens import account_create, token_create
+from mlops_portal.foundation.web.notifications import notify
 from mlops_portal.foundation.web.saved_views import view_save
 from mlops_portal.foundation.work.models import Job
 from mlops_portal.foundation.work.worker import run_pending
@@ -66,7 +67,7 @@ def governed(world: Arguments, unit: BusinessUnit, *, make_person: Any, now: Any
 
 
 def personal(owner: User, unit: BusinessUnit) -> Arguments:
-    """Return what belongs to ``owner`` alone: an export, its job, a saved view, an upload on its way."""
+    """Return what belongs to ``owner`` alone: an export, its job, a notice, a saved view, an upload on its way."""
     now = timezone.now()
     export = exports.export_start(
         scope=Scope(What.INVENTORY, "csv", unit_id=unit.pk, at=(now - timedelta(hours=1)).isoformat()),
@@ -76,10 +77,12 @@ def personal(owner: User, unit: BusinessUnit) -> Arguments:
     export = Job.objects.get(pk=export.pk)
     assert export.state == "succeeded", export.error
     view = view_save(by=owner, page="registry:model-list", name="Mine", query="tier=1", now=now)
+    (notice,) = notify(people=[owner], subject="Yours", text="Read it.", now=now)
     stored = files.store(b"Name\nchurn\n", name="mine.csv", by=owner, now=now)
     sent = uploads.token(stored, name="mine.csv", by=owner)
     return {
         "job": {"pk": export.pk},
+        "notice": {"pk": notice.pk},
         "export": {"pk": export.pk},
         "view": {"pk": view.pk},
         "upload": {"pk": stored.pk, "?": f"unit={unit.pk}&mapping=suggest&upload={sent}"},

@@ -2,15 +2,13 @@
 
 import logging
 from collections.abc import Callable
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.functional import cached_property
 
-from mlops_portal.foundation.days import portal_zone
+from mlops_portal.foundation.days import zone_named
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.ids import uuid7
 from mlops_portal.foundation.web.error_views import render_error
@@ -74,22 +72,9 @@ class TimeZoneMiddleware:
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
 
-    @cached_property
-    def default(self) -> ZoneInfo:
-        """The zone of the portal."""
-        return portal_zone()
-
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with timezone.override(self.zone_of(request)):
+        with timezone.override(zone_named(getattr(request.user, "time_zone", ""))):
             return self.get_response(request)
-
-    def zone_of(self, request: HttpRequest) -> ZoneInfo:
-        """Return the zone of this person."""
-        name = getattr(request.user, "time_zone", "")
-        try:
-            return ZoneInfo(name) if name else self.default
-        except (ZoneInfoNotFoundError, ValueError):
-            return self.default
 
 
 class DomainErrorMiddleware:

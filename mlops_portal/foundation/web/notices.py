@@ -194,16 +194,18 @@ def at_end_of_act(act: Act) -> None:
     actors = {int(one.actor_id) for one in told if one.actor_id}
     if not receivers:
         return
-    found = User.objects.filter(pk__in=receivers | actors).values_list("pk", "name", "kind", "is_active")
-    names = {pk: name for pk, name, _, _ in found}
-    active = {pk for pk, _, kind, is_active in found if is_active and kind == User.Kind.PERSON}
+    found = User.objects.filter(pk__in=receivers | actors).values_list(
+        "pk", "name", "time_zone", "kind", "is_active"
+    )
+    names = {pk: name for pk, name, *_ in found}
+    zones = {pk: zone for pk, _, zone, kind, is_active in found if is_active and kind == User.Kind.PERSON}
     may_open = _readers(told, receivers)
     letters: dict[int, list[Letter]] = defaultdict(list)
     for one in told:
         by = names.get(int(one.actor_id), THE_PORTAL) if one.actor_id else THE_PORTAL
-        for pk in active.intersection(one.people, receivers):
+        for pk in zones.keys() & receivers & set(one.people):
             if may_open(pk, one.place):
-                letters[pk].append(one.letter.signed(by))
+                letters[pk].append(one.letter.signed(by).in_zone(zones[pk]))
     deliver((pk, _one_of(rows)) for pk, rows in sorted(letters.items()))
 
 

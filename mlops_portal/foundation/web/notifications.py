@@ -4,23 +4,33 @@ Most are written at the end of an act from the tables of `notices`. A service th
 its own transaction; whoever it told is told nothing else by that act.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from django.core.cache import cache
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from mlops_portal.foundation.days import zone_named
 from mlops_portal.foundation.operations import current_act
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.models import Notification
+from mlops_portal.foundation.web.words import time_text
 
 SECONDS = 15
 KEPT = timedelta(days=90)  # what was read is kept for so long
 TOLD = "foundation.told"  # of an act: the keys of people whom a service told by itself
 ACTOR = "\x00"  # in the text of a letter: whoever did it
+MOMENT = re.compile("\x01([0-9]{1,11})\x01")  # likewise: seconds since 1970
 SUBJECT, TEXT = 160, 300
+
+
+def moment(at: datetime) -> str:
+    """Put a moment into the text of a letter: each reader finds it in their own zone."""
+    return f"\x01{int(at.timestamp())}\x01"
 
 
 def _key(person_id: int) -> str:
@@ -41,9 +51,20 @@ class Letter:
         """Name whoever did it."""
         return replace(self, text=self.text.replace(ACTOR, by))
 
+    def in_zone(self, name: str) -> Self:
+        """Write its moments as they are in the zone of this name."""
+        if "\x01" not in self.text:
+            return self
+        with timezone.override(zone_named(name)):
+            return replace(self, text=MOMENT.sub(_written, self.text))
+
     def with_end(self, end: str) -> Self:
         """Say one thing more; what stands before it gives way."""
         return replace(self, text=f"{clipped(self.text, TEXT - len(end))}{end}")
+
+
+def _written(found: re.Match[str]) -> str:
+    return time_text(datetime.fromtimestamp(int(found[1]), UTC))
 
 
 def clipped(text: str, most: int) -> str:
@@ -91,7 +112,7 @@ def notify(
     act = current_act()
     if act is not None:
         act.buffer(TOLD).extend(receivers)
-    return deliver((pk, letter) for pk in receivers)
+    return deliver((pk, letter.in_zone(person.time_zone)) for pk, person in receivers.items())
 
 
 def unread_count(person: Any) -> int:

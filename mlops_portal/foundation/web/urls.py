@@ -7,6 +7,7 @@ from mlops_portal.foundation.web import asking, views
 app_name = "web"
 urlpatterns = [
     path("notifications/", views.Notifications.as_view(), name="notifications"),
+    path("notifications/<int:pk>/", views.NoticeOpened.as_view(), name="notice"),
     path("search/", views.Search.as_view(), name="search"),
     path("search/palette", views.Palette.as_view(), name="palette"),
     path("jobs/<int:pk>/", views.JobFragment.as_view(), name="job"),

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.people.models import User
@@ -61,6 +62,18 @@ class Notifications(Page):
         if count:
             messages.success(request, f"{plural(count, 'notice')} marked as read.")
         return SeeOther(safe_next(request, request.path))
+
+
+class NoticeOpened(Page):
+    """The way to what a notice is about: whoever follows it has read the notice."""
+
+    def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Mark the notice as read and lead on."""
+        notice = Notification.objects.filter(person=request.user, pk=pk).first()
+        if notice is None:
+            raise NotFound("There is no such notice.")
+        notifications.mark_read(person=request.user, now=self.now, pk=pk)
+        return SeeOther(notice.link or reverse("web:notifications"))
 
 
 def _key(text: str) -> int | None:

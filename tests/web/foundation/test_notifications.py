@@ -1,6 +1,6 @@
 """The page under the bell: by day, one by one or all at once, and further back than one page."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -38,9 +38,32 @@ def test_notices_stand_by_day_and_lead_to_their_page(as_nora):
     tell(as_nora.person, now=now, link="/models/", tone="warn")
     html = as_nora.get(URL).content.decode()
     assert html.count('<div class="panel-head"><h2>') == 2
-    assert '<a href="/models/">CR-0</a>' in html
+    assert html.count(">CR-0</a>") == 2
     assert 'aria-label="Notifications, 2 unread"' in html
     assert '<span class="dot is-warn" aria-hidden="true">' in html
+
+
+def test_whoever_follows_a_notice_has_read_it(as_nora):
+    tell(as_nora.person, link="/models/")
+    notice = Notification.objects.get()
+    assert f'<a href="{URL}{notice.pk}/">CR-0</a>' in as_nora.get(URL).content.decode()
+    answer = as_nora.get(f"{URL}{notice.pk}/")
+    assert (answer.status_code, answer["Location"]) == (303, "/models/")
+    html = as_nora.get(URL).content.decode()
+    assert "Everything is read." in html
+    assert '<a href="/models/">CR-0</a>' in html
+
+
+def test_a_moment_stands_in_the_zone_of_each_reader(as_nora, make_person):
+    at = datetime(2026, 11, 17, 22, 30, tzinfo=UTC)
+    far, lost = make_person("Kenji Far"), make_person("Lara Lost")
+    far.time_zone, lost.time_zone = "Asia/Tokyo", "Mars/Base"
+    text = f"Decide by {notifications.moment(at)}, not \x01later\x01."
+    notifications.notify(people=[as_nora.person, far, lost], subject="s", text=text, now=at)
+    said = dict(Notification.objects.values_list("person__name", "text"))
+    assert said["Kenji Far"].startswith("Decide by 18 Nov 2026 07:30,")
+    assert said["Nora Reader"] == said["Lara Lost"]
+    assert said["Nora Reader"].startswith("Decide by 17 Nov 2026 23:30,")
 
 
 def test_one_is_read_then_all(as_nora):

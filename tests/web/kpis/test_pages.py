@@ -13,6 +13,8 @@ from kpis.models import KpiTarget
 from kpis.reading import zone
 from kpis.services.snapshots import snapshot_take
 from kpis.windows import local_day
+from mlops_portal.foundation.days import portal_day
+from mlops_portal.foundation.web.words import day_text
 from tests.kept import kept
 from tests.unit.kpis.rows import decided, model_of, place_of, ran, version_of
 
@@ -187,13 +189,14 @@ def test_what_repaired_a_deployment_is_a_link_and_places_tell_twins_apart(busy, 
     twin = place_of(model.unit, "prod-us", now=rollback.finished_at)
     ran(rollback.version, twin, rollback.finished_at - DAY)
     page = client.get(detail("change_failure_rate", "?period=90d")).content.decode()
-    link = f'<a href="/deployments/{rollback.pk}/">repaired by deployment {rollback.pk}</a>'
+    words = f"repaired by the rollback of {day_text(portal_day(rollback.finished_at))}"
+    link = f'<a href="/deployments/{rollback.pk}/">{words}</a>'
     assert link in page
     assert "prod-eu" in page
     assert "prod-us" in page
     lines = read_csv(client.get(detail("change_failure_rate", "?period=90d&export=csv")))
     assert {line["Environment"] for line in lines} == {"prod-eu", "prod-us"}
-    assert f"repaired by deployment {rollback.pk}" in {line["In this number"] for line in lines}
+    assert words in {line["In this number"] for line in lines}
 
 
 def test_open_requests_show_their_age_and_all_of_them_can_be_reached(busy, as_person, cleo, ada, present):
