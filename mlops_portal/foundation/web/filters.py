@@ -246,6 +246,10 @@ class Filters(django_filters.FilterSet):
             found.append(Facet(name, one.label, one.type, items, is_counted=name in countable))
         return found
 
+    def counted(self, names: Sequence[str]) -> list[Facet]:
+        """Return the facets of these names with how many rows stand behind each value."""
+        return [facet for facet in self.facets(self.counts(names)) if facet.name in names]
+
     def chips(self) -> list[Chip]:
         """One chip per filter that narrows the list."""
         base = clean_query(self.data)

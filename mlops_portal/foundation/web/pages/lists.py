@@ -73,9 +73,7 @@ class ListPage(Page):
         if kind:
             return self.export(kind)
         if opened and is_fragment(request):
-            counted = self.filterset.facets(self.filterset.counts(opened))
-            shown = [facet for facet in counted if facet.name in opened]
-            return render(request, self.counts_name, {"all_facets": shown})
+            return render(request, self.counts_name, {"all_facets": self.filterset.counted(opened)})
         return self.answer(fragment=self.fragment)
 
     def get_problems(self) -> Mapping[str, str]:
