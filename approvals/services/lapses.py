@@ -116,11 +116,14 @@ def lapse_settle_gone(*, lapse: Lapse, now: datetime) -> bool:
 def lapse_come_back(*, lapse: Lapse, now: datetime) -> bool:
     """Open a lapse again that the portal settled because nothing ran, when its version serves there again.
 
-    The time to settle it begins anew: while nothing ran, nothing could be settled.
+    Not if something answers it by now: another release brought the version back, or what ended was renewed. The time
+    to settle it begins anew: while nothing ran, nothing could be settled.
     """
     change = lock_change(lapse.change_id)
-    lapse = lock(Lapse.objects.all(), lapse.pk)
+    lapse = lock(Lapse.objects.select_related("waiver", "condition"), lapse.pk)
     if lapse.closed_at is None or lapse.closed_by_id is not None or not is_running(change):
+        return False
+    if _is_answered(lapse, change, now):
         return False
     lapse.outcome, lapse.closed_at, lapse.due_at = "", None, max(lapse.due_at, _deadline(change, now))
     changed = ["outcome", "closed_at", "due_at"]
@@ -161,6 +164,14 @@ def _missing(lapse: Lapse, outcome: str) -> str:
 def _matter(lapse: Lapse) -> str:
     """Return what ended: a waiver, a condition, a validation or a revoked approval."""
     return lapse.key.partition(":")[0]
+
+
+def _is_answered(lapse: Lapse, change: ChangeRequest, now: datetime) -> bool:
+    """Tell whether the version that runs stands on something again: what ended was renewed, or it was released anew."""
+    if lapse.condition is not None and lapse.condition.state == Condition.State.MET:
+        return True
+    anew = [later for later in _put_in_place_since(lapse, change) if later.version_id == change.version_id]
+    return any(_addresses(later, lapse, change) for later in anew) or _is_renewed(lapse, change, now)
 
 
 def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str, now: datetime) -> bool:

@@ -291,8 +291,8 @@ class Pack:
             yield from csv.reader(text, strict=True)
 
     def entries(self) -> list:
-        """Read the entries."""
-        return [json.loads(line) for line in self.text("entries.jsonl").splitlines() if line]
+        """Read the entries. Only a line feed ends one: texts may hold other signs that count as the end of a line."""
+        return [json.loads(line) for line in self.text("entries.jsonl").split("\n") if line]
 
 
 def check_entry(entry: dict, size: int, root: bytes) -> str:

@@ -36,7 +36,7 @@ def pack(retail, ada, sequence, signer) -> bytes:
             subject_id="1",
             actor_id=str(ada.pk),
             occurred_at=timezone.now(),
-            data={"digest": sha256(DECISION)},
+            data={"digest": sha256(DECISION), "reason": "Pasted:\u2028a line\u2029and\x85more."},
         )
     )
     sequence()
@@ -62,7 +62,7 @@ def run(directory: Path, data: bytes, *arguments: str, isolated: bool = False) -
 
 
 def entries(files: dict[str, bytes]) -> list[dict]:
-    return [json.loads(line) for line in files["entries.jsonl"].splitlines()]
+    return [json.loads(line) for line in files["entries.jsonl"].splitlines()]  # of bytes: line feeds alone
 
 
 def with_entries(files: dict[str, bytes], changed: list[dict], *, listed: bool = False) -> dict[str, bytes]:

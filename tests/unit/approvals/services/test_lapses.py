@@ -156,6 +156,46 @@ def test_a_lapse_is_settled_by_a_version_that_took_the_place_of_its_own(
     assert lapse.due_at > back > was_due, "while nothing ran, nothing could be settled"
 
 
+@pytest.mark.parametrize("how", ["met", "renewed", "released anew"])
+def test_a_lapse_that_is_answered_does_not_come_back_with_its_version(
+    how: str,
+    running: ChangeRequest,  # noqa: F811
+    replace: Callable[..., ChangeRequest],
+    release_cast: make.Cast,
+    at: datetime,
+) -> None:
+    condition = owed(running, release_cast, due=at.date()) if how == "met" else None
+    lapse = services.lapse_open(
+        change=running,
+        key="condition:1" if condition else "revocation:1",
+        text="It ended.",
+        condition=condition,
+        now=at,
+    )
+    later = replace(at)
+    gone = at + timedelta(hours=3)
+    assert upkeep.lapses_follow_service(now=gone) == 1
+    if condition:
+        condition.state = Condition.State.MET
+        save_as(condition, by=None, now=gone, reason="test", fields=["state"])
+    elif how == "renewed":
+        waived(running, gone, gate="DOC-01")
+    else:
+        later.version = running.version
+        save_as(later, by=None, now=gone, reason="test", fields=["version"])
+    there = Deployment.objects.filter(environment=running.environment)
+    for version, state in (
+        (~Q(version=running.version), "rolled_back"),
+        (Q(version=running.version), "live"),
+    ):
+        moved = there.get(version)
+        moved.state = state
+        save_as(moved, by=None, now=gone, reason="Rolled back")
+    assert upkeep.lapses_follow_service(now=gone + timedelta(days=1)) == 0
+    lapse.refresh_from_db()
+    assert lapse.outcome == "restricted"
+
+
 def test_two_lapses_of_one_gate_are_told_apart_by_their_waivers(
     running: ChangeRequest,  # noqa: F811
     now: datetime,
