@@ -21,11 +21,11 @@ from approvals.models import (
     Waiver,
 )
 from approvals.states import Verdict
-from approvals.waiver_policies import AUTHORITY_RIGHTS
+from approvals.waiver_policies import AUTHORITY_RIGHTS, beneficiaries
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.operations import current_act
-from mlops_portal.foundation.people.models import BusinessUnit, User
-from mlops_portal.foundation.people.rights import holders_of_any
+from mlops_portal.foundation.people.rights import holders, holders_everywhere
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, few, holders_told, ids
 from mlops_portal.foundation.web.notifications import moment
 from mlops_portal.foundation.web.words import day_text, plural, sentence, uncapped
@@ -197,18 +197,13 @@ def _waivers(events: Sequence[DomainEvent]) -> Iterable[Waiver]:
 def _authority(waiver: Waiver, happening: Happening) -> Ids:
     """Return who holds the authority that the gate names and does not benefit."""
     right, whole_group = AUTHORITY_RIGHTS[waiver.authority]
-    benefit = {
-        waiver.requested_by_id,
-        requester_of(waiver.change),
-        waiver.model.owner_id,
-        waiver.model.developer_id,
-    }
-    if not whole_group:
-        rows = holders_of_any({right}, unit_id=waiver.unit_id, model_id=waiver.model_id)
-    else:
-        root = BusinessUnit.objects.filter(parent__isnull=True).values_list("pk", flat=True).first()
-        rows = holders_of_any({right}, unit_id=root) if root else User.objects.none()
-    return few([pk for pk, _ in rows.values_list("pk", "name") if pk not in benefit])
+    benefit = beneficiaries(waiver, duty_records(waiver.change, now=happening.event.occurred_at))
+    able = (
+        holders_everywhere(right)
+        if whole_group
+        else holders(right, unit_id=waiver.unit_id, model_id=waiver.model_id)
+    )
+    return few([person.pk for person in able if person.pk not in benefit])
 
 
 WAIVER = Record(
@@ -236,9 +231,11 @@ def _conditions(events: Sequence[DomainEvent]) -> Iterable[Condition]:
 
 
 def _condition_words(condition: Condition, happening: Happening) -> Mapping[str, str]:
+    is_past = condition.due_on < portal_day(happening.event.occurred_at)
     return {
         "text": sentence(condition.text),
         "due": day_text(condition.due_on),
+        "verb": "was" if is_past else "is",
         "seen": sentence(condition.verification),
     }
 

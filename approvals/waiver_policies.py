@@ -67,6 +67,12 @@ def ended_blockers(change: ChangeRequest) -> list[Blocker]:
     return [] if lives else [CLOSED]
 
 
+def beneficiaries(waiver: Waiver, records: DutyRecords) -> set[int]:
+    """Return the keys of the people whom a waiver lets pass: they do not grant it."""
+    people = records.people
+    return {*people.requesters, *people.owners, *people.developers, waiver.requested_by_id}
+
+
 def waiver_decision_blockers(
     waiver: Waiver, *, by: User, records: DutyRecords, authority: str
 ) -> list[Blocker]:
@@ -83,12 +89,6 @@ def waiver_decision_blockers(
             )
         )
     blockers += authority_blockers(by, authority, unit_id=waiver.unit_id, model_id=waiver.model_id)
-    beneficiaries = (
-        records.people.requesters
-        | records.people.owners
-        | records.people.developers
-        | {waiver.requested_by_id}
-    )
-    if by.pk in beneficiaries:
+    if by.pk in beneficiaries(waiver, records):
         blockers.append(Blocker("beneficiary", "Whoever benefits from a waiver does not grant it."))
     return blockers

@@ -6,31 +6,20 @@ from django.urls import reverse
 
 from kpis import definitions
 from kpis.models import KpiTarget
-from kpis.rights import SET
+from kpis.policies import approvers
 from mlops_portal.foundation.events import DomainEvent
-from mlops_portal.foundation.people.models import BusinessUnit
-from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
+from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, few, ids
 from mlops_portal.foundation.web.words import sentence
 
 VIEW = "kpis.view"
 
 
 def _targets(events: Sequence[DomainEvent]) -> Iterable[KpiTarget]:
-    return KpiTarget.objects.filter(pk__in=ids(events)).select_related("unit")
-
-
-def _scope(target: KpiTarget) -> int | None:
-    """Return the unit on which a target is decided: of the whole group it is the group."""
-    if target.unit_id is not None:
-        return target.unit_id
-    return BusinessUnit.objects.filter(parent__isnull=True).values_list("pk", flat=True).first()
+    return KpiTarget.objects.filter(pk__in=ids(events)).select_related("unit", "proposed_by")
 
 
 def _deciders(target: KpiTarget, happening: Happening) -> Iterable[int | None]:
-    unit_id = _scope(target)
-    if unit_id is None:
-        return []
-    return holders_told(SET, unit_id=unit_id, other_than=(target.proposed_by_id,))
+    return few([person.pk for person in approvers(target.unit, but=target.proposed_by)])
 
 
 TARGET = Record(

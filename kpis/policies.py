@@ -8,7 +8,7 @@ from kpis.models import KpiTarget
 from kpis.rights import GRANT, SET
 from kpis.words import value_text
 from mlops_portal.foundation.people.models import BusinessUnit, User
-from mlops_portal.foundation.people.rights import holders
+from mlops_portal.foundation.people.rights import holders, holders_everywhere
 from mlops_portal.foundation.rules import Blocker
 
 NAMED = 4
@@ -21,9 +21,7 @@ def approvers(unit: BusinessUnit | None, *, but: User) -> list[User]:
 
 def _holders(right: str, unit: BusinessUnit | None) -> list[User]:
     """Return who holds a right on a unit; of the whole enterprise those who hold it on every unit at the top."""
-    tops = [unit] if unit else BusinessUnit.objects.filter(parent__isnull=True).order_by("pk")
-    found = [holders(right, unit_id=top.pk) for top in tops]
-    return [person for person in found[0] if all(person in others for others in found)] if found else []
+    return holders(right, unit_id=unit.pk) if unit else holders_everywhere(right)
 
 
 def approver_text(unit: BusinessUnit | None, *, but: User) -> str:

@@ -187,6 +187,14 @@ def test_the_emergency_command_says_what_is_missing(options, said, ada):
         call_command("emergency_administrator", reason="x", **options)
 
 
+def test_an_emergency_that_fails_halfway_says_that_nothing_was_done(adam, bea, ada, capsys):
+    with pytest.raises(CommandError, match=r"no unit nowhere\. Nothing was done\."):
+        call_command("emergency_administrator", deactivate=bea.email, appoint=ada.email, unit="nowhere",
+                     reason="Bea's laptop was stolen")  # fmt: skip
+    assert User.objects.get(pk=bea.pk).is_active
+    assert "deactivated" not in capsys.readouterr().out
+
+
 def test_a_deactivated_administrator_is_no_second_person(adam, bea, make_person, group, now):
     person_deactivate(person=bea, reason="Emergency", by=None, now=now)
     nils = make_person("Nils New")

@@ -43,10 +43,7 @@ class Command(BaseCommand):
     def _rotate(self, path: Path, name: str) -> None:
         old = keys.load_signer(path, name=name)
         fresh = keys.replacement_of(path)
-        keys.create_key_file(fresh)
-        try:
-            sequencing.key_rotate(old=old, new=keys.load_signer(fresh, name=name), now=database_now())
-        except DomainError:
-            fresh.unlink()
-            raise
+        if not fresh.exists():  # else one whose rotation was never committed: it signed nothing yet
+            keys.create_key_file(fresh)
+        sequencing.key_rotate(old=old, new=keys.load_signer(fresh, name=name), now=database_now())
         sequencing.rotation_finish()

@@ -225,6 +225,13 @@ def holders(right: str, *, unit_id: int, model_id: int | None = None) -> list[Us
     return list(holders_of_any({right}, unit_id=unit_id, model_id=model_id))
 
 
+def holders_everywhere(right: str) -> list[User]:
+    """List the active people who hold ``right`` on every unit at the top, and so everywhere, by name."""
+    tops = BusinessUnit.objects.filter(parent__isnull=True).order_by("pk").values_list("pk", flat=True)
+    found = [holders(right, unit_id=top) for top in tops]
+    return [person for person in found[0] if all(person in others for others in found)] if found else []
+
+
 def holders_of_any(rights: Collection[str], *, unit_id: int, model_id: int | None = None) -> QuerySet[User]:
     """Return the active people who hold one of ``rights`` on this unit (or on the model by exception), by name."""
     roles = [role for role, spec in ROLES.items() if not spec.rights.isdisjoint(rights)]

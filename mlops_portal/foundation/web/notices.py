@@ -14,13 +14,13 @@ from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.operations import Act, current_act
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import held_where, holders_of_any
-from mlops_portal.foundation.web.notifications import ACTOR, TOLD, Letter, deliver
+from mlops_portal.foundation.web.notifications import ACTOR, TOLD, Letter, clipped, deliver
 from mlops_portal.foundation.web.words import number, sentence
 
 EVENTS = "foundation.notices"
 HUSHED = "foundation.hushed"
 MOST = 20  # more people than this could do it: nobody reads what goes to everybody
-NAMED = 3  # further subjects of one act that a notice names
+NAMED, OTHER = 3, 40  # further subjects of one act that a notice names, and how much of each
 THE_PORTAL = "The portal"
 
 
@@ -235,7 +235,7 @@ def _one_of(letters: list[Letter]) -> Letter:
     further = list(dict.fromkeys(one.subject for one in others if one.subject != first.subject))
     if not further:
         return first
-    named = ", ".join(further[:NAMED])
+    named = ", ".join(clipped(subject, OTHER) for subject in further[:NAMED])
     more = f" and {number(len(further) - NAMED)} more" if len(further) > NAMED else ""
     return first.with_end(f" Also: {sentence(named + more)}")
 

@@ -18,7 +18,7 @@ from mlops_portal.foundation.days import zone_named
 from mlops_portal.foundation.operations import current_act
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.models import Notification
-from mlops_portal.foundation.web.words import time_text
+from mlops_portal.foundation.web.words import zoned_text
 
 SECONDS = 15
 KEPT = timedelta(days=90)  # what was read is kept for so long
@@ -64,7 +64,7 @@ class Letter:
 
 
 def _written(found: re.Match[str]) -> str:
-    return time_text(datetime.fromtimestamp(int(found[1]), UTC))
+    return zoned_text(datetime.fromtimestamp(int(found[1]), UTC))
 
 
 def clipped(text: str, most: int) -> str:

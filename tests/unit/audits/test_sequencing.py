@@ -168,7 +168,10 @@ class TestKeys:
         assert sequencing.rotation_finish() is False
         assert sequencing.signer_from_settings().key == signer.key
         assert waiting.exists()
-        waiting.unlink()
+        fresh = keys.load_signer(waiting, name=signer.name).key
+        call_command("ledger_key", "--rotate")
+        assert sequencing.signer_from_settings().key == fresh, "the next rotation takes it"
+        assert not waiting.exists()
 
     def test_clocks_that_differ_put_no_checkpoint_outside_the_validity_of_its_key(
         self, signing_key, signer, tmp_path, monkeypatch

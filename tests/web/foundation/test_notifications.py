@@ -61,9 +61,9 @@ def test_a_moment_stands_in_the_zone_of_each_reader(as_nora, make_person):
     text = f"Decide by {notifications.moment(at)}, not \x01later\x01."
     notifications.notify(people=[as_nora.person, far, lost], subject="s", text=text, now=at)
     said = dict(Notification.objects.values_list("person__name", "text"))
-    assert said["Kenji Far"].startswith("Decide by 18 Nov 2026 07:30,")
+    assert said["Kenji Far"].startswith("Decide by 18 Nov 2026 07:30 JST,")
     assert said["Nora Reader"] == said["Lara Lost"]
-    assert said["Nora Reader"].startswith("Decide by 17 Nov 2026 23:30,")
+    assert said["Nora Reader"].startswith("Decide by 17 Nov 2026 23:30 CET,")
 
 
 def test_one_is_read_then_all(as_nora):

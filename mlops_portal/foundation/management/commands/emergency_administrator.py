@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.operations import act
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import ADMINISTRATOR, role_grant
@@ -17,6 +18,13 @@ def _person(email: str) -> User:
     if person is None:
         raise CommandError(f"There is no active person {email}.")
     return person
+
+
+def _unit(code: str | None) -> BusinessUnit:
+    unit = BusinessUnit.objects.filter(code=code or "").first()
+    if unit is None:
+        raise CommandError(f"There is no unit {code}.")
+    return unit
 
 
 class Command(BaseCommand):
@@ -39,22 +47,18 @@ class Command(BaseCommand):
         reason = f"Emergency, by whoever runs the portal: {options['reason']}"
         if not options["deactivate"] and not options["appoint"]:
             raise CommandError("Say whom to --deactivate or whom to --appoint.")
-        with act():
-            if options["deactivate"]:
-                gone = person_deactivate(
-                    person=_person(options["deactivate"]), reason=reason, by=None, now=now
-                )
-                self.stdout.write(f"{gone.name} is deactivated.")
-            if options["appoint"]:
-                unit = BusinessUnit.objects.filter(code=options["unit"] or "").first()
-                if unit is None:
-                    raise CommandError(f"There is no unit {options['unit']}.")
-                made = role_grant(
-                    user=_person(options["appoint"]),
-                    role=ADMINISTRATOR,
-                    unit=unit,
-                    reason=reason,
-                    by=None,
-                    now=now,
-                )
-                self.stdout.write(f"{made.user} administers {unit.name}.")
+        done = []
+        try:
+            with act():
+                if options["deactivate"]:
+                    gone = _person(options["deactivate"])
+                    person_deactivate(person=gone, reason=reason, by=None, now=now)
+                    done.append(f"{gone.name} is deactivated.")
+                if options["appoint"]:
+                    new, unit = _person(options["appoint"]), _unit(options["unit"])
+                    role_grant(user=new, role=ADMINISTRATOR, unit=unit, reason=reason, by=None, now=now)
+                    done.append(f"{new.name} administers {unit.name}.")
+        except (CommandError, DomainError) as error:
+            raise CommandError(f"{error} Nothing was done.") from error
+        for line in done:  # once it is written: somebody relies on it
+            self.stdout.write(line)

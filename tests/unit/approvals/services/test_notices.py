@@ -153,6 +153,20 @@ def test_one_act_tells_one_person_once(
     assert notice.text.endswith(f"Also: {model}.")
 
 
+def test_what_else_an_act_is_about_leaves_room_for_what_is_expected(
+    light_model: RegisteredModel, model: RegisteredModel, now: datetime
+) -> None:
+    model.title = "Probability of default of small enterprises " * 5
+    save_as(model, by=None, now=now, reason="test", fields=["title"])
+    Notification.objects.all().delete()
+    with operations.act():
+        for one in (light_model, model):
+            task_open(model=one, kind="facts_contradicted", text="It is used elsewhere.", now=now)
+    text = Notification.objects.get().text
+    assert text.startswith("A task for you: It is used elsewhere. Also: Probability of default")
+    assert len(text) < 120
+
+
 def test_telling_costs_a_few_statements_and_silent_acts_none(
     filed: ChangeRequest, release_cast: make.Cast, statements: list[int], now: datetime
 ) -> None:

@@ -14,6 +14,7 @@ from mlops_portal.foundation import canonical
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
+from mlops_portal.foundation.web.models import Notification
 from tests.factories import approvals as make
 from tests.kept import kept
 
@@ -262,3 +263,21 @@ def test_a_waiver_of_a_withdrawn_request_is_declined_at_most(
         grant(waiver, head, now)
     assert codes(refused) == ["closed"]
     assert grant(waiver, head, now, grant=False).state == "declined"
+
+
+def test_a_waiver_waits_for_nobody_who_benefits_from_it(
+    weak: ChangeRequest,
+    ada: User,
+    head: User,
+    make_person: Callable[..., User],
+    group: BusinessUnit,
+    now: datetime,
+) -> None:
+    other = make_person("Olek Risk", "risk_officer", unit=group)
+    weak.version.developer_ids = [other.pk]
+    save_as(weak.version, by=None, now=now, reason="test", fields=["developer_ids"])
+    Notification.objects.all().delete()
+    ask_waiver(weak, ada, now)
+    told = set(Notification.objects.values_list("person__name", flat=True))
+    assert head.name in told
+    assert other.name not in told
