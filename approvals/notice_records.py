@@ -235,7 +235,7 @@ def _condition_words(condition: Condition, happening: Happening) -> Mapping[str,
     return {
         "text": sentence(condition.text),
         "due": day_text(condition.due_on),
-        "verb": "was" if is_past else "is",
+        "is or was": "was" if is_past else "is",
         "seen": sentence(condition.verification),
     }
 

@@ -333,7 +333,7 @@ RULES = (
         to=(CONDITION_OWNER,),
         asks=True,
         tone="warn",
-        text="{by} found a condition not met: {seen} It {verb} due on {due} and stays open until it is met.",
+        text="{by} found a condition not met: {seen} It {is or was} due on {due} and stays open until it is met.",
         place=verify_page,
     ),
     Rule(
