@@ -20,6 +20,7 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import grant_revoke
 from mlops_portal.foundation.rules import RuleViolation
+from mlops_portal.foundation.web.models import Notification
 from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
 from registry.policies import claimable_grades
 from registry.services.models import model_update
@@ -292,6 +293,11 @@ def test_a_condition_adds_duties_and_its_verifier_is_not_its_owner(
     assert (refused.state, refused.verified_at) == ("open", None)
     assert LedgerEntry.objects.filter(verb="approvals.condition_not_met").count() == 1
     assert [one.verification for one in conditions_owed(olga)] == ["Report 3 is missing."]
+    told = Notification.objects.filter(person=olga).latest("pk").text
+    assert told.startswith("Vera Osei found a condition not met: Report 3 is missing. It is due on ")
+    after = now + timedelta(days=400)
+    services.condition_verify(condition=row, verification="Still so.", is_met=False, by=vera, now=after)
+    assert "It was due on" in Notification.objects.filter(person=olga).latest("pk").text
     assert (
         services.condition_verify(condition=row, verification="Reports 1 to 4 seen.", by=vera, now=now).state
         == "met"
