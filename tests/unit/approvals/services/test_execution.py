@@ -20,6 +20,7 @@ from mlops_portal.foundation.work.models import Job
 from registry.models import Alias, Consumer, Deployment, MetricValue, ModelVersion, RegisteredModel
 from registry.services.aliases import alias_set
 from registry.services.models import model_update
+from registry.services.surroundings import consumer_notify, consumer_release
 from tests.factories import approvals as make
 from tests.kept import kept
 
@@ -454,6 +455,9 @@ def test_a_suspended_model_without_consumers_is_retired(
         code=make.fresh_code(release_cast.operator), by=release_cast.operator, now=at,
     )  # fmt: skip
     run_jobs(at + timedelta(minutes=1))
+    desk = Consumer.objects.get(model=running.model)
+    desk = consumer_notify(consumer=desk, by=release_cast.developer, now=at)
+    consumer_release(consumer=desk, by=release_cast.owner, now=at)
     later = at + timedelta(hours=1)
     change = services.change_draft(**draft, now=later)
     change = services.change_submit(change=change, by=release_cast.developer, now=later)
