@@ -343,6 +343,7 @@ def model_rename(
 
     Raises:
         ModelExists: the name is taken.
+        RuleViolation: it ran in production.
     """
     model = lock_living(model.pk)
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
@@ -351,6 +352,7 @@ def model_rename(
         raise invalid("name", problem)
     if name == model.name:
         return model
+    refuse_if(policies.model_rename_blockers(model))
     refuse_taken([name])
     before, model.name = model.name, name
     _bump(model, ["name"], by=by, now=now, reason=reason or "Renamed")
