@@ -22,8 +22,15 @@ from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.files.services import store
 from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people import credentials
-from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, ServiceAccount, User
-from mlops_portal.foundation.people.services.grants import role_grant
+from mlops_portal.foundation.people.models import (
+    BusinessUnit,
+    RoleGrant,
+    ServiceAccount,
+    UnitUserRight,
+    User,
+)
+from mlops_portal.foundation.people.rights import rights_of
+from mlops_portal.foundation.people.services.grants import grant_confirm, grant_revoke, role_grant
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import CustomField, MetricValue, ModelVersion, RegisteredModel
 from registry.services.metrics import metrics_record
@@ -158,9 +165,25 @@ def test_a_role_is_confirmed_once_and_not_by_who_comes_second(
     assert sum("confirmed already" in one.content.decode() for one in outcomes) == 1
 
 
-def test_one_confirms_while_another_revokes(adam, bea, retail, make_person, now):
-    from mlops_portal.foundation.people.services.grants import grant_confirm, grant_revoke
+def test_two_roles_of_one_person_that_end_at_once_leave_no_right_behind(adam, retail, make_person, now):
+    nils = make_person("Nils New", "developer", "model_owner", unit=retail)
+    both = list(RoleGrant.objects.filter(user=nils))
+    at_once(*[lambda one=one: grant_revoke(grant=one, reason="leaves", by=adam, now=now) for one in both])
+    assert not RoleGrant.objects.filter(user=nils, is_effective=True).exists()
+    assert not UnitUserRight.objects.filter(user=nils).exists()
 
+
+def test_a_role_granted_while_another_ends_gives_all_its_rights(adam, bea, retail, make_person, now):
+    nils = make_person("Nils New", "viewer", unit=retail)
+    viewer = RoleGrant.objects.get(user=nils)
+    at_once(
+        lambda: grant_revoke(grant=viewer, reason="grows", by=adam, now=now),
+        lambda: role_grant(user=nils, role="developer", unit=retail, reason="grows", by=bea, now=now),
+    )
+    assert rights_of(User.objects.get(pk=nils.pk)).has("registry.view", unit_id=retail.pk)
+
+
+def test_one_confirms_while_another_revokes(adam, bea, retail, make_person, now):
     grant = role_grant(
         user=make_person("Nils New"), role="validator", unit=retail, reason="x", by=adam, now=now
     )

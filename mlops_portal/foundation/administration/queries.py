@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Prefetch, Q, QuerySet
+from django.utils import timezone
 
 from mlops_portal.foundation.people.models import (
     ApiToken,
@@ -16,15 +17,15 @@ from mlops_portal.foundation.people.models import (
 )
 from mlops_portal.foundation.people.rights import declared, holders, rights_of
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
-from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
+from mlops_portal.foundation.people.services.grants import living, waiting
 
 SHOWN = 8
 
 
 def people() -> QuerySet:
-    """People (no machines) with their living grants."""
-    living = RoleGrant.objects.filter(revoked_at__isnull=True).select_related("unit").order_by("pk")
-    return User.objects.filter(kind=User.Kind.PERSON).prefetch_related(Prefetch("grants", queryset=living))
+    """People (no machines) with their grants that did not end."""
+    held = living(timezone.now()).select_related("unit").order_by("pk")
+    return User.objects.filter(kind=User.Kind.PERSON).prefetch_related(Prefetch("grants", queryset=held))
 
 
 def units_of(user: User, right: str) -> QuerySet:
@@ -53,14 +54,8 @@ def unit_tree(user: User) -> list[BusinessUnit]:
 
 def _unconfirmed(user: User) -> QuerySet[RoleGrant]:
     """Roles on the reader's units that two people give and one has given."""
-    waiting = RoleGrant.objects.filter(
-        unit_id__in=rights_of(user).units("people.grant"),
-        confirmed_at__isnull=True,
-        revoked_at__isnull=True,
-        is_effective=False,
-    )
-    by_two = [ADMINISTRATOR, *(name for name, role in ROLES.items() if role.deciding)]
-    return waiting.filter(role__in=by_two).select_related("user", "unit", "granted_by").order_by("pk")
+    there = waiting(timezone.now()).filter(unit_id__in=rights_of(user).units("people.grant"))
+    return there.select_related("user", "unit", "granted_by").order_by("pk")
 
 
 def grants_to_confirm(user: User) -> list[RoleGrant]:
@@ -117,7 +112,8 @@ def grant_facts(grant: RoleGrant) -> dict[str, Any]:
         pk__in=UnitClosure.objects.filter(ancestor_id=grant.unit_id).values("descendant_id")
     ).exclude(pk=grant.unit_id)
     others = (
-        RoleGrant.objects.filter(user=grant.user, revoked_at__isnull=True)
+        living(timezone.now())
+        .filter(user=grant.user)
         .exclude(pk=grant.pk)
         .select_related("unit")
         .order_by("pk")
@@ -153,12 +149,12 @@ def role_matrix() -> dict[str, Any]:
 def accounts(user: User) -> QuerySet:
     """Service accounts of the reader's units, with their tokens and roles."""
     tokens = ApiToken.objects.select_related("use", "created_by").order_by("-pk")
-    living = RoleGrant.objects.filter(is_effective=True).select_related("unit").order_by("pk")
+    roles = RoleGrant.objects.filter(is_effective=True).select_related("unit").order_by("pk")
     return (
         ServiceAccount.objects.filter(unit_id__in=rights_of(user).units("people.manage_accounts"))
         .select_related("owner", "unit", "user")
         .prefetch_related(
             Prefetch("tokens", queryset=tokens),
-            Prefetch("user__grants", queryset=living, to_attr="roles_held"),
+            Prefetch("user__grants", queryset=roles, to_attr="roles_held"),
         )
     )

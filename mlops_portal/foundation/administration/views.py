@@ -26,16 +26,19 @@ from mlops_portal.foundation.web.tables import Column, Table
 HERE = (("Administration", "/admin/people/"),)
 
 
+def _where(grant: RoleGrant) -> str:
+    """Name where a role is held, or will be."""
+    where = str(grant.unit or "one model")
+    return where if grant.is_effective else f"{where}, waits for a second person"
+
+
+def _role(grant: RoleGrant) -> str:
+    return f"{ROLES[grant.role].label} on {_where(grant)}"
+
+
 def _roles(value: Any, row: User) -> Any:
-    found = row.grants.all()
-    return (
-        format_html_join(
-            "",
-            "<div>{} <small>{}</small></div>",
-            ((ROLES[grant.role].label, grant.unit or "one model") for grant in found),
-        )
-        or cells.absent()
-    )
+    shown = ((ROLES[grant.role].label, _where(grant)) for grant in row.grants.all())
+    return format_html_join("", "<div>{} <small>{}</small></div>", shown) or cells.absent()
 
 
 class PeopleTable(Table):
@@ -54,9 +57,7 @@ class PeopleTable(Table):
         "Roles",
         accessor="pk",
         cell=_roles,
-        export=lambda row: "; ".join(
-            f"{ROLES[one.role].label} on {one.unit or 'one model'}" for one in row.grants.all()
-        ),
+        export=lambda row: "; ".join(map(_role, row.grants.all())),
     )
     is_active = Column("Active", cell=lambda value, row: "yes" if value else "deactivated")
     last_login = Column("Last sign-in", cell=cells.when)
@@ -139,15 +140,11 @@ class PersonDetail(DetailPage):
         )
         return {
             "grants": [
-                (grant, ROLES[grant.role], grants.needs_second(grant), self._confirmers(grant))
+                (grant, ROLES[grant.role], waits, queries.confirmers_of(grant) if waits else "")
                 for grant in rows.order_by("revoked_at", "-pk")
+                for waits in [grants.is_waiting(grant, self.now)]
             ]
         }
-
-    @staticmethod
-    def _confirmers(grant: RoleGrant) -> str:
-        waits = not grant.is_effective and grant.confirmed_at is None and grant.revoked_at is None
-        return queries.confirmers_of(grant) if waits and grants.needs_second(grant) else ""
 
 
 class PersonCreate(CreatePage):
@@ -287,7 +284,7 @@ class GrantConfirm(GrantAction):
     @property
     def second_submit(self) -> tuple[str, str] | None:
         """Offer to decline while there is something to decline."""
-        settled = grants.second_person_blockers(self.object, by=self.request.user)
+        settled = grants.second_person_blockers(self.object, by=self.request.user, now=self.now)
         return None if settled else ("decline", "Decline the role")
 
     def blockers(self) -> list[Blocker]:

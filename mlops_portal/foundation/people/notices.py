@@ -9,7 +9,7 @@ from django.urls import reverse
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.people.models import ApiToken, RoleGrant
 from mlops_portal.foundation.people.roles import ROLES
-from mlops_portal.foundation.people.services.grants import needs_second
+from mlops_portal.foundation.people.services.grants import is_waiting
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
 from mlops_portal.foundation.web.words import sentence
 
@@ -26,13 +26,13 @@ def _grant_words(grant: RoleGrant, happening: Happening) -> Mapping[str, str]:
         "person": str(grant.user or grant.group),
         "where": str(grant.unit) if grant.unit else "one model",
         "waits": "" if grant.is_effective else " It takes effect when a second person confirms it.",
-        "reason": grant.reason,
+        "reason": sentence(grant.reason),
         "declined": sentence(grant.decline_reason),
     }
 
 
 def _confirmers(grant: RoleGrant, happening: Happening) -> Iterable[int | None]:
-    if grant.confirmed_at is not None or grant.unit_id is None or not needs_second(grant):
+    if grant.unit_id is None or not is_waiting(grant, happening.event.occurred_at):
         return []
     return holders_told(
         "people.grant", unit_id=grant.unit_id, other_than=(grant.granted_by_id, grant.user_id)
@@ -80,6 +80,7 @@ TOKEN = Record(
 )
 HOLDER = Receivers("the person", lambda grant, happening: [grant.user_id])
 GRANTER = Receivers("who granted it", lambda grant, happening: [grant.granted_by_id])
+ASKER = Receivers("who asked for the revocation", lambda grant, happening: [happening.data.get("asked_by")])
 CONFIRMERS = Receivers("those who can confirm it", _confirmers)
 REVOKERS = Receivers("those who can be the second person", _revokers)
 ACCOUNT_OWNER = Receivers(
@@ -94,7 +95,7 @@ RULES = (
         to=(CONFIRMERS,),
         asks=True,
         tone="warn",
-        text="{by} makes {person} {role} on {where}: {reason}. Confirm it as the second person, or leave it.",
+        text="{by} makes {person} {role} on {where}: {reason} Confirm it as the second person, or leave it.",
         place=_confirm_page,
     ),
     Rule(
@@ -134,6 +135,14 @@ RULES = (
         text="{by} ended your role of {role} on {where}. If you still need it, ask an administrator of the unit.",
     ),
     Rule(
+        verb="people.grant_revoked",
+        about=GRANT,
+        to=(ASKER,),
+        tone="ok",
+        text="{by} agreed: {person} is no longer {role} on {where}.",
+        place=_person_page,
+    ),
+    Rule(
         verb="people.revocation_asked",
         about=GRANT,
         to=(REVOKERS, HOLDER),
@@ -148,6 +157,14 @@ RULES = (
         to=(HOLDER,),
         tone="ok",
         text="{by} kept your role of {role} on {where}, whose end was asked for.",
+    ),
+    Rule(
+        verb="people.revocation_declined",
+        about=GRANT,
+        to=(ASKER,),
+        tone="warn",
+        text="{by} declined that {person} is no longer {role} on {where}. The role is kept.",
+        place=_person_page,
     ),
     Rule(
         verb="people.grant_expired",

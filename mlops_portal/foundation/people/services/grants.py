@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
@@ -27,6 +27,23 @@ from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
 
 ADMINISTRATOR = "administrator"
+BY_TWO = frozenset({ADMINISTRATOR, *(name for name, role in ROLES.items() if role.deciding)})
+
+
+def living(now: datetime) -> QuerySet[RoleGrant]:
+    """Return the grants that are neither revoked nor ended by their date; some wait for a second person."""
+    return RoleGrant.objects.filter(revoked_at__isnull=True).exclude(valid_until__lte=now)
+
+
+def waiting(now: datetime) -> QuerySet[RoleGrant]:
+    """Return the grants that wait for a second person."""
+    return living(now).filter(role__in=BY_TWO, confirmed_at__isnull=True, is_effective=False)
+
+
+def is_waiting(grant: RoleGrant, now: datetime) -> bool:
+    """Tell whether a grant waits for a second person: it was fixed when it was made that it needs one."""
+    open_still = grant.confirmed_at is None and grant.revoked_at is None and not grant.is_effective
+    return open_still and grant.role in BY_TWO and (grant.valid_until is None or now < grant.valid_until)
 
 
 def _related_units(unit_id: int) -> set[int]:
@@ -47,9 +64,7 @@ def grant_blockers(
 ) -> list[Blocker]:
     """Why ``user`` may not hold ``role`` there: what else they, or an account of theirs, hold or do (RULES 1.3)."""
     identities = identities_of(user)
-    held = RoleGrant.objects.filter(user__in=identities, revoked_at__isnull=True).exclude(
-        valid_until__lte=now
-    )
+    held = living(now).filter(user__in=identities)
     if unit is not None:
         held = held.filter(Q(unit_id__in=_related_units(unit.pk)) | Q(model_id__isnull=False))
     blockers = []
@@ -70,7 +85,8 @@ def grant_blockers(
 
 
 def rederive(user: User) -> None:
-    """Make guardian's rows of one person equal to their effective grants."""
+    """Make guardian's rows of one person equal to their effective grants, one change of them after the other."""
+    _lock_behind(user)
     content_type = ContentType.objects.get_for_model(BusinessUnit)
     ids = dict(Permission.objects.filter(content_type=content_type).values_list("codename", "pk"))
     wanted = {
@@ -144,7 +160,9 @@ def _is_effective(grant: RoleGrant, now: datetime) -> bool:
     return confirmed and in_time and grant.revoked_at is None
 
 
-def _emit(verb: str, grant: RoleGrant, by: User | None, now: datetime, reason: str = "") -> None:
+def _emit(
+    verb: str, grant: RoleGrant, by: User | None, now: datetime, reason: str = "", **more: int | None
+) -> None:
     emit(
         DomainEvent(
             verb=verb,
@@ -154,7 +172,7 @@ def _emit(verb: str, grant: RoleGrant, by: User | None, now: datetime, reason: s
             occurred_at=now,
             unit_id=grant.unit_id,
             model_id=grant.model_id,
-            data={"role": grant.role, "person": str(grant.user), "reason": reason},
+            data={"role": grant.role, "person": str(grant.user), "reason": reason, **more},
         )
     )
 
@@ -211,14 +229,18 @@ def role_grant(
     return grant
 
 
-def second_person_blockers(grant: RoleGrant, *, by: User) -> list[Blocker]:
-    """Why ``by`` is not asked as the second person of a grant: it is settled, or theirs."""
+def second_person_blockers(grant: RoleGrant, *, by: User, now: datetime) -> list[Blocker]:
+    """Why ``by`` is not asked as the second person of a grant: it is settled, over, or theirs."""
     blockers = []
     if grant.confirmed_at is not None:
         blockers.append(Blocker("confirmed", "This role is confirmed already."))
-    if grant.revoked_at is not None:
+    elif grant.revoked_at is not None:
         ended = "declined" if grant.decline_reason else "revoked"
         blockers.append(Blocker(ended, f"This role was {ended}."))
+    elif grant.valid_until is not None and grant.valid_until <= now:
+        blockers.append(Blocker("ended", "The last day of this role has passed. Grant it anew."))
+    elif not is_waiting(grant, now):
+        blockers.append(Blocker("not_waiting", "This role needs no second person. Revoke it instead."))
     if by.pk in (grant.granted_by_id, grant.user_id):
         blockers.append(Blocker("same_person", "Somebody other than the granter and the holder confirms."))
     return blockers
@@ -226,7 +248,7 @@ def second_person_blockers(grant: RoleGrant, *, by: User) -> list[Blocker]:
 
 def confirmation_blockers(grant: RoleGrant, *, by: User, now: datetime) -> list[Blocker]:
     """Why ``by`` may not confirm a grant now; what the holder holds or does by now counts as when it was made."""
-    blockers = second_person_blockers(grant, by=by)
+    blockers = second_person_blockers(grant, by=by, now=now)
     if grant.user is None or blockers:
         return blockers
     return grant_blockers(user=grant.user, role=grant.role, unit=grant.unit, model_id=grant.model_id, now=now)
@@ -255,14 +277,13 @@ def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
     return grant
 
 
-def needs_second_to_revoke(grant: RoleGrant, *, by: User | None) -> bool:
+def needs_second_to_revoke(grant: RoleGrant, *, by: User) -> bool:
     """Tell whether ``by`` alone may not take this role away: another active administrator's (RULES 1.3).
 
     Whoever could, would be the only administrator and appoint the next alone.
     """
     return (
-        by is not None
-        and grant.role == ADMINISTRATOR
+        grant.role == ADMINISTRATOR
         and grant.is_effective
         and grant.user is not None
         and grant.user_id != by.pk
@@ -287,10 +308,7 @@ def grant_decline(*, grant: RoleGrant, reason: str, by: User, now: datetime) -> 
     """
     grant = lock(RoleGrant.objects.all(), grant.pk)
     _require_over(grant.unit_id, grant.model_id, by)
-    blockers = second_person_blockers(grant, by=by)
-    if not blockers and not needs_second(grant):
-        blockers = [Blocker("not_waiting", "This role needs no second person. Revoke it instead.")]
-    refuse_if(blockers)
+    refuse_if(second_person_blockers(grant, by=by, now=now))
     if not (reason := reason.strip()):
         raise invalid("reason", "Say why you decline: the person who granted the role reads it.")
     grant.revoked_by, grant.revoked_at, grant.decline_reason, grant.is_effective = by, now, reason, False
@@ -306,7 +324,7 @@ def grant_decline(*, grant: RoleGrant, reason: str, by: User, now: datetime) -> 
 
 
 @operation
-def grant_revoke(*, grant: RoleGrant, reason: str, by: User | None, now: datetime) -> RoleGrant:
+def grant_revoke(*, grant: RoleGrant, reason: str, by: User, now: datetime) -> RoleGrant:
     """End a role at once; an active administrator's is only asked for, and ends when a second person revokes it, too.
 
     The holder may be that person. The returned grant tells by ``revoked_at`` whether it ended.
@@ -317,7 +335,7 @@ def grant_revoke(*, grant: RoleGrant, reason: str, by: User | None, now: datetim
     grant = lock(RoleGrant.objects.select_related("user", "revocation_asked_by"), grant.pk)
     _require_over(grant.unit_id, grant.model_id, by)
     refuse_if([Blocker("revoked", "This role was revoked already.")] if grant.revoked_at else [])
-    if by is not None and needs_second_to_revoke(grant, by=by):
+    if needs_second_to_revoke(grant, by=by):
         asker = revocation_asker(grant)
         if asker is None:
             return _ask_revocation(grant, reason, by, now)
@@ -326,7 +344,7 @@ def grant_revoke(*, grant: RoleGrant, reason: str, by: User | None, now: datetim
             refuse_if([Blocker("same_person", message, "another administrator, or the holder")])
     grant.revoked_by, grant.revoked_at, grant.is_effective = by, now, False
     save_as(grant, by=by, now=now, reason=reason, fields=["revoked_by", "revoked_at", "is_effective"])
-    _emit("people.grant_revoked", grant, by, now, reason)
+    _emit("people.grant_revoked", grant, by, now, reason, asked_by=grant.revocation_asked_by_id)
     if grant.user:
         rederive(grant.user)
     return grant
@@ -357,30 +375,30 @@ def revocation_decline(*, grant: RoleGrant, reason: str, by: User, now: datetime
     if by.pk == grant.user_id:
         blockers.append(Blocker("own_grant", "The holder may agree to the revocation, not decline it."))
     refuse_if(blockers)
+    asked_by = grant.revocation_asked_by_id
     grant.revocation_asked_by, grant.revocation_asked_at, grant.revocation_reason = None, None, ""
     save_as(grant, by=by, now=now, reason=reason, fields=ASKED)
-    _emit("people.revocation_declined", grant, by, now, reason)
+    _emit("people.revocation_declined", grant, by, now, reason, asked_by=asked_by)
     return grant
 
 
 @operation
 def grants_refresh(*, now: datetime) -> int:
-    """Begin and end grants whose time has come; returns how many changed. Run by the scheduler."""
-    changed = 0
-    due = RoleGrant.objects.filter(
-        Q(is_effective=True, valid_until__lte=now)
-        | Q(is_effective=False, revoked_at__isnull=True, valid_from__lte=now, valid_until__gt=now)
-    ).order_by("pk")
+    """End grants whose time has come; returns how many. Run by the scheduler. None begins without a person's act."""
+    ended, holders = 0, {}
+    due = RoleGrant.objects.filter(is_effective=True, valid_until__lte=now).order_by("pk")
     for pk in list(due.values_list("pk", flat=True)):
-        grant = lock(RoleGrant.objects.select_related("user"), pk)  # it may have been revoked since
-        effective = _is_effective(grant, now)
-        if effective == grant.is_effective:
+        grant = lock(RoleGrant.objects.select_related("user"), pk)
+        if not grant.is_effective:  # it was revoked since
             continue
-        grant.is_effective = effective
-        save_as(grant, by=None, now=now, reason="Began or ended by its dates", fields=["is_effective"])
-        if not effective:
-            _emit("people.grant_expired", grant, None, now)
+        grant.is_effective = False
+        save_as(grant, by=None, now=now, reason="Ended by its dates", fields=["is_effective"])
+        _emit("people.grant_expired", grant, None, now)
         if grant.user:
-            rederive(grant.user)
-        changed += 1
-    return changed
+            holders[grant.user.pk] = grant.user
+        ended += 1
+    for _, holder in sorted(
+        holders.items()
+    ):  # after all grants: whoever revokes one locks it before its holder
+        rederive(holder)
+    return ended

@@ -5,6 +5,7 @@ from datetime import datetime
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from mlops_portal.foundation.errors import NotAllowed, invalid
@@ -13,9 +14,10 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation, taken_is_told
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
-from mlops_portal.foundation.people.models import RoleGrant, User
+from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.people.services.grants import living
 from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.notifications import notify
@@ -62,7 +64,7 @@ def _require_over(person: User, by: User | None) -> None:
     require(by, "people.manage_accounts")
     if by is None or rights_of(by).everywhere("people.manage_accounts"):
         return
-    held = RoleGrant.objects.filter(user=person, revoked_at__isnull=True).values_list("unit_id", flat=True)
+    held = living(timezone.now()).filter(user=person).values_list("unit_id", flat=True)
     if not rights_of(by).units("people.manage_accounts").issuperset(held):
         raise NotAllowed(f"{person.name} holds a role outside of the units you administer.")
 
