@@ -214,7 +214,11 @@ class RollBack(ContainmentMixin, ActionPage):
             return {}
         scope = {"unit_id": self.object.unit_id, "model_id": self.object.model_id}
         if rights_of(self.request.user).has("approvals.request", **scope):
-            named = {"model": scope["model_id"], "environment": self.object.environment_id, "kind": "rollback"}
+            named = {
+                "model": scope["model_id"],
+                "environment": self.object.environment_id,
+                "kind": "rollback",
+            }
             return {"file_instead": f"{reverse('approvals:new')}?{urlencode(named)}"}
         names = [one.name for one in holders("approvals.request", **scope)]
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
