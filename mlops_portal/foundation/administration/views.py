@@ -49,7 +49,6 @@ class PeopleTable(Table):
         link=lambda row: reverse("administration:person", args=[row.pk]),
         note="job_title",
     )
-    email = Column("E-mail", sort="email")
     roles = Column(
         "Roles",
         accessor="pk",
@@ -58,6 +57,7 @@ class PeopleTable(Table):
             f"{ROLES[one.role].label} on {one.unit or 'one model'}" for one in row.grants.all()
         ),
     )
+    email = Column("E-mail", sort="email")
     is_active = Column("Active", cell=lambda value, row: "yes" if value else "deactivated")
     last_login = Column("Last sign-in", cell=cells.when)
 

@@ -216,12 +216,12 @@ def test_one_version_is_compared_with_what_serves_else_with_the_one_before(
 
     version_register(model=full, label="4.4.0", source="s3://models/pd", by=ada, now=now)
     numbers, page = compared(3)
-    assert (numbers, "so it is the version before it" in page) == ([2, 3], True)
+    assert (numbers, "compared with the version before it" in page) == ([2, 3], True)
     assert compared(1)[0] == [1, 2]
     place = EnvironmentFactory(unit=retail, production=True)
     DeploymentFactory(version=full.versions.get(number=1), environment=place, live=True)
     numbers, page = compared(3)
-    assert (numbers, "so it is the version in production" in page) == ([1, 3], True)
+    assert (numbers, "compared with the version in production" in page) == ([1, 3], True)
     assert compared(99)[0] == []
 
 
