@@ -206,6 +206,16 @@ def meaning_of(stage: Meaning, verdict: Verdict, *, accepts_risk: bool = False) 
     return stage
 
 
+# What approving is called where it says something else.
+_APPROVING = {Meaning.ATTEST: "Accept", Meaning.VALIDATE: "Validate", Meaning.RELEASE: "Release"}
+
+
+def act_word(meaning: str, verdict: str) -> str:
+    """Name what a person does at a stage of a meaning: on the button, in what is signed and on its receipt."""
+    plain = Verdict(verdict).label
+    return _APPROVING.get(Meaning(meaning), plain) if verdict == Verdict.APPROVE else plain
+
+
 def can_move(state: ChangeState, to: ChangeState) -> bool:
     """Tell whether the machine knows this move."""
     return to in TRANSITIONS[state]

@@ -68,6 +68,11 @@ class Verdict:
     why: str = ""
     tiers: tuple["TierVerdict", ...] = ()
 
+    @property
+    def judged_tiers(self) -> list["TierVerdict"]:
+        """The tiers with enough rows; ``text`` counts the others."""
+        return [one for one in self.tiers if one.verdict.band]
+
 
 @dataclass(frozen=True, slots=True)
 class TierVerdict:

@@ -163,7 +163,8 @@ def adoption(facts: GovernanceFacts) -> Adoption:
     if len(units) >= ENTERPRISE_UNITS:
         reason = f"{len(units)} business units use it: {_names(units)}."
     else:
-        reason = f"It runs in production ({_names(production)}) and is being taken up."
+        taken_up = f"of other units, only {units[0]} uses it" if units else "no other unit uses it"
+        reason = f"It runs in production ({_names(production)}), which ends experimentation; {taken_up} yet."
     return Adoption(stage=AdoptionStage.SCALE_OUT, reason=reason)
 
 
@@ -172,8 +173,8 @@ def _experiment_reason(facts: GovernanceFacts) -> str:
     lacks.append("no production environment")
     if not facts.consumers:
         lacks.append("no consumer")
-    lacks.append(f"fewer than {ENTERPRISE_UNITS} consuming units")
-    return f"It has {', '.join(lacks)}."
+    reason = f"It has {', '.join(lacks)}, fewer than {ENTERPRISE_UNITS} consuming units."
+    return f"{reason} A production environment or {ENTERPRISE_UNITS} consuming units end experimentation."
 
 
 def _names(names: Sequence[str]) -> str:

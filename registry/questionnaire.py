@@ -85,6 +85,11 @@ class Questionnaire:
     questions: tuple[Question, ...]
     overrides: tuple[Override, ...]
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """Name each dimension in words."""
+        return {dimension.id: dimension.title for dimension in self.dimensions}
+
     def asked(self, answers: Mapping[str, str]) -> tuple[Question, ...]:
         """Return the questions that these answers lead to, in order."""
         asked: list[Question] = []

@@ -1,18 +1,21 @@
 """What a request is about and what its requester writes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from django import forms
+from django.db.models import Q, QuerySet
 
 from approvals.asked import Asked
-from approvals.forms.fields import Answer, Lines, MomentField, PersonChoice, TrafficPlan, area
+from approvals.forms.fields import Answer, Lines, MomentField, PersonChoice, TrafficPlan, area, people
 from approvals.models import ChangeRequest
 from approvals.states import ChangeKind
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import holders_of_any
 from mlops_portal.foundation.web.rows import Cell, RowsField
 from registry.models import Environment, ModelVersion, RegisteredModel
 
+GOES_BACK = frozenset({"approvals.rollback", "approvals.execute"})
 NEEDED = "needed to file"  # a draft is saved without it
 
 
@@ -56,7 +59,10 @@ ALTERNATIVES = (
 
 
 class ChangeContent(forms.Form):
-    """What the requester writes: why, evidence, rollback. The gates read the rest from records."""
+    """What the requester writes: why, evidence, rollback. The gates read the rest from records.
+
+    ``without`` are fields that say nothing of a request like this one.
+    """
 
     title = forms.CharField(
         max_length=200, required=False, help_text="Empty: made from what, version and place."
@@ -121,9 +127,12 @@ class ChangeContent(forms.Form):
         model: RegisteredModel,
         asked: Sequence[Asked] = (),
         change: ChangeRequest | None = None,
+        without: Collection[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        for name in without:
+            del self.fields[name]
         self.fields["purpose"].mark = NEEDED
         self.items = [item for one in asked for item in one.items]
         for one in asked:
@@ -136,10 +145,11 @@ class ChangeContent(forms.Form):
             versions = versions.exclude(pk=change.version_id)
             self.fields["rollback_target"].empty_label = "No version: only the fallback described below"
         self.fields["rollback_target"].queryset = versions
+        self.fields["rollback_owner"].queryset = _who_goes_back(model, change)
 
     def part(self, name: str) -> list[forms.BoundField]:
         """Return the fields of one step."""
-        return [self[one] for one in self.steps[name]]
+        return [self[one] for one in self.steps[name] if one in self.fields]
 
     def answers(self) -> list[forms.BoundField]:
         """Return a field for each item that an approver asked for."""
@@ -147,11 +157,13 @@ class ChangeContent(forms.Form):
 
     def content(self) -> dict[str, Any]:
         """Return what the services take."""
-        data = {name: self.cleaned_data[name] for names in self.steps.values() for name in names}
-        data["configuration"] = {
-            key.strip(): value.strip()
-            for key, _, value in (line.partition(":") for line in data["configuration"])
-        }
+        names = [name for step in self.steps.values() for name in step if name in self.fields]
+        data = {name: self.cleaned_data[name] for name in names}
+        if "configuration" in data:
+            data["configuration"] = {
+                key.strip(): value.strip()
+                for key, _, value in (line.partition(":") for line in data["configuration"])
+            }
         data["rollback_triggers"] = "\n".join(data["rollback_triggers"])
         if self.items:
             data["answers"] = [
@@ -159,6 +171,13 @@ class ChangeContent(forms.Form):
                 for item in self.items
             ]
         return data
+
+
+def _who_goes_back(model: RegisteredModel, change: ChangeRequest | None) -> QuerySet[User]:
+    """Return who may go back, and whom the draft names already."""
+    may = holders_of_any(GOES_BACK, unit_id=model.unit_id, model_id=model.pk).order_by().values("pk")
+    named = change.rollback_owner_id if change is not None else None
+    return people().filter(Q(pk__in=may) | Q(pk=named))
 
 
 def content_of(change: ChangeRequest) -> dict[str, Any]:

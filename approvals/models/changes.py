@@ -9,7 +9,16 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from approvals.models.policies import PolicyRevision, Signature
-from approvals.states import OPEN_STATES, PREDICATES, ChangeClass, ChangeKind, ChangeState, Meaning, Verdict
+from approvals.states import (
+    OPEN_STATES,
+    PREDICATES,
+    ChangeClass,
+    ChangeKind,
+    ChangeState,
+    Meaning,
+    Verdict,
+    act_word,
+)
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.scoped import ScopedPlainQuerySet, ScopedQuerySet
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
@@ -404,6 +413,11 @@ class Decision(ApprovalRecord):
 
     def __str__(self) -> str:
         return f"{self.get_verdict_display()} by {self.signer}"
+
+    @property
+    def act_word(self) -> str:
+        """What the signer did, in the word of the stage."""
+        return act_word(self.meaning, self.verdict)
 
     @property
     def is_answered(self) -> bool:

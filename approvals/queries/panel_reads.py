@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from approvals.models import ChangeRequest, Decision
-from approvals.states import OPEN_STATES, ChangeState
+from approvals.states import OPEN_STATES, ChangeState, act_word
 from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.models import User
 from registry.behind import Decided, RequestBehind
@@ -43,14 +43,15 @@ def requests_then(user: User, model: RegisteredModel, at: datetime) -> dict[str,
     seen = ChangeRequest.objects.visible_to(user).filter(model=model)
     requests = rows_as_of(ChangeRequest, at, among=mine, id__in=seen.values("pk"))
     closed = requests.exclude(state__in=OPEN_STATES).select_related("requester")
+    decided = list(_decisions_then(user, at, model_id=model.pk).order_by("-decided_at", "-id")[:DECIDED_THEN])
+    for row in decided:
+        row.act_word = act_word(row.meaning, row.verdict)
     requests = requests.filter(state__in=OPEN_STATES)
     return {
         "open": list(requests.select_related("requester").order_by("-id")[:SHOWN]),
         "open_total": requests.count(),
         "closed": list(closed.order_by("-id")[:SHOWN]),
-        "decided": list(
-            _decisions_then(user, at, model_id=model.pk).order_by("-decided_at", "-id")[:DECIDED_THEN]
-        ),
+        "decided": decided,
     }
 
 
@@ -88,7 +89,7 @@ def requests_behind(
 
 def _decided(decision: Decision) -> Decided:
     return Decided(
-        verdict=decision.get_verdict_display(),
+        verdict=decision.act_word,
         stage=decision.stage.title,
         by=str(decision.signer.name),
         at=decision.decided_at,

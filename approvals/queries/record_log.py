@@ -111,7 +111,7 @@ def _filing(change: ChangeRequest, dossier: Dossier) -> LogItem:
 
 
 def _decided(stage: Stage, decision: Any) -> list[LogItem]:
-    told = f"{decision.get_verdict_display().lower()} at {stage.title}, revision {decision.dossier_number}, as “{decision.get_meaning_display().lower()}”"
+    told = f"{decision.act_word.lower()} at {stage.title}, revision {decision.dossier_number}, as “{decision.get_meaning_display().lower()}”"
     if decision.on_behalf_of_id:
         told += f", for {decision.on_behalf_of}"
     lines = [

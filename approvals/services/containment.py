@@ -54,7 +54,7 @@ def way_back_blockers(deployment: Deployment, release: ChangeRequest | None) -> 
         blockers.append(
             Blocker(
                 "no_target",
-                "No way back was approved with this release: file a request.",
+                "No way back was approved with this release: file a rollback request.",
                 "the model's owner",
             )
         )

@@ -16,7 +16,7 @@ from approvals.services.containment import way_back_blockers
 from approvals.services.executions import signers_of
 from approvals.services.materiality import is_second_line
 from approvals.services.rollouts import is_manual
-from approvals.states import ChangeClass, ChangeState, Meaning, Verdict
+from approvals.states import ChangeClass, ChangeState, Verdict, act_word
 from approvals.traffic import next_step_words
 from approvals.views.scope import gates_words
 from mlops_portal.foundation.people.models import User
@@ -165,14 +165,10 @@ def _review_bar(change: ChangeRequest, standing: Standing, user: User, now: date
     return bar
 
 
-# What approving means at a stage that does not approve.
-POSITIVE_LABELS = {Meaning.ATTEST: "Accept", Meaning.VALIDATE: "Validate", Meaning.RELEASE: "Release"}
-
-
 def _choice(change: ChangeRequest, stage: Stage, verdict: Verdict, blockers: Sequence[Blocker]) -> Choice:
     label, key = LABELS[verdict]
     if verdict == Verdict.APPROVE:
-        label = POSITIVE_LABELS.get(Meaning(stage.meaning), label)
+        label = act_word(stage.meaning, verdict)
     return Choice(label, _sign(change, verdict), "" if blockers else key, blockers, opens_dialog=True)
 
 

@@ -1,4 +1,4 @@
-"""What a draft lacks, and what its gates say before it is filed."""
+"""What a draft lacks, what its form asks for, and what its gates say before it is filed."""
 
 from datetime import datetime
 
@@ -7,8 +7,9 @@ from approvals.asked import open_items
 from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.models import ChangeRequest, GateResult
 from approvals.services.gates import results_of
-from approvals.states import ChangeState
+from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.rules import Blocker
+from registry.models import Deployment, RegisteredModel
 
 
 def filing_state(change: ChangeRequest, *, now: datetime) -> tuple[Evaluation | None, list[Blocker]]:
@@ -21,6 +22,18 @@ def filing_state(change: ChangeRequest, *, now: datetime) -> tuple[Evaluation | 
         return None, missing
     evaluation = evaluate(change, at=now, policy=policy)
     return evaluation, missing + policies.alternatives_blockers(change, evaluation)
+
+
+def fields_left_out(model: RegisteredModel, change: ChangeRequest | None = None) -> set[str]:
+    """Name the fields that say nothing of a request on this model, or of this draft; what is filled in stays."""
+    found = set()
+    if change is not None and change.kind != ChangeKind.CONFIGURATION:
+        found.add("configuration")
+    if not Deployment.objects.filter(model=model).exists():
+        found.add("incident")
+    if not ChangeRequest.objects.filter(model=model, state=ChangeState.REJECTED).exists():
+        found.add("what_changed")
+    return {name for name in found if change is None or not getattr(change, name)}
 
 
 def draft_gates(change: ChangeRequest, *, now: datetime) -> tuple[list[GateResult], list[Blocker]]:

@@ -15,7 +15,7 @@ from approvals.models import ChangeRequest
 from approvals.services import changes as services
 from approvals.services.submission import change_submit
 from approvals.states import ChangeKind, ChangeState
-from approvals.views.drafts import filing_state
+from approvals.views.drafts import fields_left_out, filing_state
 from approvals.views.scope import ChangeMixin, gates_words
 from mlops_portal.foundation.errors import NotFound, invalid
 from mlops_portal.foundation.rules import Blocker
@@ -107,7 +107,7 @@ class NewChange(AddsRows, CreatePage):
             if data is not None:
                 raise NotFound("Choose a model first.")
             return forms.ModelChoice(user=self.request.user)
-        self.content = forms.ChangeContent(data=data, model=self.model)
+        self.content = forms.ChangeContent(data=data, model=self.model, without=fields_left_out(self.model))
         initial = {name: self.request.GET.get(name) for name in ("kind", "environment")}
         number = self.request.GET.get("version", "")
         if number.isdecimal() and len(number) < 10:
@@ -132,6 +132,8 @@ class NewChange(AddsRows, CreatePage):
         content = {
             name: value for name, value in self.content_data().items() if value not in ("", None, [], {})
         }
+        if data["kind"] != ChangeKind.CONFIGURATION:
+            content.pop("configuration", None)
         return services.change_draft(model=self.model, by=by, now=now, **data, **content)
 
     def content_data(self) -> dict[str, Any]:
@@ -203,6 +205,7 @@ class EditChange(AddsRows, ChangeMixin, ActionPage):
             model=self.object.model,
             asked=[one for one in self.asked if one.is_open],
             change=self.object,
+            without=fields_left_out(self.object.model, self.object),
         )
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:

@@ -37,7 +37,7 @@ def decided_file(user: Any, now: datetime) -> tuple[Table, Sequence[Any], str]:
             "change": one.change,
             "unit": one.change.unit.name,
             "about": f"{one.stage.title}, revision {one.dossier_number}",
-            "verdict": one.get_verdict_display(),
+            "verdict": one.act_word,
             "at": one.decided_at,
             "void": one.voided_at is not None,
         }

@@ -14,8 +14,7 @@ from approvals.queries.gate_rows import gates_at_signing
 from approvals.queries.record_log import act_of_decision
 from approvals.services.decisions import decision_preview, decision_sign
 from approvals.services.revocations import signature_revoke
-from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Meaning, Verdict
-from approvals.views.decision_bar import POSITIVE_LABELS
+from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Verdict, act_word
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import TwoSteps
 from mlops_portal.foundation.errors import NotFound
@@ -23,7 +22,6 @@ from mlops_portal.foundation.web.ledger_numbers import numbers_of
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
 
 TITLES = {
-    Verdict.APPROVE: ("Sign: approve", "Sign and approve"),
     Verdict.APPROVE_WITH_CONDITIONS: ("Sign: approve with conditions", "Sign and approve with conditions"),
     Verdict.REQUEST_CHANGES: ("Sign: request changes", "Sign and request changes"),
     Verdict.REJECT: ("Sign: reject", "Sign and reject"),
@@ -59,15 +57,17 @@ class Sign(ChangeMixin, TwoSteps):
         if self.kwargs["verdict"] not in Verdict.values:
             raise NotFound("There is no such decision.")
         self.verdict = Verdict(self.kwargs["verdict"])
-        self.heading, self.submit = TITLES[self.verdict]
         stage = self.object.stages.filter(state=Stage.State.CURRENT).first()
         if stage is None or self.object.state != ChangeState.IN_REVIEW:
             raise NotFound(
                 f"{self.object.code} is {self.object.get_state_display().lower()}; nothing is to be signed."
             )
         self.stage = stage
-        if self.verdict == Verdict.APPROVE and (word := POSITIVE_LABELS.get(Meaning(stage.meaning))):
-            self.heading, self.submit = f"Sign: {word.lower()}", f"Sign and {word.lower()}"
+        if self.verdict == Verdict.APPROVE:
+            word = act_word(stage.meaning, self.verdict).lower()
+            self.heading, self.submit = f"Sign: {word}", f"Sign and {word}"
+        else:
+            self.heading, self.submit = TITLES[self.verdict]
         self.bearers = condition_people(self.object)
         self.absentees = signature_page.absentees_of(self.request.user, self.now)
         self.preview = decision_preview(stage=stage, verdict=self.verdict, by=self.request.user, now=self.now)
@@ -173,7 +173,7 @@ class Receipt(DetailPage):
 
     def get_title(self) -> str:
         """Name the act."""
-        return f"Receipt: {self.object.get_verdict_display().lower()}, {self.object.change.code}"
+        return f"Receipt: {self.object.act_word.lower()}, {self.object.change.code}"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the request."""

@@ -1,6 +1,7 @@
 """Small steps from the text of a cell to the value of a field. Each says why when a text does not fit."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +12,7 @@ YES = frozenset({"yes", "y", "true", "1", "x", "ja"})
 NO = frozenset({"no", "n", "false", "0", "nee"})
 EXAMPLE = datetime(2026, 11, 17)  # noqa: DTZ001 - only shows how a form reads
 DATE_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%d.%m.%Y")
+SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
 
 
 class Unfit(ValueError):
@@ -48,7 +50,10 @@ def to_boolean(text: str, yes: frozenset[str] = YES, no: frozenset[str] = NO) ->
 
 
 def to_date(text: str, formats: tuple[str, ...] = DATE_FORMATS) -> date:
-    """Read a date in one of the formats; a lone year or month is not a date."""
+    """Read a date in one of the formats; a lone year or month is not a date.
+
+    Slashes leave open which number is the day: without a format for them a date is read only where no month fits both.
+    """
     for form in formats:
         try:
             found = datetime.strptime(text.strip(), form)  # noqa: DTZ007 - a calendar day has no zone
@@ -57,9 +62,21 @@ def to_date(text: str, formats: tuple[str, ...] = DATE_FORMATS) -> date:
         if found.year < 1900:
             raise Unfit("lies before 1900", text=text)
         return found.date()
+    if formats == DATE_FORMATS and (slashed := SLASHED.fullmatch(text.strip())):
+        return _slashed(*map(int, slashed.groups()), text=text)
     days = [form for form in formats if "%H" not in form] or formats
     shown = " or ".join(EXAMPLE.strftime(form) for form in days)
     raise Unfit(f"is no date such as {shown}", text=text)
+
+
+def _slashed(first: int, second: int, year: int, *, text: str) -> date:
+    day, month = max(first, second), min(first, second)
+    if day <= 12 and day != month:
+        raise Unfit("can be two days, with slashes; write 2026-11-17 or 17.11.2026", text=text)
+    try:
+        return to_date(f"{year}-{month}-{day}")
+    except Unfit as unfit:
+        raise Unfit(unfit.reason, text=text) from None
 
 
 def _values(options: Any) -> Transform:

@@ -18,6 +18,7 @@ from registry.models import (
 )
 from registry.queries.comparison import compare_versions
 from registry.queries.sources import tell_addresses
+from registry.states import DeploymentState
 
 
 def model_of(user: User, pk: int) -> RegisteredModel:
@@ -95,12 +96,34 @@ def _limit(limits: ThresholdSet | None, metric: MetricValue) -> dict[str, Any] |
 
 
 def comparison(model: RegisteredModel, numbers: list[int]) -> dict[str, Any]:
-    """Compare two versions; with any other number of them, offer the choice."""
-    versions = list(ModelVersion.objects.alive().filter(model=model).order_by("-number")[:100])
-    found = {
-        version.number: version
-        for version in ModelVersion.objects.alive().filter(model=model, number__in=numbers[:2])
-    }
-    chosen = [found[number] for number in numbers[:2] if number in found]
+    """Compare two versions; one is compared with what serves, any other number of them offers the choice."""
+    rows = ModelVersion.objects.alive().filter(model=model)
+    versions, against = list(rows.order_by("-number")[:100]), ""
+    chosen = list(rows.filter(number__in=numbers[:2]).order_by("number"))
+    if len(chosen) == 1 and len(numbers) == 1 and (other := _other(chosen[0])):
+        against, version = other
+        chosen = sorted([*chosen, version], key=lambda one: one.number)
     both = compare_versions(*chosen) if len(chosen) == 2 else None
-    return {"choices": versions, "chosen": chosen, "comparison": both, "too_many": len(numbers) > 2}
+    return {
+        "choices": versions,
+        "chosen": chosen,
+        "against": against,
+        "comparison": both,
+        "too_many": len(numbers) > 2,
+    }
+
+
+def _other(version: ModelVersion) -> tuple[str, ModelVersion] | None:
+    """Return what a version is compared with when nobody chose, in words and itself; None when it is alone."""
+    others = ModelVersion.objects.alive().filter(model_id=version.model_id).exclude(pk=version.pk)
+    serving = Deployment.objects.filter(
+        version__in=others, state=DeploymentState.LIVE, environment__is_production=True
+    )
+    serves = serving.select_related("version").order_by("-started_at", "-pk").first()
+    if serves is not None:
+        return "the version in production", serves.version
+    before = others.filter(number__lt=version.number).order_by("-number").first()
+    if before is not None:
+        return "the version before it", before
+    after = others.order_by("number").first()
+    return None if after is None else ("the version after it", after)

@@ -1,16 +1,14 @@
 """Deployments as a board: a column for each environment, beside the list of the same address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.urls import reverse
 
-from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.filters import clean_query
 from mlops_portal.foundation.web.pages import Page, visible
-from mlops_portal.foundation.web.panels import PlacedPanel, panels_for
 from mlops_portal.foundation.web.words import plural
 from registry import filtersets, tones
 from registry.behind import RequestBehind, tell_requests
@@ -18,17 +16,9 @@ from registry.gates import ClosedActs, closed_acts_of
 from registry.models import Deployment
 from registry.queries import board
 from registry.states import CURRENT_DEPLOYMENT_STATES, DeploymentState, Provider
-from registry.views.operations import DEPLOYMENT_ACTIONS
+from registry.views.operations import DEPLOYMENT_ACTIONS, Act, acts_on
 
 NARROWS_CARDS = ("q", "unit", "kind", "model")  # other filters choose columns alone
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What a person may do with a deployment, or why not now."""
-
-    panel: PlacedPanel
-    blockers: Sequence[Blocker] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +131,7 @@ class DeploymentBoard(Page):
         return Column(lane, cards, f"{reverse('registry:deployment-list')}?{every.urlencode()}")
 
     def _card(self, deployment: Deployment, closed: ClosedActs) -> Card:
-        offered = panels_for(deployment, user=self.request.user, place="action")
-        return Card(deployment, [Act(panel, closed.get(panel.name, ())) for panel in offered])
+        return Card(deployment, acts_on(deployment, user=self.request.user, closed=closed))
 
 
 def _others(providers: Mapping[str, int], query: QueryDict) -> list[tuple[str, int, str]]:

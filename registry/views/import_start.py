@@ -422,9 +422,13 @@ class ImportPreview(CreatePage):
 
     def more(self) -> Mapping[str, Any]:
         """Tell what would happen, and what each column of a mapping document becomes."""
-        columns = self.columns(self.mapping()) if self.is_document else []
+        mapping, preview = self.mapping(), self.preview()
+        columns = self.columns(mapping) if self.is_document else []
+        held = {mapping.unit_column, *(name for rule in mapping.fields.values() for name in rule.columns)}
         return {
-            "preview": self.preview(),
+            "preview": preview,
+            "new_fields": [label for label in preview.new_fields if label not in held],
+            "kept_wordings": [label for label in preview.new_fields if label in held],
             "unit": self.unit,
             "may_add_units": self.may_add_units,
             "add_units": ADD_UNITS,

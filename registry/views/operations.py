@@ -1,6 +1,7 @@
 """Deployments and environments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +9,13 @@ from django.db.models import Count, Q, QuerySet
 from django.urls import reverse
 
 from mlops_portal.foundation.history import history_model
+from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, DetailPage, ListPage, Preset
+from mlops_portal.foundation.web.panels import PlacedPanel, panels_for
 from registry import filtersets, forms, tables
 from registry.behind import tell_requests
+from registry.gates import ClosedActs, closed_acts_of
 from registry.models import Deployment, Environment
 from registry.services import operations as services
 from registry.states import DeploymentState
@@ -18,6 +23,20 @@ from registry.states import DeploymentState
 DEPLOYMENT_ACTIONS = (
     Action("Environments", "registry:environment-list", right="registry.view", icon="deploy"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a person may do with a deployment, or why not now."""
+
+    panel: PlacedPanel
+    blockers: Sequence[Blocker] = ()
+
+
+def acts_on(deployment: Deployment, *, user: User, closed: ClosedActs) -> list[Act]:
+    """Return what the person may do with a deployment, and which of it is closed now."""
+    offered = panels_for(deployment, user=user, place="action")
+    return [Act(panel, closed.get(panel.name, ())) for panel in offered]
 
 
 class DeploymentList(ListPage):
@@ -69,11 +88,13 @@ class DeploymentDetail(DetailPage):
         return [("Deployments", reverse("registry:deployment-list")), (str(self.object), "")]
 
     def more(self) -> Mapping[str, Any]:
-        """Name the request behind it."""
+        """Name the request behind it, and say what may be done with it now."""
         tell_requests(self.request.user, [self.object])
+        closed = closed_acts_of([self.object]).get(self.object.pk, {})
         after = Deployment.objects.visible_to(self.request.user).filter(replaces=self.object)
         return {
             "behind": self.object.request_behind,
+            "acts": acts_on(self.object, user=self.request.user, closed=closed),
             "after": list(after.select_related("version").order_by("started_at", "pk")[:AFTER]),
             "why": self._why(),
         }

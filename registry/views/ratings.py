@@ -40,7 +40,7 @@ class RatingForm(forms.Form):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.questionnaire = load_questionnaire()
-        titles = {dimension.id: dimension.title for dimension in self.questionnaire.dimensions}
+        titles = self.questionnaire.titles
         asked = {}
         for question in self.questionnaire.questions:
             hint = f"{titles[question.dimension]}. {question.help}".strip()
@@ -129,11 +129,14 @@ class RatingDecide(ActionPage):
         """Show questions with the answers given."""
         questionnaire = load_questionnaire(self.object.questionnaire, self.object.questionnaire_revision)
         answers = self.object.answers
+        titles = questionnaire.titles
         asked = []
         for question in questionnaire.asked(answers):
             choice = question.choice(answers.get(question.id, ""))
-            asked.append((question, choice.label if choice else "not answered"))
-        return {"model": self.object.model, "asked": asked}
+            asked.append((question, titles[question.dimension], choice.label if choice else "not answered"))
+        known = dict(EuAiClass.choices)
+        given = self.object.eu_ai_class
+        return {"model": self.object.model, "asked": asked, "eu_ai_class": known.get(given, given)}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> RiskAssessment:
         """Decide."""

@@ -52,13 +52,13 @@ class PeopleTable(Table):
         link=lambda row: reverse("administration:person", args=[row.pk]),
         note="job_title",
     )
-    email = Column("E-mail", sort="email")
     roles = Column(
         "Roles",
         accessor="pk",
         cell=_roles,
         export=lambda row: "; ".join(map(_role, row.grants.all())),
     )
+    email = Column("E-mail", sort="email")
     is_active = Column("Active", cell=lambda value, row: "yes" if value else "deactivated")
     last_login = Column("Last sign-in", cell=cells.when)
 

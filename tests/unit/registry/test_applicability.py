@@ -106,7 +106,9 @@ def test_evidence_beats_a_declaration_and_says_so(facts, words):
 @pytest.mark.parametrize(
     ("facts", "stage", "words"),
     [
-        pytest.param({}, AdoptionStage.EXPERIMENTATION, "no stated objective", id="nothing yet"),
+        pytest.param(
+            {}, AdoptionStage.EXPERIMENTATION, "or 2 consuming units end experimentation", id="nothing yet"
+        ),
         pytest.param(
             {"has_objective": True, "consumers": ("app",)},
             AdoptionStage.EXPERIMENTATION,
@@ -116,8 +118,14 @@ def test_evidence_beats_a_declaration_and_says_so(facts, words):
         pytest.param(
             {"production_environments": ("eu",)},
             AdoptionStage.SCALE_OUT,
-            "being taken up",
+            "(eu), which ends experimentation; no other unit uses it yet.",
             id="first release",
+        ),
+        pytest.param(
+            {"production_environments": ("eu",), "consuming_units": ("Plant",)},
+            AdoptionStage.SCALE_OUT,
+            "of other units, only Plant uses it yet.",
+            id="a first other unit",
         ),
         pytest.param(
             {"consuming_units": ("A", "B")}, AdoptionStage.SCALE_OUT, "2 business units", id="several units"

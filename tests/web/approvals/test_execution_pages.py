@@ -164,7 +164,7 @@ def test_the_board_says_by_which_change_a_version_came_and_which_acts_are_open(
     page = text_of(operator, "/deployments/board/")
     assert f'href="{first.get_absolute_url()}">{first.code}</a>' in page
     assert "Verifying" in page
-    assert "No way back was approved with this release: file a request." in page
+    assert "No way back was approved with this release: file a rollback request." in page
     assert f'href="/deployments/{deployment.pk}/suspend/"' in page
     assert f"/deployments/{deployment.pk}/" in text_of(reader, "/deployments/board/")
     assert "Suspend" not in text_of(reader, "/deployments/board/")
@@ -178,6 +178,40 @@ def test_the_board_says_by_which_change_a_version_came_and_which_acts_are_open(
         assert f'href="/deployments/{deployment.pk}/roll-back/"' in page
     assert "No way back was approved" not in page
     assert first.code not in page
+
+
+def test_where_no_way_back_is_approved_its_page_shows_no_form_but_says_who_files_a_request(
+    light: RegisteredModel,
+    prod: Environment,
+    release_cast: make.Cast,
+    now: datetime,
+    as_person: SignIn,
+    make_person: Callable[..., User],
+) -> None:
+    change = started(light, prod, release_cast, now)
+    run_pending(clock=timezone.now)
+    deployment, operator = Deployment.objects.get(change_id=change.pk), as_person(release_cast.operator)
+    page = text_of(operator, deployment.get_absolute_url())
+    assert 'aria-disabled="true" aria-describedby="why-roll-back"' in page
+    assert '<p class="lede" id="why-roll-back">No way back was approved with this release' in page
+    assert f'<a class="btn" href="/deployments/{deployment.pk}/roll-back/"' not in page
+
+    address = f"/deployments/{deployment.pk}/roll-back/"
+    page = text_of(operator, address)
+    assert page.count("No way back was approved with this release") == 1
+    assert 'id="action-form"' not in page
+    assert 'name="password"' not in page
+    assert "kind=rollback" not in page, "an operator files nothing"
+    assert release_cast.developer.name in page
+    given = {"reason": "Error rate doubled.", "password": "x", "code": "1"}
+    refused = operator.post(address, given)
+    assert refused.status_code == 409
+    assert "No way back was approved with this release" in refused.content.decode()
+
+    both = make_person("Bo Both", "operator", "developer", unit=light.unit)
+    page = text_of(as_person(both), address)
+    assert f"/changes/new/?model={light.pk}&amp;environment={prod.pk}&amp;kind=rollback" in page
+    assert "File a rollback request for " in page
 
 
 @pytest.mark.parametrize(

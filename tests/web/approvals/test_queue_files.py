@@ -43,7 +43,7 @@ def test_what_others_owe_and_what_was_decided_have_files(blocked, olga, carl, as
     assert (later["Request"], later["Group"]) == (blocked.code, "Others decide first")
     (decided,) = rows_of(as_person(olga), "queue=decided")
     assert (decided["Request"], decided["Void"]) == (blocked.code, "no")
-    assert decided["Verdict"] == blocked.decisions.get(signer=olga).get_verdict_display()
+    assert decided["Verdict"] == "Accept", "the word of the owner's stage"
 
 
 def test_conditions_have_a_file(blocked, olga, vera, now, as_person):

@@ -84,6 +84,23 @@ def test_an_approval_is_signed_over_the_digest_that_was_shown(
     assert at_risk.readings.get(reader=ines).dossier_number == at_risk.dossier_number
 
 
+def test_one_verb_names_the_act_on_the_button_in_the_dialog_and_on_the_receipt(
+    filed: ChangeRequest, olga: User, as_person: SignIn
+) -> None:
+    client = as_person(olga)
+    first = client.get(sign_url(filed, "approve")).content.decode()
+    assert "Sign: accept" in first
+    assert first.count("You sign as: <b>attest</b>") == 1
+    answer = prove(client, olga, filed, "approve", review(client, filed, "approve"))
+    receipt = client.get(answer["Location"]).content.decode()
+    assert f"<h1>Receipt: accept, {filed.code}</h1>" in receipt
+    assert "<dt>Decision</dt><dd>Accept</dd><dt>Signed as</dt><dd>Attest</dd>" in receipt
+    page = client.get(filed.get_absolute_url()).content.decode()
+    assert '">Accept</a>, revision 1' in page
+    assert "accept at " in page
+    assert "approve at " not in page
+
+
 def test_conditions_are_part_of_the_digest(
     at_risk: ChangeRequest, ines: User, olga: User, vera: User, as_person: SignIn
 ) -> None:

@@ -54,6 +54,16 @@ def test_production_comes_first_then_names(reader, retail):
     assert list(columns_of(reader)) == ["m-prod", "z-prod", "a-test", "b-test"]
 
 
+def test_the_board_leads_to_each_of_its_columns(reader, retail):
+    only = EnvironmentFactory(unit=retail, name="prod", production=True)
+    assert 'aria-label="Environments on the board"' not in text_of(reader)
+    other = EnvironmentFactory(unit=retail, name="staging")
+    page = text_of(reader)
+    for place in (only, other):
+        assert f'<a href="#at-{place.pk}">{place.name}</a>' in page
+        assert f'<section class="lane" id="at-{place.pk}"' in page
+
+
 def test_a_closed_environment_has_no_column(reader, retail, now):
     place = EnvironmentFactory(unit=retail, name="old")
     operations.environment_close(environment=place, by=None, now=now, reason="Replaced.")

@@ -45,6 +45,14 @@ def chosen(page):
     return found
 
 
+def test_a_preview_tells_columns_without_a_field_from_the_wording_of_mapped_ones(upload, adam):
+    client, url = upload(adam)
+    html = client.get(url).content.decode()
+    assert "<b>2 new custom fields of Aldermoor Group</b>" in html
+    assert "For columns that no field holds: id, colour." in html
+    assert "with the file’s own wording kept, too, as custom fields: agency, stage." in html
+
+
 def test_a_preview_says_why_nothing_would_be_written_and_what_helps(upload, adam):
     client, url = upload(adam)
     page = client.get(url)

@@ -26,6 +26,7 @@ from registry.services.operations import (
 )
 from registry.services.surroundings import consumer_add, use_request
 from registry.services.versions import version_register
+from tests.factories.registry import DeploymentFactory, EnvironmentFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -170,14 +171,19 @@ def test_a_rating_goes_from_proposal_to_decision(full, as_person, olga, ines):
     answers = {f"answer-{one.id}": one.choices[-1].value for one in load_questionnaire().questions}
     owner = as_person(olga)
     url = reverse("registry:rating-propose", args=[full.pk])
-    assert owner.post(url, {**answers, "rationale": "As every year."}).status_code == 303
+    given = {"rationale": "As every year.", "eu_ai_class": "high_risk", "eu_ai_class_rationale": "Annex III."}
+    assert owner.post(url, {**answers, **given}).status_code == 303
     rating = RiskAssessment.objects.get(model=full)
     home = as_person(ines).get("/").content.decode()
     assert f"Risk rating of {full.title}: proposed tier {rating.tier}</a>" in home
     decide = reverse("registry:rating-decide", args=[full.pk, rating.pk])
     assert owner.get(decide).status_code == 403
     officer = as_person(ines)
-    assert officer.get(decide).status_code == 200
+    page = officer.get(decide).content.decode()
+    assert "Class under the EU AI Act: high risk." in page
+    assert "<small>Impact on people</small>" in page
+    assert "high_risk" not in page
+    assert "customer_impact" not in page
     assert officer.post(decide, {"approve": "true", "note": "Agreed."}).status_code == 303
     assert RegisteredModel.objects.get(pk=full.pk).tier == rating.tier
 
@@ -197,6 +203,36 @@ def test_limits_are_proposed_by_one_and_locked_by_another(full, as_person, olga,
     assert as_person(olga).post(lock).status_code == 403
     assert as_person(vera).post(lock).status_code == 303
     assert ThresholdSet.objects.get(pk=limits.pk).locked_by == vera
+
+
+def test_one_version_is_compared_with_what_serves_else_with_the_one_before(
+    full, retail, as_person, mona, ada, now, no_gates
+):
+    client, url = as_person(mona), reverse("registry:compare", args=[full.pk])
+
+    def compared(number):
+        page = client.get(f"{url}?v={number}")
+        return [one.number for one in page.context["chosen"]], page.content.decode()
+
+    version_register(model=full, label="4.4.0", source="s3://models/pd", by=ada, now=now)
+    numbers, page = compared(3)
+    assert (numbers, "compared with the version before it" in page) == ([2, 3], True)
+    assert compared(1)[0] == [1, 2]
+    place = EnvironmentFactory(unit=retail, production=True)
+    DeploymentFactory(version=full.versions.get(number=1), environment=place, live=True)
+    numbers, page = compared(3)
+    assert (numbers, "compared with the version in production" in page) == ([1, 3], True)
+    assert compared(99)[0] == []
+
+
+def test_a_model_with_one_version_offers_no_comparison(retail, as_person, mona, ada, now):
+    model = model_register(name="alone", unit=retail, by=None, now=now)
+    version_register(model=model, label="1.0", source="s3://x", by=ada, now=now)
+    page = as_person(mona).get(reverse("registry:compare", args=[model.pk]) + "?v=1").content.decode()
+    assert "Nothing to compare yet" in page
+    assert "1.0 is the only version of this model" in page
+    assert "Choose two versions" not in page
+    assert "Compare two versions" not in as_person(mona).get(model.get_absolute_url()).content.decode()
 
 
 def test_a_unit_accepts_its_own_use(full, as_person, make_person, plant):
