@@ -65,14 +65,16 @@ def person_behind(user: User | None) -> int | None:
     return user.pk if user.is_person else user.service_account.owner_id
 
 
-def same_person_blockers(*, first: User | None, second: User | None, message: str) -> list[Blocker]:
-    """Why the second of two people may not act: they are the first, or a machine of the first."""
+def same_person_blockers(
+    *, first: User | None, second: User | None, message: str, owner: str
+) -> list[Blocker]:
+    """Why the second of two people may not act: they are the first, or a machine of the first. ``owner`` may."""
     if second is None:
         return [Blocker("no_person", "A person decides this, never the portal.")]
     if not second.is_person:
         return [Blocker("not_a_person", "A person decides this, never a service account.")]
     if person_behind(first) == second.pk:
-        return [Blocker("same_person", message, "another person of the second line")]
+        return [Blocker("same_person", message, owner)]
     return []
 
 
@@ -265,7 +267,7 @@ def rating_proposal_blockers(model: RegisteredModel) -> list[Blocker]:
     """Why no rating can be proposed now."""
     blockers = alive_blockers(model)
     if RiskAssessment.objects.filter(model=model, state=ReviewState.PROPOSED).exists():
-        blockers.append(Blocker("open_rating", "A rating of this model awaits approval.", "the second line"))
+        blockers.append(Blocker("open_rating", "A rating of this model awaits approval.", "a risk officer"))
     return blockers
 
 
@@ -276,7 +278,10 @@ def rating_decision_blockers(rating: RiskAssessment, *, by: User | None) -> list
         blockers.append(Blocker("decided", "This rating was decided already."))
     blockers.extend(
         same_person_blockers(
-            first=rating.proposed_by, second=by, message="Somebody other than the proposer approves a rating."
+            first=rating.proposed_by,
+            second=by,
+            message="Somebody other than the proposer approves a rating.",
+            owner="another risk officer",
         )
     )
     if by is not None and _held_office(by, rating.model, since=rating.proposed_at):
@@ -284,7 +289,7 @@ def rating_decision_blockers(rating: RiskAssessment, *, by: User | None) -> list
             Blocker(
                 "own_model",
                 "Owner and developer do not approve the rating of their model.",
-                "the second line",
+                "another risk officer",
             )
         )
     return blockers
@@ -297,13 +302,18 @@ def limits_decision_blockers(limits: ThresholdSet, *, by: User | None) -> list[B
         blockers.append(Blocker("decided", "These limits were decided already."))
     blockers.extend(
         same_person_blockers(
-            first=limits.proposed_by, second=by, message="Somebody other than the proposer locks limits."
+            first=limits.proposed_by,
+            second=by,
+            message="Somebody other than the proposer locks limits.",
+            owner="another validator or risk officer",
         )
     )
     if by is not None and _held_office(by, limits.model, since=limits.proposed_at):
         blockers.append(
             Blocker(
-                "own_model", "Owner and developer do not lock the limits of their model.", "the second line"
+                "own_model",
+                "Owner and developer do not lock the limits of their model.",
+                "another validator or risk officer",
             )
         )
     return blockers
@@ -434,6 +444,7 @@ def document_approval_blockers(document: Document, *, by: User | None) -> list[B
             first=document.uploaded_by,
             second=by,
             message="Somebody other than its author approves a document.",
+            owner="another model owner or developer",
         )
     )
     return blockers
@@ -445,6 +456,7 @@ def section_approval_blockers(section: DocumentSection, *, by: User | None) -> l
         first=section.document.uploaded_by,
         second=by,
         message="Somebody other than its author approves a section.",
+        owner="another model owner or developer",
     )
 
 
