@@ -22,7 +22,7 @@ class RatingForm(forms.Form):
 
     eu_ai_class = forms.ChoiceField(
         label="Class under the EU AI Act",
-        choices=[choice for choice in EuAiClass.choices if choice[0]],
+        choices=EuAiClass.choices,
         required=False,
     )
     eu_ai_class_rationale = forms.CharField(
@@ -90,7 +90,7 @@ class RatingPropose(ActionPage):
         """Show what it came to."""
         url = reverse("registry:evidence", args=[result.model_id])
         return (
-            f"Proposed: tier {result.tier}, score {result.score:.0f}. Another person of the second line decides.",
+            f"Proposed: tier {result.tier}, score {result.score:.0f}. A risk officer decides.",
             url,
         )
 
