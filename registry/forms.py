@@ -345,7 +345,7 @@ class MetricEntry(forms.Form):
 
 
 class DocumentUpload(forms.Form):
-    """A document with its file, of one version or of all."""
+    """A document of one version or of all: a file, a link, or the sections that the policy wants, to be written next."""
 
     version = forms.ModelChoiceField(
         queryset=ModelVersion.objects.none(),
@@ -353,28 +353,42 @@ class DocumentUpload(forms.Form):
         empty_label="All versions",
         help_text="Evidence for a release belongs to its version; a validator can attest only that.",
     )
-
     kind = forms.ChoiceField(choices=DocumentKind.choices)
     title = forms.CharField(max_length=200)
     upload = forms.FileField(required=False, label="File", help_text="At most 50 MB.")
     link = forms.CharField(max_length=500, required=False, help_text="Instead of a file.")
 
-    def __init__(self, *, model: RegisteredModel, **kwargs: Any) -> None:
+    def __init__(self, *, model: RegisteredModel, wanted: Sequence[WantedSection], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.wanted = wanted
         self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
+        if wanted:
+            self.fields["link"].help_text += " Without both, the document starts with its sections to write."
 
     def clean(self) -> dict[str, Any]:
-        """Ask for one of the two."""
-        found = super().clean()
-        if not self.has_error("upload") and not (found.get("upload") or found.get("link")):
+        """Without a file and a link start with the sections of the kind; a kind without any starts with all."""
+        found = super().clean() or self.cleaned_data
+        if self.has_error("upload") or found.get("upload") or found.get("link"):
+            return found
+        if not self.wanted:
             self.add_error("upload", "Attach a file, or give a link to it.")
-        return found
+        own = [row for row in self.wanted if row[2] == found.get("kind")] or self.wanted
+        return {**found, "sections": [{"key": key, "title": title, "text": ""} for key, title, _kind in own]}
 
 
 class SectionTexts(forms.Form):
     """The sections that the policy wants, those of the document's kind first, and one of one's own."""
 
-    title = forms.CharField(max_length=160, required=False, label="Another section")
+    marks_optional = False
+    sections = (
+        Section(
+            "Another section",
+            ("title", "text"),
+            note="Optional: one that the policy does not ask for, so completeness does not count it.",
+        ),
+    )
+
+    title = forms.CharField(max_length=160, required=False, label="Its title")
     text = forms.CharField(widget=_area(6), max_length=100_000, required=False, label="Its text")
 
     def __init__(self, *, document: Document, wanted: Sequence[WantedSection], **kwargs: Any) -> None:

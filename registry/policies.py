@@ -439,6 +439,8 @@ def document_approval_blockers(document: Document, *, by: User | None) -> list[B
     blockers = []
     if document.status == SectionStatus.APPROVED:
         blockers.append(Blocker("approved", "This edition is approved already."))
+    if not document.says_something:
+        blockers.append(Blocker("empty", "It has no file, no link and no section with a text yet."))
     blockers.extend(
         same_person_blockers(
             first=document.uploaded_by,

@@ -139,15 +139,15 @@ class ModelAction(ActionPage):
 
 
 class DocumentAdd(ModelAction):
-    """Upload a document, or name where it is."""
+    """Upload a document, name where it is, or begin to write it."""
 
     told = "“{result.title}” is added to {object}."
     form_class, tab = forms.DocumentUpload, "registry:document-list"
     title, submit = "Add a document to {object}", "Add document"
 
     def form_kwargs(self) -> dict[str, Any]:
-        """Offer the model's versions."""
-        return {"model": self.object}
+        """Offer the model's versions, and the sections to begin with."""
+        return {"model": self.object, "wanted": sections_wanted_of(self.object, self.now)}
 
     def initial(self) -> dict[str, Any]:
         """Start with the version of the address, else the newest: that is what evidence is written for."""
@@ -159,6 +159,13 @@ class DocumentAdd(ModelAction):
     def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
         """Keep the file and save the document."""
         return services.document_upload(model=self.object, by=by, now=now, **data)
+
+    def done(self, result: Document) -> tuple[str, str]:
+        """Go on to the sections of what has none written yet."""
+        message, url = super().done(result)
+        if result.says_something:
+            return message, url
+        return message, reverse("registry:section-add", args=[result.model_id, result.pk])
 
 
 class DocumentAction(ActionPage):
@@ -198,7 +205,10 @@ class SectionsWrite(DocumentAction):
     """Write sections, or write them anew: those that the policy wants are listed."""
 
     form_class, title, submit = forms.SectionTexts, "Sections of {object}", "Save the sections"
-    lede = "Each section counts for the completeness of the documents: approved ones whole, drafts half."
+    lede = (
+        "Each section that the policy asks for counts for the completeness of the documents:"
+        " approved ones whole, drafts half."
+    )
 
     def form_kwargs(self) -> dict[str, Any]:
         """Ask for the sections of the document's model."""
