@@ -15,7 +15,6 @@ from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
-from mlops_portal.foundation.web.rows import AddsRows, Cell, RowsField
 from registry import forms, policies
 from registry.gates import sections_wanted_of
 from registry.models import (
@@ -327,49 +326,3 @@ class UseDecide(ActionPage):
     def done(self, result: UnitUse) -> tuple[str, str]:
         """Return home."""
         return f"{result.get_state_display()}: {result.model} for {result.using_unit}.", reverse("home")
-
-
-MEASURES = (
-    Cell("measure", "Metric", required=True, hint="PSI of stated income"),
-    Cell("dimension", "Watches over", required=True, hint="data drift"),
-    Cell("segment", "Group", hint="all"),
-    Cell("watch", "Watch at", kind="number", hint="0.10"),
-    Cell("act", "Act at", kind="number", required=True, hint="0.20"),
-    Cell("stop", "Stop at", kind="number", hint="0.35"),
-    Cell("cadence_hours", "Every, h", kind="number", required=True, hint="24"),
-    Cell("route", "Who is told", required=True, hint="owner"),
-)
-
-
-class PlanForm(forms.forms.Form):
-    """A monitoring plan, one measure a row."""
-
-    measures = RowsField(
-        label="Measures",
-        columns=MEASURES,
-        noun="the monitoring plan",
-        help_text="Empty rows are left out. Limits of a release stand in the limits, not here.",
-    )
-    owner = forms.PersonChoice(required=False)
-
-
-class PlanEdit(AddsRows, ModelAction):
-    """Write the next edition of the monitoring plan."""
-
-    told = "The monitoring plan of {object} is saved."
-    form_class, tab = PlanForm, "registry:evidence"
-    title, submit = "Monitoring plan of {object}", "Save the plan"
-
-    def initial(self) -> dict[str, Any]:
-        """Start with the plan in force."""
-        plan = MonitoringPlan.objects.filter(model=self.object, is_current=True).first()
-        if plan is None:
-            return {"owner": self.object.owner}
-        shown = [
-            {**row, "dimension": str(row.get("dimension") or "").replace("_", " ")} for row in plan.measures
-        ]
-        return {"measures": shown, "owner": plan.owner}
-
-    def act(self, *, by: Any, now: datetime, **data: Any) -> MonitoringPlan:
-        """Save."""
-        return services.monitoring_plan_save(model=self.object, by=by, now=now, **data)

@@ -1,7 +1,5 @@
 """What a developer and an owner enter for a new model of the highest tier: as few fields as the policy allows."""
 
-from pathlib import Path
-
 from tests.browser.pages.visitor import Visitor
 
 RECORD = {
@@ -39,11 +37,11 @@ ANSWERS = {
     "explainable": "reasons",
 }
 PLAN = (
-    ("AUC against last quarter", "performance"),
-    ("PSI of stated income", "data_drift"),
-    ("PSI of the score", "prediction_drift"),
-    ("Share of failed calls", "service_health"),
-    ("Approval ratio of applicants under 25", "fairness"),
+    "AUC against last quarter",
+    "PSI of stated income",
+    "PSI of the score",
+    "Share of failed calls",
+    "Approval ratio of applicants under 25",
 )
 
 
@@ -63,7 +61,8 @@ def rate_and_limit(visitor: Visitor, model: str) -> None:
         rationale="Answered with the credit desk.",
     ).press("Propose the rating")
     visitor.open(f"{model}limits/propose/")
-    visitor.fill(**{"code-0": "AUC", "title-0": "AUC", "metric-0": "AUC", "release-0": "0.75"})
+    limit = {"code": "AUC", "metric": "AUC", "direction": "at least", "release": "0.75"}
+    visitor.fill(**{f"limits-0-{name}": value for name, value in limit.items()})
     visitor.fill(rationale="Below this the desk earns less than with the earlier rules.").press(
         "Propose the limits"
     )
@@ -71,18 +70,10 @@ def rate_and_limit(visitor: Visitor, model: str) -> None:
 
 
 def plan_monitoring(visitor: Visitor, model: str) -> None:
-    """Write what is watched, a row for each dimension that the tier asks for."""
+    """Write what is watched into the rows that the page starts with, one for each dimension that the tier needs."""
     visitor.open(f"{model}monitoring-plan/")
-    while visitor.page.locator(f"#main [name='measures-{len(PLAN) - 1}-measure']").count() == 0:
-        visitor.press("Add rows")
-    for number, (measure, dimension) in enumerate(PLAN):
-        row = {
-            "measure": measure,
-            "dimension": dimension,
-            "watch": "0.10",
-            "act": "0.20",
-            "cadence_hours": "24",
-        }
+    for number, measure in enumerate(PLAN):
+        row = {"measure": measure, "watch": "0.10", "act": "0.20", "cadence_hours": "24"}
         row["route"] = "on call of the lending platform"
         visitor.fill(**{f"measures-{number}-{name}": value for name, value in row.items()})
     visitor.fill(owner="Hanne Moller").press("Save the plan")
@@ -108,15 +99,11 @@ def register_version(visitor: Visitor, model: str, *, digest: str) -> str:
     return version
 
 
-def write_documents(visitor: Visitor, model: str, file: Path) -> str:
-    """Upload a document for the newest version and write every section that the policy lists; return its address."""
-    visitor.open(f"{model}documents/add/").fill(
-        kind="Model card", title="Model documentation", upload=str(file)
-    )
+def write_documents(visitor: Visitor, model: str) -> str:
+    """Start a document of the newest version and write every section that the policy lists; return its address."""
+    visitor.open(f"{model}documents/add/").fill(kind="Model card", title="Model documentation")
     visitor.press("Add document")
-    visitor.follow("Model documentation")
-    document = visitor.path
-    visitor.follow("Write sections")
+    document = visitor.path.removesuffix("section/")
     for area in visitor.page.locator("#main textarea[name^='section-']").all():
         area.fill("Written by the developer and read by the owner; the annex holds the tables.")
     visitor.press("Save the sections")
