@@ -16,14 +16,14 @@ from registry.views.versions import model_crumbs
 DIRECTIONS = [("min", "at least"), ("max", "at most")]
 COLUMNS = (
     Cell("code", "Code", required=True, hint="PERF-01"),
-    Cell("title", "Title", hint="AUC, all applicants"),
+    Cell("title", "Title", hint="All applicants"),
     Cell("metric", "Metric", required=True, hint="AUC"),
     Cell("segment", "Group", hint="under 25"),
     Cell("direction", "Direction", required=True, choices=DIRECTIONS),
     Cell("release", "Release limit", kind="number", required=True, hint="0.75"),
-    Cell("watch", "Watch at", kind="number", hint="0.74"),
-    Cell("act", "Act at", kind="number", hint="0.72"),
-    Cell("stop", "Stop at", kind="number", hint="0.70"),
+    Cell("watch", "Watch at", kind="number"),
+    Cell("act", "Act at", kind="number"),
+    Cell("stop", "Stop at", kind="number"),
 )
 
 
