@@ -42,12 +42,19 @@ def _executing(change_id: int | None, model_id: int) -> "QuerySet[ChangeRequest]
 
 
 def alias_objections(move: AliasMove) -> list[Blocker]:
-    """A protected alias moves only under a change that is being executed for exactly this version."""
+    """A protected alias moves only under a change that is being executed for exactly this version.
+
+    Capitals make no other alias: whoever reads @Champion means @champion.
+    """
     environments = Environment.objects.filter(
-        connector=Connector.REGISTRY_ALIAS, alias=move.name, is_production=True, closed_at__isnull=True
+        connector=Connector.REGISTRY_ALIAS,
+        alias__iexact=move.name,
+        is_production=True,
+        closed_at__isnull=True,
     )
     in_force = policy_in_force(move.now)
-    protected = in_force is not None and move.name in in_force.document.protected_aliases
+    names = {name.lower() for name in in_force.document.protected_aliases} if in_force else set()
+    protected = move.name.lower() in names
     if not protected and not environments.exists():
         return []
     changes = _executing(move.change_id, move.model.pk)
@@ -57,7 +64,11 @@ def alias_objections(move: AliasMove) -> list[Blocker]:
         changes = changes.filter(version=move.version)
     if changes.exists():
         return []
-    return [Blocker("protected_alias", f"@{move.name} moves only with an approved change.", OWNER)]
+    return [
+        Blocker(
+            "protected_alias", f"{move.said or f'@{move.name}'} moves only with an approved change.", OWNER
+        )
+    ]
 
 
 def deployment_objections(asked: DeploymentStart) -> list[Blocker]:

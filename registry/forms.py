@@ -122,6 +122,7 @@ class ModelFacts(forms.Form):
                 "objective_target",
                 "benefit",
                 "intended_use",
+                "approved_uses",
                 "prohibited_uses",
                 "assumptions",
                 "limitations",
@@ -144,6 +145,7 @@ class ModelFacts(forms.Form):
             "Governance facts",
             ("regimes", "no_regime_in_scope", "is_model_decision", "is_model_rationale", "next_review_on"),
         ),
+        Section("EU AI Act, for high-risk uses", ("eu_role", "annex_iii_point", "eu_db_registration_id")),
         Section("Supplier", ("vendor", "vendor_version", "contract_ref", "exit_plan")),
     )
 
@@ -164,6 +166,9 @@ class ModelFacts(forms.Form):
     objective_target = forms.FloatField(required=False, label="Target")
     benefit = forms.CharField(widget=_area(2), required=False)
     intended_use = forms.CharField(widget=_area(), required=False)
+    approved_uses = forms.CharField(
+        widget=_area(2), required=False, help_text="What it may be used for in production."
+    )
     prohibited_uses = forms.CharField(widget=_area(2), required=False)
     assumptions = forms.CharField(widget=_area(2), required=False)
     limitations = forms.CharField(widget=_area(2), required=False)
@@ -178,6 +183,18 @@ class ModelFacts(forms.Form):
         required=False,
         label="No regime is in scope",
         help_text="A statement of its own, kept with your name and the time: an empty list says nothing.",
+    )
+    eu_role = forms.CharField(
+        max_length=40, required=False, label="Role", help_text="e.g. provider, deployer, or both."
+    )
+    annex_iii_point = forms.CharField(
+        max_length=40, required=False, label="Point of Annex III", help_text="e.g. 5(b), creditworthiness."
+    )
+    eu_db_registration_id = forms.CharField(
+        max_length=80,
+        required=False,
+        label="Registration in the EU database",
+        help_text="Or that it is being prepared.",
     )
     is_production_critical = YesNo(label="Critical for production")
     is_enterprise_scale = YesNo(label="Enterprise scale")

@@ -16,7 +16,10 @@ from registry.models import Deployment, Environment, ModelVersion, RegisteredMod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AliasMove:
-    """An alias is about to point to ``version``, or to vanish (None). ``change_id`` names the change that asks."""
+    """An alias is about to point to ``version``, or to vanish (None). ``change_id`` names the change that asks.
+
+    Clients load a model by its stage as they do by an alias: ``said`` then names the stage.
+    """
 
     model: RegisteredModel
     name: str
@@ -24,6 +27,7 @@ class AliasMove:
     by: User | None
     now: datetime
     change_id: int | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ TAG_KEY_MAX = 250
 FIELD_KEY_MAX = 80
 VALIDATE = "approvals.validate"
 
-_ALIAS = re.compile(r"[\w\-]+")
+_ALIAS = re.compile(r"[\w\-]+", re.ASCII)  # a letter of another alphabet may look like one of ours
 _VERSION_ALIAS = re.compile(r"[vV]\d+")
 _TAG_KEY = re.compile(r"[/\w.\- :]+")
 _FIELD_KEY = re.compile(rf"[-a-zA-Z0-9_]{{1,{FIELD_KEY_MAX}}}")
@@ -202,6 +202,16 @@ def lifecycle_blockers(model: RegisteredModel, *, to: str) -> list[Blocker]:
             )
         )
     return blockers
+
+
+def model_rename_blockers(model: RegisteredModel) -> list[Blocker]:
+    """Why the model keeps its name: consumers load it by name, and another model could take a name that is free."""
+    if not Deployment.objects.filter(model=model, environment__is_production=True).exists():
+        return []
+    message = (
+        f"It ran in production as {model.name}, and consumers know it by that name. Change its title instead."
+    )
+    return [Blocker("was_in_production", message)]
 
 
 def model_deletion_blockers(model: RegisteredModel, *, by: User | None, now: datetime) -> list[Blocker]:

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from approvals.facts import Answer, Observed, Reading, Subject
 from approvals.model_facts.people import people_of
 from approvals.model_facts.records import Records
+from approvals.states import ChangeKind
 from mlops_portal.foundation import canonical
 from registry.models import Component, ModelVersion, RegisteredModel
-from registry.queries.facts import unstated_gaps
+from registry.queries.facts import ATTEST_DAYS, CONSUMERS, DEPLOYMENT, gaps_from, unstated_gaps
 from registry.states import Governance, ModelKind, Origin, UseState
 
-# The fields of INV-COMPLETE that a person fills in; the others the portal keeps by itself.
+# The fields of INV-COMPLETE that a person fills in where governance is optional.
 MANDATORY_FIELDS = (
     "description",
     "intended_use",
@@ -19,7 +20,6 @@ MANDATORY_FIELDS = (
     "limitations",
     "is_model_rationale",
 )
-ATTEST_DAYS = {1: 180, 2: 365, 3: 365, 4: 730}
 AGENT_FIELDS = {
     "autonomy_level": "autonomy level",
     "tool_allow_list": "tool allow-list",
@@ -118,6 +118,12 @@ def _owner_facts(subject: Subject, records: Records, model: RegisteredModel) -> 
 
 
 def _missing_fields(subject: Subject, records: Records, model: RegisteredModel) -> tuple[str, ...]:
+    """Name what INV-COMPLETE misses, as the model's page does; of an optional one what was said of the model itself."""
+    if model.governance != Governance.OPTIONAL:
+        # A release makes the deployment that the record may lack; before the end, all consumers have left.
+        not_asked = {DEPLOYMENT, CONSUMERS} if subject.kind == ChangeKind.RETIRE else {DEPLOYMENT}
+        gaps = gaps_from(model, records.record_facts[model.pk], now=records.now)
+        return tuple(gap for gap in gaps if gap not in not_asked)
     missing = [name.replace("_", " ") for name in MANDATORY_FIELDS if not getattr(model, name)]
     missing += unstated_gaps(model)
     if model.is_model_decision is None:

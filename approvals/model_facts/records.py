@@ -29,6 +29,7 @@ from registry.models import (
     UnitUse,
     VersionDataset,
 )
+from registry.queries.facts import RecordFacts, facts_of
 from registry.states import DeploymentKind, DeploymentState, ReviewState, SectionStatus, UseState
 
 M = TypeVar("M", bound=Model)
@@ -63,6 +64,8 @@ class Records:
     validations: dict[int, Validation] = field(default_factory=dict)  # latest concluded one by version
     critical: dict[int, list[ValidationFinding]] = field(default_factory=dict)  # open ones by version
     accounts: dict[int, ServiceAccount] = field(default_factory=dict)  # by the user that acts for it
+
+    record_facts: dict[int, RecordFacts] = field(default_factory=dict)
 
     def person_behind(self, user_id: int | None) -> int | None:
         """Return the person who answers for what this user did: the owner of a service account."""
@@ -138,6 +141,7 @@ def load(subjects: Sequence[Subject], now: datetime, *, known: Sequence[ChangeRe
     _load_model_rows(records, model_ids)
     _load_version_rows(records, version_ids)
     _load_accounts(records)
+    records.record_facts = facts_of(records.models.values(), now=now)
     return records
 
 

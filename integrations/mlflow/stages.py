@@ -1,4 +1,7 @@
-"""Words of the protocol. The portal governs environments; a stage is no more than a label of a version."""
+"""Words of the protocol. The portal governs environments; a stage is a label of a version.
+
+Production is protected as the alias of that name is: clients load by both.
+"""
 
 from registry.states import RegistryStage
 

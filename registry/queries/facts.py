@@ -66,6 +66,7 @@ HIGH_RISK_COLUMNS = (
     ("annex_iii_point", "point of Annex III"),
     ("eu_db_registration_id", "registration in the EU database"),
 )
+DEPLOYMENT, CONSUMERS, ATTESTATION = "deployment", "downstream consumers", "attestation"
 
 
 @dataclass(slots=True)
@@ -167,14 +168,14 @@ def gaps_from(model: RegisteredModel, facts: RecordFacts, *, now: datetime) -> l
     if not facts.has_upstream:
         gaps.append("upstream data sets, pipelines or models")
     if not facts.consumers and not facts.consuming_units:
-        gaps.append("downstream consumers")
+        gaps.append(CONSUMERS)
     days = ATTEST_DAYS.get(model.tier or 0, UNTIERED_ATTEST_DAYS)
     if model.last_attested_at is None or model.last_attested_at < now - timedelta(days=days):
-        gaps.append(f"attestation of the last {days} days")
+        gaps.append(f"{ATTESTATION} of the last {days} days")
     if facts.production_environments or model.lifecycle_state == LifecycleState.IN_PRODUCTION:
         gaps += _empty(model, PRODUCTION_COLUMNS)
         if not facts.production_environments:
-            gaps.append("deployment")
+            gaps.append(DEPLOYMENT)
         if not facts.has_monitoring_plan:
             gaps.append("monitoring plan")
     if model.origin == Origin.THIRD_PARTY:

@@ -34,7 +34,7 @@ from registry.models import (
 from registry.queries import custom
 from registry.queries.lineage import around
 from registry.queries.sources import tell_addresses
-from registry.states import DeploymentState, ReviewState
+from registry.states import DeploymentState, ReviewState, TaskKind
 
 SHOWN_VERSIONS = 6
 SHOWN_RATINGS = 3
@@ -131,6 +131,7 @@ def _around_now(model: RegisteredModel, user: Any) -> dict[str, Any]:
         "consumers": list(Consumer.objects.filter(model=model).order_by("name")),
         "uses": list(uses.order_by("pk")),
         "tasks": list(tasks.order_by("pk")),
+        "record_kinds": (TaskKind.COMPLETE_RECORD, TaskKind.BECAME_MANDATORY),
         "duties": duties_of(model, user, timezone.now()),
         "ratings": with_successors(ratings.order_by("-proposed_at", "-pk")[:SHOWN_RATINGS]),
         "limits": limits.order_by("-number").first(),

@@ -20,6 +20,7 @@ from registry import policies
 from registry.events import tell
 from registry.models import Document, DocumentSection, ModelVersion, MonitoringPlan, RegisteredModel
 from registry.services import fields as plain_fields
+from registry.services.governance import governance_evaluate
 from registry.services.living import lock_living
 from registry.states import Grade, SectionStatus
 
@@ -324,6 +325,7 @@ def monitoring_plan_save(
     plain_fields.assign(plan, {"measures": [_named(row) for row in measures]}, allowed=("measures",))
     save_as(plan, by=by, now=now, reason=reason or "Monitoring plan saved")
     tell("monitoring_plan_saved", plan, by=by, now=now, number=plan.number, measures=len(plan.measures))
+    governance_evaluate(model=model, now=now)
     return plan
 
 

@@ -24,6 +24,7 @@ from registry.models import (
     VersionPipeline,
 )
 from registry.services import fields as plain_fields
+from registry.services.governance import governance_evaluate
 from registry.services.living import lock_living
 from registry.services.versions import lock_version
 from registry.states import DatasetRole, Grade
@@ -181,6 +182,7 @@ def dataset_link(
         )
         save_as(link, by=by, now=now, reason="Data set linked")
         tell("dataset_linked", link, by=by, now=now, dataset=str(dataset), role=role, version=version.number)
+        governance_evaluate(model=version.model, now=now)
     return link
 
 
@@ -217,6 +219,7 @@ def pipeline_link(
         )
         save_as(link, by=by, now=now, reason="Pipeline linked")
         tell("pipeline_linked", link, by=by, now=now, pipeline=pipeline.name, version=version.number)
+        governance_evaluate(model=version.model, now=now)
     return link
 
 
@@ -241,6 +244,7 @@ def dependency_add(
     link = ModelDependency(model=model, upstream=upstream, unit_id=model.unit_id, note=note)
     save_as(link, by=by, now=now, reason=note or "Dependency added")
     tell("dependency_added", link, by=by, now=now, upstream_id=upstream.pk)
+    governance_evaluate(model=model, now=now)
     return link
 
 
@@ -265,6 +269,7 @@ def dependency_remove(
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
     tell("dependency_removed", dependency, by=by, now=now, upstream_id=dependency.upstream_id, reason=reason)
     delete_as(dependency, by=by, now=now, reason=reason or "Dependency removed")
+    governance_evaluate(model=model, now=now)
 
 
 @operation

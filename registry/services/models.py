@@ -24,7 +24,7 @@ from registry.queries.deciders import OFFICES, Deciders
 from registry.queries.facts import RecordFacts
 from registry.services import custom_values
 from registry.services import fields as plain_fields
-from registry.services.governance import apply_facts, first_tasks
+from registry.services.governance import apply_facts, first_tasks, governance_evaluate
 from registry.services.living import lock_living, touch
 from registry.services.offices import hold_offices, named_in, refuse_deciders
 from registry.services.revisions import refuse_stale
@@ -308,7 +308,7 @@ def model_update(
     if opens_kind:
         components_follow({model.pk: kind}, [model], by=by, now=now)
     tell("model_updated", model, by=by, now=now, fields=sorted(changed), reason=reason)
-    return model
+    return governance_evaluate(model=model, now=now)
 
 
 def _bump(
@@ -343,6 +343,7 @@ def model_rename(
 
     Raises:
         ModelExists: the name is taken.
+        RuleViolation: it ran in production.
     """
     model = lock_living(model.pk)
     require(by, "registry.edit", unit_id=model.unit_id, model_id=model.pk)
@@ -351,6 +352,7 @@ def model_rename(
         raise invalid("name", problem)
     if name == model.name:
         return model
+    refuse_if(policies.model_rename_blockers(model))
     refuse_taken([name])
     before, model.name = model.name, name
     _bump(model, ["name"], by=by, now=now, reason=reason or "Renamed")
@@ -410,7 +412,7 @@ def model_attest(
         changed.append("next_review_on")
     save_as(model, by=by, now=now, reason=note or "Attested", fields=changed)
     tell("model_attested", model, by=by, now=now, next_review_on=next_review_on, note=note)
-    return model
+    return governance_evaluate(model=model, now=now)
 
 
 @operation

@@ -7,7 +7,16 @@ from mlops_portal.foundation.errors import Conflict
 from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people.models import User
 
-UNTOLD = {"revision", "updated_at", "governance_evaluated_at"}
+# What the portal computes after each change says nothing of what a person did.
+UNTOLD = {
+    "revision",
+    "updated_at",
+    "governance",
+    "governance_rationale",
+    "governance_evaluated_at",
+    "adoption_stage",
+    "adoption_reason",
+}
 
 
 def refuse_stale(instance: models.Model, revision: int | None) -> None:

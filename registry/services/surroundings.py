@@ -61,6 +61,7 @@ def component_update(
         save_as(component, by=by, now=now, reason=reason or "Component changed", fields=changed)
         touch(model.pk, now)
         tell("component_changed", component, by=by, now=now, act="changed", fields=sorted(changed))
+        governance_evaluate(model=model, now=now)
     return component
 
 
@@ -89,6 +90,7 @@ def consumer_add(*, model: RegisteredModel, by: User | None, now: datetime, **fi
     _refuse_other(Consumer.objects.filter(model=model), consumer.name, "A consumer")
     save_as(consumer, by=by, now=now, reason="Consumer added")
     tell("consumer_added", consumer, by=by, now=now, name=consumer.name)
+    governance_evaluate(model=model, now=now)
     return consumer
 
 
@@ -136,6 +138,7 @@ def consumer_release(*, consumer: Consumer, by: User, now: datetime, note: str =
     consumer.released_at, consumer.released_by = now, by
     save_as(consumer, by=by, now=now, reason=note or "Released", fields=["released_at", "released_by"])
     tell("consumer_released", consumer, by=by, now=now, name=consumer.name, note=note)
+    governance_evaluate(model=model, now=now)
     return consumer
 
 

@@ -13,9 +13,10 @@ from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
-from mlops_portal.foundation.rules import refuse_if
+from mlops_portal.foundation.rules import Blocker, refuse_if
 from registry import policies
 from registry.events import tell
+from registry.gates import AliasMove, alias_gates, blockers_of
 from registry.models import Alias, ModelVersion, RegisteredModel, VersionTag
 from registry.services import fields as plain_fields
 from registry.services.living import touch
@@ -277,7 +278,8 @@ def version_set_stage(
     """Move a version to a stage; with ``archive_existing`` the others of that stage are archived.
 
     Raises:
-        RuleViolation: others are archived for Staging and Production only.
+        RuleViolation: others are archived for Staging and Production only; an app above protects the alias that
+            clients of the stage Production would use.
     """
     model = lock(RegisteredModel.objects.alive(), version.model_id)
     version = lock_version(version)
@@ -285,6 +287,10 @@ def version_set_stage(
     if stage not in RegistryStage.values:
         raise invalid("stage", f"There is no stage {stage}; use one of {', '.join(RegistryStage.values)}.")
     refuse_if(policies.stage_blockers(version, to=stage, archive_existing=archive_existing))
+    if RegistryStage.PRODUCTION in (stage, version.stage):
+        refuse_if(
+            _production_blockers(model, version if stage == RegistryStage.PRODUCTION else None, by, now)
+        )
     archived: Sequence[ModelVersion] = ()
     if archive_existing:
         others = ModelVersion.objects.alive().filter(model=model, stage=stage).exclude(pk=version.pk)
@@ -299,3 +305,14 @@ def version_set_stage(
     numbers = [other.number for other in archived]
     tell("version_staged", version, by=by, now=now, before=before, after=stage, archived=numbers)
     return version
+
+
+def _production_blockers(
+    model: RegisteredModel, version: ModelVersion | None, by: User | None, now: datetime
+) -> list[Blocker]:
+    """Why the stage Production does not move: `models:/NAME/Production` loads a version as an alias of that name does."""
+    name = RegistryStage.PRODUCTION.lower()
+    said = "The stage Production"
+    return blockers_of(
+        alias_gates, AliasMove(model=model, name=name, version=version, by=by, now=now, said=said)
+    )

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.forms import CharField, Form, Textarea
 from django.urls import reverse
 
 from mlops_portal.foundation.web.filters import clean_query
+from mlops_portal.foundation.web.forms import Day
 from mlops_portal.foundation.web.pages import (
     Action,
     ActionPage,
@@ -22,7 +24,7 @@ from registry.behind import tell_requests
 from registry.models import RegisteredModel
 from registry.queries import model_page, portfolio
 from registry.queries.custom import offered_for
-from registry.queries.facts import unstated_gaps
+from registry.queries.facts import ATTESTATION, record_gaps, unstated_gaps
 from registry.services import models as services
 from registry.views.versions import NamedThen
 
@@ -150,6 +152,13 @@ class ModelEdit(ActionPage):
         return services.model_update(model=self.object, by=by, now=now, **data)
 
 
+class Attestation(Form):
+    """What may be said with an attestation."""
+
+    next_review_on = Day(required=False, label="Next review", help_text="Stays as it is when left empty.")
+    note = CharField(widget=Textarea(attrs={"rows": 2}), required=False, max_length=500)
+
+
 class ModelAttest(ActionPage):
     """Say that the record is right."""
 
@@ -159,7 +168,8 @@ class ModelAttest(ActionPage):
         "registry.edit",
         "model",
     )
-    title, submit = "Attest {object}", "The record is complete and right"
+    form_class, template_name = Attestation, "registry/attest.html"
+    title, submit = "Attest {object}", "The record is right as it stands"
 
     @property
     def lede(self) -> str:
@@ -167,9 +177,14 @@ class ModelAttest(ActionPage):
         gaps = unstated_gaps(self.object)
         return f"This states, too, what the record holds by default: {'; '.join(gaps)}." if gaps else ""
 
+    def more(self) -> Mapping[str, Any]:
+        """Show what is attested, and what it lacks besides the attestation."""
+        gaps = record_gaps(self.object, now=self.now)
+        return {"model": self.object, "gaps": [gap for gap in gaps if not gap.startswith(ATTESTATION)]}
+
     def act(self, *, by: Any, now: datetime, **data: Any) -> RegisteredModel:
         """Attest it."""
-        return services.model_attest(model=self.object, by=by, now=now)
+        return services.model_attest(model=self.object, by=by, now=now, **data)
 
 
 class ModelDelete(ActionPage):

@@ -22,11 +22,16 @@ class RatingForm(forms.Form):
 
     eu_ai_class = forms.ChoiceField(
         label="Class under the EU AI Act",
-        choices=EuAiClass.choices,
+        choices=[("", "Not classified"), *(choice for choice in EuAiClass.choices if choice[0])],
         required=False,
+        help_text="A release needs one.",
     )
     eu_ai_class_rationale = forms.CharField(
-        label="Why this class", widget=forms.Textarea(attrs={"rows": 2}), required=False, max_length=2000
+        label="Why this class",
+        widget=forms.Textarea(attrs={"rows": 2}),
+        required=False,
+        max_length=2000,
+        help_text="Needed with a class.",
     )
     rationale = forms.CharField(
         label="Rationale of the rating", widget=forms.Textarea(attrs={"rows": 3}), max_length=4000

@@ -17,6 +17,7 @@ from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from registry.models import (
+    Consumer,
     Dataset,
     Document,
     DocumentSection,
@@ -86,7 +87,11 @@ def complete_model(
         "description": "Estimates the probability of default.",
         "objective": "Fewer defaults at equal approval rate.",
         "intended_use": "Applications of private customers.",
+        "approved_uses": "As intended.",
         "prohibited_uses": "Collections.",
+        "no_regime_in_scope": True,
+        "no_regime_stated_at": before,
+        "no_regime_stated_by": cast.owner,
         "assumptions": "Income is declared truthfully.",
         "limitations": "Not for companies.",
         "is_model_decision": True,
@@ -103,6 +108,7 @@ def complete_model(
         setattr(model, field, value)
     save_as(model, by=None, now=before, reason="test record")
     scope = {"model": model, "unit": unit}
+    save_as(Consumer(**scope, name="Loan desk", purpose="Decides on applications."), by=None, now=before)
     dimensions = dict.fromkeys(policy_document(now).risk_dimensions, 2)
     save_as(
         RiskAssessment(

@@ -141,7 +141,7 @@ def test_the_way_back_shows_each_criterion_of_a_last_good_version(
     found = {one.question: one.answer for one in criteria_of(deployment, version, now=now)}
     assert found["No incident of severity 1 or 2"] == "none recorded"
     assert found["Approval not revoked"] == "no approval on record"
-    assert found["Dependents still fit"] == "none on record"
+    assert found["Dependents still fit"] == "1 dependent, inputs fit"
 
 
 def test_the_way_back_says_that_the_validation_of_its_target_ended(

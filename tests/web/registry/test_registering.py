@@ -13,7 +13,14 @@ from registry.services.versions import version_register
 
 pytestmark = pytest.mark.django_db
 URL = "/models/register/"
-SECTIONS = ["People", "Purpose", "Use and reach", "Governance facts", "Supplier"]
+SECTIONS = [
+    "People",
+    "Purpose",
+    "Use and reach",
+    "Governance facts",
+    "EU AI Act, for high-risk uses",
+    "Supplier",
+]
 
 
 def sections(html):

@@ -296,7 +296,9 @@ def test_a_condition_adds_duties_and_its_verifier_is_not_its_owner(
     told = Notification.objects.filter(person=olga).latest("pk").text
     assert told.startswith("Vera Osei found a condition not met: Report 3 is missing. It is due on ")
     after = now + timedelta(days=400)
-    services.condition_verify(condition=row, verification="Report 3 is still missing.", is_met=False, by=vera, now=after)
+    services.condition_verify(
+        condition=row, verification="Report 3 is still missing.", is_met=False, by=vera, now=after
+    )
     assert "It was due on" in Notification.objects.filter(person=olga).latest("pk").text
     assert (
         services.condition_verify(condition=row, verification="Reports 1 to 4 seen.", by=vera, now=now).state

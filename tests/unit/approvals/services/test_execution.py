@@ -12,14 +12,16 @@ from approvals.connectors import ConnectorFailed, Outcome, Result
 from approvals.connectors.registry_alias import RegistryAlias
 from approvals.models import ChangeRequest, Execution, ExecutionStep, Lapse
 from approvals.services import executions, upkeep
-from mlops_portal.foundation.errors import NotAllowed
+from mlops_portal.foundation.errors import Invalid, NotAllowed
 from mlops_portal.foundation.history import history_model, save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.work.models import Job
 from registry.models import Alias, Consumer, Deployment, MetricValue, ModelVersion, RegisteredModel
 from registry.services.aliases import alias_set
-from registry.services.models import model_update
+from registry.services.models import model_rename, model_update
+from registry.services.surroundings import consumer_notify, consumer_release
+from registry.services.versions import version_set_stage
 from tests.factories import approvals as make
 from tests.kept import kept
 
@@ -100,12 +102,41 @@ def test_running_the_job_twice_executes_once(running: ChangeRequest, now: dateti
     assert Alias.history.model.objects.filter(name="champion").count() == 1
 
 
+@pytest.mark.parametrize("name", ["champion", "Champion", "PRODUCTION"])
 def test_the_protected_alias_moves_only_with_an_approved_change(
-    small: ModelVersion, prod: object, olga: User, now: datetime
+    name: str, small: ModelVersion, prod: object, olga: User, now: datetime
 ) -> None:
     with pytest.raises(RuleViolation) as refusal:
-        alias_set(model=small.model, name="champion", version=small, by=olga, now=now)
+        alias_set(model=small.model, name=name, version=small, by=olga, now=now)
     assert codes(refusal) == ["protected_alias"]
+
+
+def test_what_looks_like_a_protected_alias_is_none(
+    small: ModelVersion, prod: object, olga: User, now: datetime
+) -> None:
+    with pytest.raises(Invalid, match="letters, digits"):
+        alias_set(model=small.model, name="ch\u0430mpion", version=small, by=olga, now=now)
+
+
+def test_clients_that_load_by_stage_are_protected_alike(
+    small: ModelVersion, prod: object, olga: User, now: datetime
+) -> None:
+    version_set_stage(version=small, stage="Staging", by=olga, now=now)
+    with pytest.raises(
+        RuleViolation, match="The stage Production moves only with an approved change"
+    ) as refusal:
+        version_set_stage(version=small, stage="Production", archive_existing=True, by=olga, now=now)
+    assert codes(refusal) == ["protected_alias"]
+    small.stage = "Production"
+    save_as(small, by=None, now=now, reason="before there was a policy", fields=["stage"])
+    with pytest.raises(RuleViolation):
+        version_set_stage(version=small, stage="Archived", by=olga, now=now)
+
+
+def test_what_ran_in_production_keeps_its_name(running: ChangeRequest, olga: User, now: datetime) -> None:
+    with pytest.raises(RuleViolation, match="consumers know it by that name") as refusal:
+        model_rename(model=running.model, name="another", by=olga, now=now)
+    assert codes(refusal) == ["was_in_production"]
 
 
 def test_content_that_changed_since_the_approval_is_not_executed(
@@ -454,6 +485,9 @@ def test_a_suspended_model_without_consumers_is_retired(
         code=make.fresh_code(release_cast.operator), by=release_cast.operator, now=at,
     )  # fmt: skip
     run_jobs(at + timedelta(minutes=1))
+    desk = Consumer.objects.get(model=running.model)
+    desk = consumer_notify(consumer=desk, by=release_cast.developer, now=at)
+    consumer_release(consumer=desk, by=release_cast.owner, now=at)
     later = at + timedelta(hours=1)
     change = services.change_draft(**draft, now=later)
     change = services.change_submit(change=change, by=release_cast.developer, now=later)

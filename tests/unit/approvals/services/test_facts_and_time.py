@@ -19,10 +19,11 @@ from approvals.services import upkeep
 from approvals.services.waivers import authority_for
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.events import DomainEvent, domain_event
-from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.history import delete_as, save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
 from registry.models import Dataset, Environment, MetricValue, ModelVersion, RegisteredModel, ThresholdSet
+from registry.queries.facts import record_gaps
 from tests.factories import approvals as make
 
 
@@ -50,7 +51,7 @@ def test_twenty_subjects_cost_as_many_statements_as_one(
         subjects.append(subject_of(other, prod))
     with CaptureQueriesContext(connection) as many:
         answers = model_facts.resolve_all(subjects, now)
-    assert len(many) == len(one) <= 25
+    assert len(many) == len(one) <= 30
     assert len(answers) == 4
 
 
@@ -59,7 +60,7 @@ def test_an_evaluation_costs_the_same_for_few_gates_and_many(filed: ChangeReques
     change = ChangeRequest.objects.select_related("model", "environment").get(pk=filed.pk)
     with CaptureQueriesContext(connection) as asked:
         evaluate(change, at=now, policy=policy)
-    assert len(asked) <= 28
+    assert len(asked) <= 32
 
 
 def test_every_fact_of_a_complete_version_has_an_answer(
@@ -262,3 +263,17 @@ def test_a_gate_that_fails_with_time_asks_for_alternatives_and_leaves_the_dossie
         return next(row for row in gates if row["id"] == "ALT-01")
 
     assert frozen(aged) == frozen(fresh)
+
+
+def test_the_gate_of_the_inventory_misses_what_the_page_of_the_model_says_is_missing(
+    version: ModelVersion, prod: Environment, now: datetime
+) -> None:
+    assert facts_of(version, prod, now)["inventory_missing"] == ()
+    model = version.model
+    for consumer in model.consumers.all():
+        delete_as(consumer, by=None, now=now, reason="test")
+    model.no_regime_in_scope, model.no_regime_stated_at, model.no_regime_stated_by = False, None, None
+    save_as(model, by=None, now=now, reason="test")
+    gaps = ("regimes in scope, or the statement that none is", "downstream consumers")
+    assert facts_of(version, prod, now)["inventory_missing"] == gaps
+    assert record_gaps(model, now=now) == list(gaps)
