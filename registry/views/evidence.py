@@ -15,7 +15,7 @@ from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
-from registry import forms, policies
+from registry import document_forms, forms, policies
 from registry.gates import sections_wanted_of
 from registry.models import (
     Document,
@@ -141,7 +141,7 @@ class DocumentAdd(ModelAction):
     """Upload a document, name where it is, or begin to write it."""
 
     told = "“{result.title}” is added to {object}."
-    form_class, tab = forms.DocumentUpload, "registry:document-list"
+    form_class, tab = document_forms.DocumentUpload, "registry:document-list"
     title, submit = "Add a document to {object}", "Add document"
 
     def form_kwargs(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class DocumentApprove(DocumentAction):
 class SectionsWrite(DocumentAction):
     """Write sections, or write them anew: those that the policy wants are listed."""
 
-    form_class, title, submit = forms.SectionTexts, "Sections of {object}", "Save the sections"
+    form_class, title, submit = document_forms.SectionTexts, "Sections of {object}", "Save the sections"
     lede = (
         "Each section that the policy asks for counts for the completeness of the documents:"
         " approved ones whole, drafts half."
