@@ -20,7 +20,7 @@ def registered_and_rated(visit):
     name = f"instalment-{uuid.uuid4().hex[:8]}"
     developer, owner, officer = visit("tomas"), visit("hanne"), visit("ines")
     model = registering.register_model(developer, name=name, title="Instalment default")
-    expect(developer.page.locator("h1")).to_have_text("Instalment default")
+    expect(developer.open(model).page.locator("h1")).to_have_text("Instalment default")
 
     registering.rate_and_limit(owner, model)
     expect(owner.open(model).page.locator("#main")).to_contain_text("Awaiting approval")
@@ -33,7 +33,7 @@ def registered_and_rated(visit):
     version = registering.register_version(developer, model, digest=uuid.uuid4().hex * 2)
     document = registering.write_documents(developer, model)
     owner.open(document).follow("Approve").press("Approve this edition")
-    owner.open(model).follow("Attest the record").press("The record is complete and right")
+    owner.open(model).follow("Attest the record").press("The record is right as it stands")
     return model, version
 
 

@@ -20,6 +20,10 @@ RECORD = {
     "is_model_decision": "Yes",
     "is_model_rationale": "A quantitative method whose score decides on credit.",
     "primary_metric": "AUC",
+    "regimes": "EU AI Act",
+    "eu_role": "provider",
+    "annex_iii_point": "5(b), creditworthiness",
+    "eu_db_registration_id": "EU-2026-0001",
 }
 ANSWERS = {
     "financial_exposure": "very_high",
@@ -48,7 +52,9 @@ PLAN = (
 def register_model(visitor: Visitor, *, name: str, title: str) -> str:
     """Register a model; return the address of its page."""
     visitor.open("/models/register/").fill(name=name, title=title, **RECORD).press("Register model")
-    return visitor.path
+    model = visitor.path
+    visitor.open(f"{model}lineage/").follow("Add a consumer").fill(name="Lending desk").press("Add consumer")
+    return model
 
 
 def rate_and_limit(visitor: Visitor, model: str) -> None:
@@ -56,8 +62,8 @@ def rate_and_limit(visitor: Visitor, model: str) -> None:
     visitor.open(f"{model}rate/")
     visitor.fill(**{f"answer-{question}": answer for question, answer in ANSWERS.items()})
     visitor.fill(
-        eu_ai_class="Minimal",
-        eu_ai_class_rationale="A person decides.",
+        eu_ai_class="High risk",
+        eu_ai_class_rationale="It decides on access to credit.",
         rationale="Answered with the credit desk.",
     ).press("Propose the rating")
     visitor.open(f"{model}limits/propose/")
