@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from approvals import policies
+from approvals.evaluation import STRICTEST_TIER
 from approvals.models import ChangeRequest, Lapse
 from approvals.models.parts import OF_A_MODEL
 from approvals.policy_in_force import policy_in_force
@@ -28,6 +29,7 @@ from registry.gates import (
     Duty,
     Retirement,
     WantedSection,
+    Watched,
 )
 from registry.models import Deployment, Environment, RegisteredModel
 from registry.states import Connector
@@ -146,8 +148,19 @@ def wanted_sections(model: RegisteredModel, now: datetime) -> list[WantedSection
     return [
         (row.id, row.title, row.kind)
         for row in rows
-        if row.weight(tier=model.tier or 1, traits=frozenset(traits)) > 0
+        if row.weight(tier=model.tier or STRICTEST_TIER, traits=frozenset(traits)) > 0
     ]
+
+
+def watched_dimensions(model: RegisteredModel, now: datetime) -> list[Watched]:
+    """Return every dimension of the policy in force, and whether the gate on monitoring asks for it at this tier."""
+    in_force = policy_in_force(now)
+    if in_force is None:
+        return []
+    by_tier = in_force.document.monitoring_dimensions
+    needed = by_tier[model.tier or STRICTEST_TIER]
+    every = dict.fromkeys(name for tier in sorted(by_tier) for name in by_tier[tier])
+    return [(name, name in needed) for name in every]
 
 
 def move_along(model: RegisteredModel, unit: BusinessUnit, by: User | None, now: datetime) -> None:
@@ -191,6 +204,7 @@ def register() -> None:
     gates.last_good_criteria.append(approval_criteria)
     gates.closed_acts.append(closed_acts)
     gates.wanted_sections.append(wanted_sections)
+    gates.watched_dimensions.append(watched_dimensions)
     gates.unit_transfers.append(move_along)
     gates.duty_readers.append(lapse_duties)
     gates.duty_rows.append(open_lapses)

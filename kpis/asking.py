@@ -87,6 +87,7 @@ class Ask:
             ("12 months", "12m"),
             ("90 days", "90d"),
             ("Month to date", "mtd"),
+            ("Today", "today"),
         )
         return [Period(label, value, value == self.period) for label, value in usual]
 

@@ -54,7 +54,7 @@ def three_months(now: datetime) -> Window:
 
 
 def usual_windows(now: datetime) -> list[Window]:
-    """Return the periods that pages offer, which the nightly run keeps by unit and tier."""
+    """Return the periods that pages offer and the nightly run keeps by unit and tier: all but the day that runs."""
     offered = (
         three_months(now),
         last_quarter(now, zone()),

@@ -5,20 +5,17 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from django import forms
-from django.utils.text import slugify
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.forms import Day, Section, Suggesting
-from registry.gates import WantedSection
-from registry.models import CustomField, Document, ModelVersion, RegisteredModel
+from registry.models import CustomField, RegisteredModel
 from registry.queries.custom import offered_for
 from registry.queries.metrics import MetricsUsed
 from registry.states import (
     INVENTORY_KINDS,
     Connector,
     DatasetRole,
-    DocumentKind,
     Origin,
     Provider,
     UseCase,
@@ -359,85 +356,6 @@ class MetricEntry(forms.Form):
         )
         if used.judged:
             self.fields["name"].help_text += f" Limits are set for {', '.join(used.judged)}."
-
-
-class DocumentUpload(forms.Form):
-    """A document with its file, of one version or of all."""
-
-    version = forms.ModelChoiceField(
-        queryset=ModelVersion.objects.none(),
-        required=False,
-        empty_label="All versions",
-        help_text="Evidence for a release belongs to its version; a validator can attest only that.",
-    )
-
-    kind = forms.ChoiceField(choices=DocumentKind.choices)
-    title = forms.CharField(max_length=200)
-    upload = forms.FileField(required=False, label="File", help_text="At most 50 MB.")
-    link = forms.CharField(max_length=500, required=False, help_text="Instead of a file.")
-
-    def __init__(self, *, model: RegisteredModel, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
-
-    def clean(self) -> dict[str, Any]:
-        """Ask for one of the two."""
-        found = super().clean()
-        if not self.has_error("upload") and not (found.get("upload") or found.get("link")):
-            self.add_error("upload", "Attach a file, or give a link to it.")
-        return found
-
-
-class SectionTexts(forms.Form):
-    """The sections that the policy wants, those of the document's kind first, and one of one's own."""
-
-    title = forms.CharField(max_length=160, required=False, label="Another section")
-    text = forms.CharField(widget=_area(6), max_length=100_000, required=False, label="Its text")
-
-    def __init__(self, *, document: Document, wanted: Sequence[WantedSection], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.written = {row.key: row for row in document.sections.all()}
-        titles = {key: title for key, title, _kind in sorted(wanted, key=lambda row: row[2] != document.kind)}
-        self.titles = {**{row.key: row.title for row in self.written.values()}, **titles}
-        asked = {
-            f"section-{key}": forms.CharField(
-                label=title,
-                widget=_area(4),
-                max_length=100_000,
-                required=False,
-                initial=self.written[key].text if key in self.written else "",
-            )
-            for key, title in self.titles.items()
-        }
-        self.fields = {**asked, **self.fields}
-
-    def clean(self) -> dict[str, Any]:
-        """Gather what was written or changed."""
-        given = self.cleaned_data
-        sections = [
-            {"key": key, "title": title, "text": given[f"section-{key}"]}
-            for key, title in self.titles.items()
-            if given.get(f"section-{key}") and f"section-{key}" in self.changed_data
-        ]
-        if given.get("title"):
-            key = slugify(given["title"])[:60]
-            if not key:
-                raise forms.ValidationError({"title": "Write a title with letters or digits."})
-            own = {
-                "key": key,
-                "title": given["title"],
-                "text": given.get("text", ""),
-            }
-            sections.append(own)
-        if not sections:
-            raise forms.ValidationError("Write or change at least one section.")
-        return {"sections": sections}
-
-
-class NotApplicable(forms.Form):
-    """Why a section does not apply."""
-
-    reason = forms.CharField(widget=_area(2), max_length=2000)
 
 
 class ConsumerEntry(forms.Form):

@@ -104,6 +104,10 @@ closed_acts: list[Callable[[Sequence[Deployment]], Mapping[int, ClosedActs]]] = 
 WantedSection = tuple[str, str, str]
 wanted_sections: list[Callable[[RegisteredModel, datetime], Sequence[WantedSection]]] = []
 
+# What the policy wants watched in production: (dimension, whether it is needed for this model's tier).
+Watched = tuple[str, bool]
+watched_dimensions: list[Callable[[RegisteredModel, datetime], Sequence[Watched]]] = []
+
 # Duties that apps above keep: those of one model for its page, and the rows (with `model_id`) that the portfolio counts.
 duty_readers: list[Callable[[RegisteredModel, User, datetime], Sequence[Duty]]] = []
 duty_rows: list[Callable[[], QuerySet]] = []
@@ -115,6 +119,11 @@ unit_transfers: list[Callable[[RegisteredModel, BusinessUnit, User | None, datet
 def sections_wanted_of(model: RegisteredModel, now: datetime) -> list[WantedSection]:
     """Ask which sections a model's documents need."""
     return [row for answer in wanted_sections for row in answer(model, now)]
+
+
+def watched_of(model: RegisteredModel, now: datetime) -> dict[str, bool]:
+    """Ask which dimensions there are to watch, and whether this model needs them."""
+    return dict(row for answer in watched_dimensions for row in answer(model, now))
 
 
 def closed_acts_of(deployments: Sequence[Deployment]) -> dict[int, ClosedActs]:

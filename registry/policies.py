@@ -65,14 +65,16 @@ def person_behind(user: User | None) -> int | None:
     return user.pk if user.is_person else user.service_account.owner_id
 
 
-def same_person_blockers(*, first: User | None, second: User | None, message: str) -> list[Blocker]:
-    """Why the second of two people may not act: they are the first, or a machine of the first."""
+def same_person_blockers(
+    *, first: User | None, second: User | None, message: str, owner: str
+) -> list[Blocker]:
+    """Why the second of two people may not act: they are the first, or a machine of the first. ``owner`` may."""
     if second is None:
         return [Blocker("no_person", "A person decides this, never the portal.")]
     if not second.is_person:
         return [Blocker("not_a_person", "A person decides this, never a service account.")]
     if person_behind(first) == second.pk:
-        return [Blocker("same_person", message, "another person of the second line")]
+        return [Blocker("same_person", message, owner)]
     return []
 
 
@@ -275,7 +277,7 @@ def rating_proposal_blockers(model: RegisteredModel) -> list[Blocker]:
     """Why no rating can be proposed now."""
     blockers = alive_blockers(model)
     if RiskAssessment.objects.filter(model=model, state=ReviewState.PROPOSED).exists():
-        blockers.append(Blocker("open_rating", "A rating of this model awaits approval.", "the second line"))
+        blockers.append(Blocker("open_rating", "A rating of this model awaits approval.", "a risk officer"))
     return blockers
 
 
@@ -286,7 +288,10 @@ def rating_decision_blockers(rating: RiskAssessment, *, by: User | None) -> list
         blockers.append(Blocker("decided", "This rating was decided already."))
     blockers.extend(
         same_person_blockers(
-            first=rating.proposed_by, second=by, message="Somebody other than the proposer approves a rating."
+            first=rating.proposed_by,
+            second=by,
+            message="Somebody other than the proposer approves a rating.",
+            owner="another risk officer",
         )
     )
     if by is not None and _held_office(by, rating.model, since=rating.proposed_at):
@@ -294,7 +299,7 @@ def rating_decision_blockers(rating: RiskAssessment, *, by: User | None) -> list
             Blocker(
                 "own_model",
                 "Owner and developer do not approve the rating of their model.",
-                "the second line",
+                "another risk officer",
             )
         )
     return blockers
@@ -307,13 +312,18 @@ def limits_decision_blockers(limits: ThresholdSet, *, by: User | None) -> list[B
         blockers.append(Blocker("decided", "These limits were decided already."))
     blockers.extend(
         same_person_blockers(
-            first=limits.proposed_by, second=by, message="Somebody other than the proposer locks limits."
+            first=limits.proposed_by,
+            second=by,
+            message="Somebody other than the proposer locks limits.",
+            owner="another validator or risk officer",
         )
     )
     if by is not None and _held_office(by, limits.model, since=limits.proposed_at):
         blockers.append(
             Blocker(
-                "own_model", "Owner and developer do not lock the limits of their model.", "the second line"
+                "own_model",
+                "Owner and developer do not lock the limits of their model.",
+                "another validator or risk officer",
             )
         )
     return blockers
@@ -439,11 +449,14 @@ def document_approval_blockers(document: Document, *, by: User | None) -> list[B
     blockers = []
     if document.status == SectionStatus.APPROVED:
         blockers.append(Blocker("approved", "This edition is approved already."))
+    if not document.says_something:
+        blockers.append(Blocker("empty", "It has no file, no link and no section with a text yet."))
     blockers.extend(
         same_person_blockers(
             first=document.uploaded_by,
             second=by,
             message="Somebody other than its author approves a document.",
+            owner="another model owner or developer",
         )
     )
     return blockers
@@ -455,6 +468,7 @@ def section_approval_blockers(section: DocumentSection, *, by: User | None) -> l
         first=section.document.uploaded_by,
         second=by,
         message="Somebody other than its author approves a section.",
+        owner="another model owner or developer",
     )
 
 

@@ -41,6 +41,13 @@ class Document(ScopedRecord):
         return self.title
 
     @property
+    def says_something(self) -> bool:
+        """Whether it has a file, a link, or a section that is written or does not apply."""
+        if self.file_id or self.link:
+            return True
+        return any(row.status != SectionStatus.ABSENT for row in self.sections.all())
+
+    @property
     def file_name(self) -> str:
         """Name of the file as this document hands it out: a content may be shared with other records."""
         name = "".join(one if one.isalnum() or one in " -_.()" else "-" for one in self.title).strip(" .-")

@@ -340,9 +340,18 @@ def document_upload(
     version: ModelVersion | None = None,
     upload: Any = None,
     link: str = "",
+    sections: Sequence[Mapping[str, str]] = (),
 ) -> Document:
-    """Keep an uploaded file (an object with ``name`` and ``chunks``) and save the document that refers to it."""
+    """Keep an uploaded file (an object with ``name`` and ``chunks``), if any, and save the document that refers to it."""
     stored = files.store(upload.chunks(), name=upload.name, by=by, now=now) if upload else None
     return document_save(
-        model=model, version=version, kind=kind, title=title, file=stored, link=link, by=by, now=now
+        model=model,
+        version=version,
+        kind=kind,
+        title=title,
+        file=stored,
+        link=link,
+        sections=sections,
+        by=by,
+        now=now,
     )

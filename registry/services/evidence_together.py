@@ -108,7 +108,8 @@ def documents_approve(*, version: ModelVersion, by: User, now: datetime) -> list
     lock_living(version.model_id)
     version = lock_version(version)
     rows = Document.objects.filter(version=version).exclude(status=SectionStatus.APPROVED)
-    documents = list(rows.select_related("uploaded_by__service_account").order_by("pk"))
+    rows = rows.select_related("uploaded_by__service_account").prefetch_related("sections")
+    documents = list(rows.order_by("pk"))
     for document in documents:
         require_approval(document, by)
         refuse_if(policies.document_approval_blockers(document, by=by))

@@ -85,7 +85,9 @@ def threshold_set_propose(
     if errors := limit_errors(limits):
         raise Invalid(errors)
     if ThresholdSet.objects.filter(model=model, state=ReviewState.PROPOSED).exists():
-        refuse_if([Blocker("open_limits", "Limits of this model await approval.", "the second line")])
+        refuse_if(
+            [Blocker("open_limits", "Limits of this model await approval.", "a validator or risk officer")]
+        )
     last = ThresholdSet.objects.filter(model=model).aggregate(last=Max("number"))["last"] or 0
     rows = [{"segment": "", "suite": "", "blocking": True, "title": row["code"], **row} for row in limits]
     proposed = ThresholdSet(

@@ -15,8 +15,7 @@ from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
-from mlops_portal.foundation.web.rows import AddsRows, Cell, RowsField
-from registry import forms, policies
+from registry import document_forms, forms, policies
 from registry.gates import sections_wanted_of
 from registry.models import (
     Document,
@@ -139,15 +138,15 @@ class ModelAction(ActionPage):
 
 
 class DocumentAdd(ModelAction):
-    """Upload a document, or name where it is."""
+    """Upload a document, name where it is, or begin to write it."""
 
     told = "“{result.title}” is added to {object}."
-    form_class, tab = forms.DocumentUpload, "registry:document-list"
+    form_class, tab = document_forms.DocumentUpload, "registry:document-list"
     title, submit = "Add a document to {object}", "Add document"
 
     def form_kwargs(self) -> dict[str, Any]:
-        """Offer the model's versions."""
-        return {"model": self.object}
+        """Offer the model's versions, and the sections to begin with."""
+        return {"model": self.object, "wanted": sections_wanted_of(self.object, self.now)}
 
     def initial(self) -> dict[str, Any]:
         """Start with the version of the address, else the newest: that is what evidence is written for."""
@@ -159,6 +158,13 @@ class DocumentAdd(ModelAction):
     def act(self, *, by: Any, now: datetime, **data: Any) -> Document:
         """Keep the file and save the document."""
         return services.document_upload(model=self.object, by=by, now=now, **data)
+
+    def done(self, result: Document) -> tuple[str, str]:
+        """Go on to the sections of what has none written yet."""
+        message, url = super().done(result)
+        if result.says_something:
+            return message, url
+        return message, reverse("registry:section-add", args=[result.model_id, result.pk])
 
 
 class DocumentAction(ActionPage):
@@ -197,8 +203,11 @@ class DocumentApprove(DocumentAction):
 class SectionsWrite(DocumentAction):
     """Write sections, or write them anew: those that the policy wants are listed."""
 
-    form_class, title, submit = forms.SectionTexts, "Sections of {object}", "Save the sections"
-    lede = "Each section counts for the completeness of the documents: approved ones whole, drafts half."
+    form_class, title, submit = document_forms.SectionTexts, "Sections of {object}", "Save the sections"
+    lede = (
+        "Each section that the policy asks for counts for the completeness of the documents:"
+        " approved ones whole, drafts half."
+    )
 
     def form_kwargs(self) -> dict[str, Any]:
         """Ask for the sections of the document's model."""
@@ -317,49 +326,3 @@ class UseDecide(ActionPage):
     def done(self, result: UnitUse) -> tuple[str, str]:
         """Return home."""
         return f"{result.get_state_display()}: {result.model} for {result.using_unit}.", reverse("home")
-
-
-MEASURES = (
-    Cell("measure", "Metric", required=True, hint="PSI of stated income"),
-    Cell("dimension", "Watches over", required=True, hint="data drift"),
-    Cell("segment", "Group", hint="all"),
-    Cell("watch", "Watch at", kind="number", hint="0.10"),
-    Cell("act", "Act at", kind="number", required=True, hint="0.20"),
-    Cell("stop", "Stop at", kind="number", hint="0.35"),
-    Cell("cadence_hours", "Every, h", kind="number", required=True, hint="24"),
-    Cell("route", "Who is told", required=True, hint="owner"),
-)
-
-
-class PlanForm(forms.forms.Form):
-    """A monitoring plan, one measure a row."""
-
-    measures = RowsField(
-        label="Measures",
-        columns=MEASURES,
-        noun="the monitoring plan",
-        help_text="Empty rows are left out. Limits of a release stand in the limits, not here.",
-    )
-    owner = forms.PersonChoice(required=False)
-
-
-class PlanEdit(AddsRows, ModelAction):
-    """Write the next edition of the monitoring plan."""
-
-    told = "The monitoring plan of {object} is saved."
-    form_class, tab = PlanForm, "registry:evidence"
-    title, submit = "Monitoring plan of {object}", "Save the plan"
-
-    def initial(self) -> dict[str, Any]:
-        """Start with the plan in force."""
-        plan = MonitoringPlan.objects.filter(model=self.object, is_current=True).first()
-        if plan is None:
-            return {"owner": self.object.owner}
-        shown = [
-            {**row, "dimension": str(row.get("dimension") or "").replace("_", " ")} for row in plan.measures
-        ]
-        return {"measures": shown, "owner": plan.owner}
-
-    def act(self, *, by: Any, now: datetime, **data: Any) -> MonitoringPlan:
-        """Save."""
-        return services.monitoring_plan_save(model=self.object, by=by, now=now, **data)

@@ -1,6 +1,6 @@
-"""Limits and the monitoring plan of a model."""
+"""Limits of a model: proposed by one, locked by another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -8,67 +8,48 @@ from django import forms
 from django.urls import reverse
 
 from mlops_portal.foundation.web.pages import ActionPage
+from mlops_portal.foundation.web.rows import AddsRows, Cell, RowsField
 from registry.models import RegisteredModel, ThresholdSet
 from registry.services import limits as services
 from registry.views.versions import model_crumbs
 
-ROWS = 8
-COLUMNS = ("code", "title", "metric", "segment", "direction", "release", "watch", "stop", "act")
 DIRECTIONS = [("min", "at least"), ("max", "at most")]
-NUMBERS = ("release", "watch", "stop", "act")
+COLUMNS = (
+    Cell("code", "Code", required=True, hint="PERF-01"),
+    Cell("title", "Title", hint="All applicants"),
+    Cell("metric", "Metric", required=True, hint="AUC"),
+    Cell("segment", "Group", hint="under 25"),
+    Cell("direction", "Direction", required=True, choices=DIRECTIONS),
+    Cell("release", "Release limit", kind="number", required=True, hint="0.75"),
+    Cell("watch", "Watch at", kind="number"),
+    Cell("act", "Act at", kind="number"),
+    Cell("stop", "Stop at", kind="number"),
+)
 
 
-class LimitGrid(forms.Form):
-    """Up to eight limits as a grid; a row without code is left out."""
+class LimitsForm(forms.Form):
+    """Limits, one a row."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        for row in range(ROWS):
-            for column in COLUMNS:
-                self.fields[f"{column}-{row}"] = self._field(column, row)
-        self.fields["rationale"] = forms.CharField(
-            widget=forms.Textarea(attrs={"rows": 3}),
-            max_length=4000,
-            help_text="Why these limits and no others.",
-        )
-
-    @staticmethod
-    def _field(column: str, row: int) -> forms.Field:
-        label = f"{column.capitalize()} of limit {row + 1}"
-        if column == "direction":
-            return forms.ChoiceField(choices=DIRECTIONS, label=label, required=False)
-        if column in NUMBERS:
-            return forms.FloatField(label=label, required=False)
-        return forms.CharField(label=label, required=False, max_length=160)
-
-    def grid(self) -> Iterator[list[forms.BoundField]]:
-        """Yield the cells row by row."""
-        for row in range(ROWS):
-            yield [self[f"{column}-{row}"] for column in COLUMNS]
-
-    def clean(self) -> dict[str, Any]:
-        """Gather the rows into limits."""
-        given = self.cleaned_data
-        limits = []
-        for row in range(ROWS):
-            cells = {column: given.get(f"{column}-{row}") for column in COLUMNS}
-            if cells["code"]:
-                limits.append({name: value for name, value in cells.items() if value not in (None, "")})
-        if not limits:
-            raise forms.ValidationError("Enter at least one limit with a code, a metric and a release limit.")
-        return {"limits": limits, "rationale": given.get("rationale", "")}
+    limits = RowsField(
+        label="Limits",
+        columns=COLUMNS,
+        noun="the limits",
+        help_text="Empty rows are left out. A limit without a group is for all cases.",
+    )
+    rationale = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        max_length=4000,
+        help_text="Why these limits and no others.",
+    )
 
 
-class LimitsPropose(ActionPage):
+class LimitsPropose(AddsRows, ActionPage):
     """Propose limits; the second line locks them."""
 
     queryset = RegisteredModel.objects.alive().select_related("unit", "counter")
-    right, object_name, form_class = "registry.edit", "model", LimitGrid
-    title, submit, template_name = (
-        "Propose limits of {object}",
-        "Propose the limits",
-        "registry/limits_propose.html",
-    )
+    right, object_name, form_class = "registry.edit", "model", LimitsForm
+    title, submit = "Propose limits of {object}", "Propose the limits"
+    lede = "The release limit decides whether a version may go live; watch, act and stop are for monitoring."
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""
@@ -77,12 +58,7 @@ class LimitsPropose(ActionPage):
     def initial(self) -> dict[str, Any]:
         """Start with the newest set."""
         newest = ThresholdSet.objects.filter(model=self.object).order_by("-number").first()
-        rows = newest.limits[:ROWS] if newest else []
-        return {f"{column}-{place}": row.get(column) for place, row in enumerate(rows) for column in COLUMNS}
-
-    def more(self) -> Mapping[str, Any]:
-        """Name the columns."""
-        return {"columns": [name.capitalize() for name in COLUMNS]}
+        return {"limits": newest.limits if newest else []}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ThresholdSet:
         """Propose."""

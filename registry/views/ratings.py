@@ -95,7 +95,7 @@ class RatingPropose(ActionPage):
         """Show what it came to."""
         url = reverse("registry:evidence", args=[result.model_id])
         return (
-            f"Proposed: tier {result.tier}, score {result.score:.0f}. Another person of the second line decides.",
+            f"Proposed: tier {result.tier}, score {result.score:.0f}. A risk officer decides.",
             url,
         )
 

@@ -15,12 +15,12 @@ SUMMARY = (
 )
 
 
-def registered_and_rated(visit, tmp_path):
+def registered_and_rated(visit):
     """Return the addresses of a complete model of tier 1 and of its version."""
     name = f"instalment-{uuid.uuid4().hex[:8]}"
     developer, owner, officer = visit("tomas"), visit("hanne"), visit("ines")
     model = registering.register_model(developer, name=name, title="Instalment default")
-    expect(developer.page.locator("h1")).to_have_text("Instalment default")
+    expect(developer.open(model).page.locator("h1")).to_have_text("Instalment default")
 
     registering.rate_and_limit(owner, model)
     expect(owner.open(model).page.locator("#main")).to_contain_text("Awaiting approval")
@@ -31,11 +31,9 @@ def registered_and_rated(visit, tmp_path):
     expect(officer.page.locator("#main")).to_contain_text("Locked")
 
     version = registering.register_version(developer, model, digest=uuid.uuid4().hex * 2)
-    card = tmp_path / "model-card.txt"
-    card.write_text("Instalment default: what it does and where it ends.\n")
-    document = registering.write_documents(developer, model, card)
+    document = registering.write_documents(developer, model)
     owner.open(document).follow("Approve").press("Approve this edition")
-    owner.open(model).follow("Attest the record").press("The record is complete and right")
+    owner.open(model).follow("Attest the record").press("The record is right as it stands")
     return model, version
 
 
@@ -68,7 +66,7 @@ def file_release(developer, version):
 
 
 def test_a_model_becomes_a_signed_deployed_and_provable_release(visit, tmp_path):
-    _, version = registered_and_rated(visit, tmp_path)
+    _, version = registered_and_rated(visit)
     validate(visit("samuel"), version)
     change = file_release(visit("tomas"), version)
 

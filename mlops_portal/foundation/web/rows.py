@@ -31,7 +31,8 @@ class Cell:
     kind: str = "text"  # or number
     required: bool = False
     choices: Sequence[tuple[str, str]] = ()
-    hint: str = ""
+    hint: str = ""  # an example, shown as one in the first row
+    given: bool = False  # the page may fill it in: a row that holds nothing else is empty
 
 
 class Rows(list[dict[str, Any]]):
@@ -101,7 +102,7 @@ class RowsWidget(forms.Widget):
     ) -> SafeString:
         first = place == 0 and cell is self.columns[0]
         found = row.get(cell.key)
-        shown = "" if found is None else f"{found:g}" if isinstance(found, int | float) else str(found)
+        shown = "" if found is None else f"{found:.12g}" if isinstance(found, int | float) else str(found)
         common = {
             "name": f"{name}-{place}-{cell.key}",
             "id": identifier if first else f"{identifier}_{place}_{cell.key}",
@@ -125,7 +126,7 @@ class RowsWidget(forms.Widget):
             '<input class="input" name="{name}" id="{id}" value="{value}" aria-label="{label}"{described}{mode}{hint}>',
             value=shown,
             mode=SafeString(' inputmode="decimal"') if cell.kind == "number" else "",
-            hint=format_html(' placeholder="{}"', cell.hint) if cell.hint and place == 0 else "",
+            hint=format_html(' placeholder="e.g. {}"', cell.hint) if cell.hint and place == 0 else "",
             **common,
         )
 
@@ -144,7 +145,11 @@ class RowsField(forms.Field):
             ValidationError: a cell is missing or is no number.
         """
         errors: list[str] = []
-        rows = [self._row(place, row, errors) for place, row in enumerate(value or [], start=1)]
+        rows = [
+            self._row(place, row, errors)
+            for place, row in enumerate(value or [], start=1)
+            if any(row.get(cell.key) for cell in self.columns if not cell.given)
+        ]
         if errors:
             raise forms.ValidationError(errors)
         return rows

@@ -1,7 +1,5 @@
 """What a developer and an owner enter for a new model of the highest tier: as few fields as the policy allows."""
 
-from pathlib import Path
-
 from tests.browser.pages.visitor import Visitor
 
 RECORD = {
@@ -22,6 +20,10 @@ RECORD = {
     "is_model_decision": "Yes",
     "is_model_rationale": "A quantitative method whose score decides on credit.",
     "primary_metric": "AUC",
+    "regimes": "EU AI Act",
+    "eu_role": "provider",
+    "annex_iii_point": "5(b), creditworthiness",
+    "eu_db_registration_id": "EU-2026-0001",
 }
 ANSWERS = {
     "financial_exposure": "very_high",
@@ -39,18 +41,20 @@ ANSWERS = {
     "explainable": "reasons",
 }
 PLAN = (
-    ("AUC against last quarter", "performance"),
-    ("PSI of stated income", "data_drift"),
-    ("PSI of the score", "prediction_drift"),
-    ("Share of failed calls", "service_health"),
-    ("Approval ratio of applicants under 25", "fairness"),
+    "AUC against last quarter",
+    "PSI of stated income",
+    "PSI of the score",
+    "Share of failed calls",
+    "Approval ratio of applicants under 25",
 )
 
 
 def register_model(visitor: Visitor, *, name: str, title: str) -> str:
     """Register a model; return the address of its page."""
     visitor.open("/models/register/").fill(name=name, title=title, **RECORD).press("Register model")
-    return visitor.path
+    model = visitor.path
+    visitor.open(f"{model}lineage/").follow("Add a consumer").fill(name="Lending desk").press("Add consumer")
+    return model
 
 
 def rate_and_limit(visitor: Visitor, model: str) -> None:
@@ -58,12 +62,13 @@ def rate_and_limit(visitor: Visitor, model: str) -> None:
     visitor.open(f"{model}rate/")
     visitor.fill(**{f"answer-{question}": answer for question, answer in ANSWERS.items()})
     visitor.fill(
-        eu_ai_class="Minimal",
-        eu_ai_class_rationale="A person decides.",
+        eu_ai_class="High risk",
+        eu_ai_class_rationale="It decides on access to credit.",
         rationale="Answered with the credit desk.",
     ).press("Propose the rating")
     visitor.open(f"{model}limits/propose/")
-    visitor.fill(**{"code-0": "AUC", "title-0": "AUC", "metric-0": "AUC", "release-0": "0.75"})
+    limit = {"code": "AUC", "metric": "AUC", "direction": "at least", "release": "0.75"}
+    visitor.fill(**{f"limits-0-{name}": value for name, value in limit.items()})
     visitor.fill(rationale="Below this the desk earns less than with the earlier rules.").press(
         "Propose the limits"
     )
@@ -71,18 +76,10 @@ def rate_and_limit(visitor: Visitor, model: str) -> None:
 
 
 def plan_monitoring(visitor: Visitor, model: str) -> None:
-    """Write what is watched, a row for each dimension that the tier asks for."""
+    """Write what is watched into the rows that the page starts with, one for each dimension that the tier needs."""
     visitor.open(f"{model}monitoring-plan/")
-    while visitor.page.locator(f"#main [name='measures-{len(PLAN) - 1}-measure']").count() == 0:
-        visitor.press("Add rows")
-    for number, (measure, dimension) in enumerate(PLAN):
-        row = {
-            "measure": measure,
-            "dimension": dimension,
-            "watch": "0.10",
-            "act": "0.20",
-            "cadence_hours": "24",
-        }
+    for number, measure in enumerate(PLAN):
+        row = {"measure": measure, "watch": "0.10", "act": "0.20", "cadence_hours": "24"}
         row["route"] = "on call of the lending platform"
         visitor.fill(**{f"measures-{number}-{name}": value for name, value in row.items()})
     visitor.fill(owner="Hanne Moller").press("Save the plan")
@@ -108,15 +105,11 @@ def register_version(visitor: Visitor, model: str, *, digest: str) -> str:
     return version
 
 
-def write_documents(visitor: Visitor, model: str, file: Path) -> str:
-    """Upload a document for the newest version and write every section that the policy lists; return its address."""
-    visitor.open(f"{model}documents/add/").fill(
-        kind="Model card", title="Model documentation", upload=str(file)
-    )
+def write_documents(visitor: Visitor, model: str) -> str:
+    """Start a document of the newest version and write every section that the policy lists; return its address."""
+    visitor.open(f"{model}documents/add/").fill(kind="Model card", title="Model documentation")
     visitor.press("Add document")
-    visitor.follow("Model documentation")
-    document = visitor.path
-    visitor.follow("Write sections")
+    document = visitor.path.removesuffix("section/")
     for area in visitor.page.locator("#main textarea[name^='section-']").all():
         area.fill("Written by the developer and read by the owner; the annex holds the tables.")
     visitor.press("Save the sections")

@@ -117,7 +117,7 @@ def test_the_form_asks_for_the_wanted_sections_of_the_documents_kind_first(
     card = Document.objects.get(title="Card")
     url = reverse("registry:section-add", args=[card.model_id, card.pk])
     labels = [field.label for field in as_person(ada).get(url).context["form"]]
-    assert labels.index("Where data come from") < labels.index("Another section")
+    assert labels.index("Where data come from") < labels.index("Its title")
 
 
 def test_every_factory_builds_its_record_through_the_service(ada, vera, ines, plant, retail):

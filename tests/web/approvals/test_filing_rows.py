@@ -1,11 +1,13 @@
 """Rows of the filing form: the traffic plan step by step, more rows by a submit that saves nothing."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
 from django.test import Client
 
 from approvals.models import ChangeRequest
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import User
 from registry.models import Environment, ModelVersion, MonitoringPlan, RegisteredModel
 from tests.factories import approvals as make
@@ -64,8 +66,8 @@ def test_a_monitoring_plan_is_written_in_rows(
     page = client.get(url).content.decode()
     before = MonitoringPlan.objects.get(model=model, is_current=True)
     assert f'name="measures-count" value="{len(before.measures) + 2}"' in page
-    assert 'value="data drift"' in page
-    row = {"measure": "psi", "dimension": "Data drift", "watch": "0.1", "act": "0,2", "stop": "0.4"}
+    assert '<option value="data_drift" selected>Data drift</option>' in page
+    row = {"measure": "psi", "dimension": "data_drift", "watch": "0.1", "act": "0,2", "stop": "0.4"}
     row |= {"cadence_hours": "24", "route": "owner"}
     typed = {f"measures-3-{key}": value for key, value in row.items()}
     answer = client.post(url, {"measures-count": 6, **typed})
@@ -73,8 +75,34 @@ def test_a_monitoring_plan_is_written_in_rows(
     saved = MonitoringPlan.objects.get(model=model, is_current=True)
     assert saved.number == before.number + 1
     assert saved.measures == [
-        {**row, "dimension": "data_drift", "watch": 0.1, "act": 0.2, "stop": 0.4, "cadence_hours": 24.0},
+        {**row, "watch": 0.1, "act": 0.2, "stop": 0.4, "cadence_hours": 24.0},
     ]
+
+
+def test_a_plan_starts_with_a_row_for_each_dimension_that_the_tier_needs(
+    version: ModelVersion, release_cast: make.Cast, as_person: SignIn, now: datetime
+) -> None:
+    client, model = as_person(release_cast.owner), version.model
+    (plan,) = MonitoringPlan.objects.filter(model=model)
+    plan.is_current = False
+    save_as(plan, by=None, now=now, reason="Begun anew", fields=["is_current"])
+    url = f"/models/{model.pk}/monitoring-plan/"
+    page = client.get(url)
+    needed = ["performance", "data_drift", "prediction_drift", "service_health", "fairness"]
+    assert [row["dimension"] for row in page.context["form"].initial["measures"]] == needed
+    assert "selected>Prediction drift</option>" in page.content.decode()
+    row = {"measure": "psi", "act": "0.2", "cadence_hours": "24", "route": "owner"}
+    typed = {f"measures-{place}-dimension": name for place, name in enumerate(needed)}
+    typed |= {f"measures-1-{key}": value for key, value in row.items()} | {"measures-count": "7"}
+    more = client.post(url, {**typed, "measures-more": "1"}).content.decode()
+    assert "selected>Prediction drift</option>" in more, "more rows keep those that wait for a metric"
+    assert client.post(url, typed).status_code == 303
+    saved = MonitoringPlan.objects.get(model=model, is_current=True)
+    assert [row["dimension"] for row in saved.measures] == ["data_drift"]
+    rest = [row["dimension"] for row in client.get(url).context["form"].initial["measures"]]
+    assert sorted(rest) == sorted(needed)
+    typed["measures-1-dimension"] = "nothing known"
+    assert "none of the offered values" in client.post(url, typed).content.decode()
 
 
 def test_what_filing_needs_is_not_called_optional(
@@ -133,3 +161,13 @@ def test_what_a_service_refuses_stands_at_the_field_of_the_second_form(
     assert answer.status_code == 400
     assert answer.context["content"].errors["window_ends_at"] == ["The window ends before it starts."]
     assert "window_ends_at:" not in answer.content.decode()
+
+
+def test_the_form_leaves_the_zone_to_the_foot_and_marks_examples_as_such(
+    version: ModelVersion, ada: User, as_person: SignIn
+) -> None:
+    page = as_person(ada).get(f"/changes/new/?model={version.model_id}").content.decode()
+    assert "Times in" not in page
+    assert page.count("Times are ") == 1
+    examples = re.findall(r'placeholder="([^"]*)"', page.split('id="main"')[1].split("</main>")[0])
+    assert [one for one in examples if not one.startswith(("e.g. ", "YYYY-MM-DD"))] == []

@@ -89,6 +89,7 @@ def test_the_usual_period_is_three_complete_months_and_the_open_one_is_apart(bus
 def test_a_quarter_of_the_calendar_is_a_period_and_is_offered(busy, as_person, cleo, present):
     client, page = as_person(cleo), reverse("kpis:dashboard")
     usual = client.get(page).context["periods"]
+    assert ("Today", "today") in [(one.label, one.value) for one in usual]
     (last,) = [one for one in usual if one.label.startswith("Q")]
     answer = client.get(page, {"period": last.value})
     window = answer.context["ask"].window

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from registry import policies
+from registry.models import DocumentSection, RiskAssessment, ThresholdSet
 from tests.factories.evidence import DocumentFactory
 from tests.factories.registry import ModelFactory
 
@@ -39,3 +41,15 @@ def test_another_person_may_approve(card, olga, as_person):
     page = page_of(as_person(olga), card.model_id, "documents", card.pk)
     assert f"/documents/{card.pk}/approve/" in page
     assert 'id="why-not"' not in page
+
+
+def test_who_can_instead_is_said_for_each_rule(card, ada, vera, now):
+    (document,) = policies.document_approval_blockers(card, by=ada)
+    (section,) = policies.section_approval_blockers(DocumentSection(document=card), by=ada)
+    assert {document.owner, section.owner} == {"another model owner or developer"}
+    limits = ThresholdSet(model=card.model, proposed_by=vera, proposed_at=now, state="proposed")
+    (lock,) = policies.limits_decision_blockers(limits, by=vera)
+    assert lock.owner == "another validator or risk officer"
+    rating = RiskAssessment(model=card.model, proposed_by=vera, proposed_at=now, state="proposed")
+    (decide,) = policies.rating_decision_blockers(rating, by=vera)
+    assert decide.owner == "another risk officer"

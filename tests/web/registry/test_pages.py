@@ -15,6 +15,7 @@ from registry.models import (
     UnitUse,
 )
 from registry.services.evidence import document_save, monitoring_plan_save
+from registry.services.limits import threshold_set_propose
 from registry.services.lineage import dataset_use
 from registry.services.metrics import metrics_record
 from registry.services.models import model_register
@@ -26,6 +27,7 @@ from registry.services.operations import (
 )
 from registry.services.surroundings import consumer_add, use_request
 from registry.services.versions import version_register
+from tests.contracts.filling import filled
 from tests.factories.registry import DeploymentFactory, EnvironmentFactory
 
 pytestmark = pytest.mark.django_db
@@ -190,14 +192,9 @@ def test_a_rating_goes_from_proposal_to_decision(full, as_person, olga, ines):
 
 def test_limits_are_proposed_by_one_and_locked_by_another(full, as_person, olga, vera):
     url = reverse("registry:limits-propose", args=[full.pk])
-    row = {
-        "code-0": "PERF-01",
-        "title-0": "AUC",
-        "metric-0": "auc",
-        "direction-0": "min",
-        "release-0": "0.78",
-    }
-    assert as_person(olga).post(url, {**row, "rationale": "Floor of the tier."}).status_code == 303
+    row = {"code": "PERF-01", "title": "AUC", "metric": "auc", "direction": "min", "release": "0.78"}
+    typed = {"limits-count": 3, **{f"limits-1-{name}": value for name, value in row.items()}}
+    assert as_person(olga).post(url, {**typed, "rationale": "Floor of the tier."}).status_code == 303
     limits = ThresholdSet.objects.get(model=full)
     lock = reverse("registry:limits-lock", args=[full.pk, limits.pk])
     assert as_person(olga).post(lock).status_code == 403
@@ -233,6 +230,29 @@ def test_a_model_with_one_version_offers_no_comparison(retail, as_person, mona, 
     assert "1.0 is the only version of this model" in page
     assert "Choose two versions" not in page
     assert "Compare two versions" not in as_person(mona).get(model.get_absolute_url()).content.decode()
+
+
+def test_the_next_limits_start_from_all_of_the_last_ones_unrounded(full, as_person, olga, now):
+    rows = [
+        {"code": f"PERF-{place:02}", "metric": "auc", "direction": "min", "release": 0.7812345 + place}
+        for place in range(9)
+    ]
+    last = threshold_set_propose(model=full, limits=rows, by=olga, now=now)
+    last.state = "declined"
+    save_as(last, by=olga, now=now, reason="Once more", fields=["state"])
+    client, url = as_person(olga), reverse("registry:limits-propose", args=[full.pk])
+    typed = filled(client.get(url).context["form"])
+    assert client.post(url, {**typed, "rationale": "As before."}).status_code == 303
+    again = ThresholdSet.objects.exclude(pk=last.pk).get(model=full)
+    assert [row["release"] for row in again.limits] == [row["release"] for row in rows]
+
+
+def test_a_page_for_limits_shows_few_rows_and_adds_more(full, as_person, olga):
+    client, url = as_person(olga), reverse("registry:limits-propose", args=[full.pk])
+    assert 'name="limits-count" value="2"' in client.get(url).content.decode()
+    page = client.post(url, {"limits-count": 2, "limits-0-code": "PERF-01", "limits-more": "1"})
+    assert 'name="limits-count" value="4"' in page.content.decode()
+    assert not ThresholdSet.objects.filter(model=full).exists()
 
 
 def test_a_unit_accepts_its_own_use(full, as_person, make_person, plant):

@@ -48,7 +48,7 @@ def test_documents_are_measured_against_the_tier(released, as_person, mona):
     save_as(section, by=None, now=timezone.now(), reason="Under revision")
     part = panel(client, "version-documents", released)
     assert "100\u202f%" not in part.split("</div>")[0]
-    assert "Not approved and current" in part
+    assert "Sections without an approved, current document:" in part
 
 
 def test_validations_are_named_with_what_is_open(released, as_person, mona):
