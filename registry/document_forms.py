@@ -1,7 +1,7 @@
 """Forms of documents and their sections."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.text import slugify
@@ -29,7 +29,8 @@ class DocumentUpload(forms.Form):
     def __init__(self, *, model: RegisteredModel, wanted: Sequence[WantedSection], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.wanted = wanted
-        self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
+        versions = ModelVersion.objects.alive().filter(model=model).order_by("-number")
+        cast("forms.ModelChoiceField", self.fields["version"]).queryset = versions
         if wanted:
             self.fields["link"].help_text += " Without both, the document starts with its sections to write."
 
