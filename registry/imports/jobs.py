@@ -23,7 +23,7 @@ def import_inventory(this: JobRun) -> dict[str, Any]:
         this.progress(done, total, "Rows")
 
     run = ImportRun.objects.select_related("unit", "file").get(pk=this.params["run_id"])
-    run = service.import_run(run=run, by=this.by, clock=this.now, progress=progress)
+    run = service.import_run(run=run, by=this.by, clock=this.now, progress=progress, under=this.transaction)
     if run.state == ImportState.FAILED:
         raise DomainError(run.message)
     outcome = outcome_of(run, None)
@@ -38,4 +38,5 @@ def undo_import(this: JobRun) -> dict[str, Any]:
         this.progress(done, total, "Models")
 
     run = ImportRun.objects.select_related("unit").get(pk=this.params["run_id"])
-    return dict(undoing.undo_run(run=run, by=this.by, clock=this.now, progress=progress))
+    done = undoing.undo_run(run=run, by=this.by, clock=this.now, progress=progress, under=this.transaction)
+    return dict(done)

@@ -6,6 +6,7 @@ to go on commit together or not at all. The last act emits one summary with the 
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -23,6 +24,8 @@ from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.notices import hush
 from mlops_portal.foundation.web.words import plural
 from mlops_portal.foundation.work import jobs
+from mlops_portal.foundation.work.runs import Fence
+from mlops_portal.foundation.work.states import FINAL_STATES
 from registry.imports import mapping as mappings
 from registry.imports.mapping import ColumnMapping
 from registry.imports.outcomes import LOST, OPEN, job_of, outcome_of, state_after_its_job
@@ -200,7 +203,7 @@ def import_resume(*, run: ImportRun, by: User | None, now: datetime) -> ImportRu
 
 def resume_blockers(run: ImportRun, job: jobs.Job | None) -> list[Blocker]:
     """Why an import cannot go on after its last finished row. One of a command may: that process then ends itself."""
-    if run.undone_at or run.undo_job_number:
+    if _is_undone(run):
         return [Blocker("undone", "The import was undone. Import the file again.")]
     if is_of_a_command(run):
         return []
@@ -212,6 +215,15 @@ def resume_blockers(run: ImportRun, job: jobs.Job | None) -> list[Blocker]:
             Blocker("all_rows_read", "Every row was read. Repair what is named and import the file again.")
         ]
     return []
+
+
+def _is_undone(run: ImportRun) -> bool:
+    """Tell whether an import was undone, in part at least, or is being undone."""
+    if run.undone_at or not run.undo_job_number:
+        return run.undone_at is not None
+    job = jobs.Job.objects.filter(pk=run.undo_job_number).first()
+    is_under_way = job is not None and job.state not in FINAL_STATES
+    return is_under_way or ImportedModel.objects.filter(run=run, withdrawn_at__isnull=False).exists()
 
 
 def is_of_a_command(run: ImportRun) -> bool:
@@ -258,26 +270,34 @@ def import_run(
     by: User | None,
     clock: Callable[[], datetime],
     progress: Progress,
+    under: Fence = nullcontext,
 ) -> ImportRun:
-    """Import all rows after ``run.resume_row``. Whatever ends it early leaves a run that can go on."""
+    """Import all rows after ``run.resume_row``. Whatever ends it early leaves a run that can go on.
+
+    ``under`` is the fence of a job: a worker whose job another one took over writes nothing any more.
+    """
     mapping = mappings.build(run.mapping)
     try:
         table = open_table(files.read(run.file), run.file_name, **mapping.file)
         planner = Planner(mapping, table.headers)
         total = sum(1 for _ in table.rows())
-        if not _note(run, state=ImportState.RUNNING, rows=total, blank_rows=table.blank_rows):
-            raise Conflict(TAKEN_AWAY)
+        with under():
+            if not _note(run, state=ImportState.RUNNING, rows=total, blank_rows=table.blank_rows):
+                raise Conflict(TAKEN_AWAY)
         done = run.created + run.updated + run.unchanged + run.failed
         progress(done, total)
         for chunk in _chunks(row for row in _planned(table, planner) if row.number > run.resume_row):
-            run = _write_chunk(run=run, chunk=chunk, planner=planner, by=by, now=clock())
+            with under():
+                run = _write_chunk(run=run, chunk=chunk, planner=planner, by=by, now=clock())
             done += len(chunk)
             progress(done, total)
-        return _finish(run=run, by=by, now=clock())
+        with under():
+            return _finish(run=run, by=by, now=clock())
     except BaseException as error:
         stopped = isinstance(error, jobs.JobStopped | KeyboardInterrupt)
         state = ImportState.STOPPED if stopped else ImportState.FAILED
-        _note(run, state=state, message=getattr(error, "message", "") or str(error), finished_at=clock())
+        with suppress(jobs.JobStopped), under():  # whoever took the job over says how it goes on
+            _note(run, state=state, message=getattr(error, "message", "") or str(error), finished_at=clock())
         raise
 
 

@@ -6,6 +6,7 @@ act, and each model is deleted by the service that deletes any; an undoing that 
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -24,6 +25,7 @@ from mlops_portal.foundation.people.rights import require, rights_of
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.words import plural
 from mlops_portal.foundation.work import jobs
+from mlops_portal.foundation.work.runs import Fence
 from mlops_portal.foundation.work.states import FINAL_STATES
 from registry.imports.outcomes import job_of, outcome_of
 from registry.imports.telling import tell_of
@@ -192,22 +194,34 @@ def undo_start(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
 
 
 def undo_run(
-    *, run: ImportRun, by: User | None, clock: Callable[[], datetime], progress: Progress
+    *,
+    run: ImportRun,
+    by: User | None,
+    clock: Callable[[], datetime],
+    progress: Progress,
+    under: Fence = nullcontext,
 ) -> Mapping[str, int]:
-    """Withdraw what can be withdrawn, chunk by chunk; return how many models went and how many stay."""
+    """Withdraw what can be withdrawn, chunk by chunk; return how many models went and how many stay.
+
+    ``under`` is the fence of a job, as in `import_run`.
+    """
     pks = list(rows_left(run).values_list("pk", flat=True))
     progress(0, len(pks))
     for start in range(0, len(pks), CHUNK):
-        _withdraw(run=run, pks=pks[start : start + CHUNK], by=by, now=clock())
+        with under():
+            _withdraw(run=run, pks=pks[start : start + CHUNK], by=by, now=clock())
         progress(min(start + CHUNK, len(pks)), len(pks))
-    return _tell_undone(run=run, by=by, now=clock())
+    with under():
+        return _tell_undone(run=run, by=by, now=clock())
 
 
 @operation
 def _withdraw(*, run: ImportRun, pks: Sequence[int], by: User | None, now: datetime) -> None:
     require(by, "registry.import", unit_id=run.unit_id)
-    rows = list(rows_left(run).filter(pk__in=pks))
-    held = lock_all(RegisteredModel.objects.alive().select_related("unit"), [row.model_id for row in rows])
+    left = rows_left(run).filter(pk__in=pks)
+    wanted = left.values_list("model_id", flat=True)
+    held = lock_all(RegisteredModel.objects.alive().select_related("unit"), list(wanted))
+    rows = list(left)  # read under the locks: another worker may have withdrawn some
     models = {model.pk: model for model in held}
     why = reasons_to_stay(held, by=by)
     for row in rows:

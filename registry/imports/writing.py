@@ -263,7 +263,7 @@ class ChunkWriter:
             {name: value for name, value in values.items() if name not in STATE_FIELDS},
             allowed=EDITABLE,
         )
-        changed += note_stated(model, values)
+        changed += note_stated(model, values.keys() - (STATE_FIELDS if has_versions else ()))
         refuse_deciders(model, changed, self._deciders)
         if model.regimes and model.no_regime_in_scope:
             model.no_regime_in_scope = False  # what the inventory names refutes what somebody stated
@@ -311,7 +311,9 @@ class ChunkWriter:
                 custom[name] = value
                 decision.notes.append(
                     Problem(
-                        row.number, self._column(name), f"nobody here is “{value}”; the {name} stays a text"
+                        row.number,
+                        self._column(name),
+                        f"nobody here has the e-mail address “{value}”; the {name} stays a text",
                     )
                 )
         return values | {"custom": self._fitted(decision, custom, unit_id)}

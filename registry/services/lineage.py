@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from mlops_portal.foundation.errors import FieldError, Invalid, invalid
-from mlops_portal.foundation.history import delete_as, save_as
+from mlops_portal.foundation.history import AuditedModel, delete_as, save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
@@ -82,9 +84,20 @@ def dataset_register(*, unit: BusinessUnit, by: User | None, now: datetime, **fi
         refuse_if(
             [Blocker("dataset_exists", f"{known} is registered with another content; give it another label.")]
         )
-    save_as(dataset, by=by, now=now, reason="Data set registered")
+    if not _inserted(dataset, by=by, now=now, reason="Data set registered"):
+        return dataset_register(unit=unit, by=by, now=now, **fields)  # somebody registered it at this moment
     tell("dataset_registered", dataset, by=by, now=now, name=dataset.name, digest=dataset.digest)
     return dataset
+
+
+def _inserted(row: AuditedModel, *, by: User | None, now: datetime, reason: str) -> bool:
+    """Insert a row unless its name was taken since it was looked for; tell whether it is there."""
+    try:
+        with transaction.atomic():
+            save_as(row, by=by, now=now, reason=reason)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _complete(known: Dataset, said: Dataset, *, by: User | None, now: datetime) -> Dataset:
@@ -199,7 +212,8 @@ def pipeline_register(
     known = FeaturePipeline.objects.filter(unit=unit, name=pipeline.name).first()
     if known is not None:
         return known
-    save_as(pipeline, by=by, now=now, reason="Pipeline registered")
+    if not _inserted(pipeline, by=by, now=now, reason="Pipeline registered"):
+        return pipeline_register(unit=unit, by=by, now=now, **fields)
     tell("pipeline_registered", pipeline, by=by, now=now, name=pipeline.name)
     return pipeline
 

@@ -13,7 +13,7 @@ from mlops_portal.foundation.web.filters import Filters, SearchFilter
 from mlops_portal.foundation.web.pages import ActionPage, ListPage
 from mlops_portal.foundation.web.tables import Column, Table
 from registry.imports import service, undoing
-from registry.models import ImportedModel, ImportRun
+from registry.models import ImportedModel, ImportRun, RegisteredModel
 from registry.views.imports import CRUMBS, OfImport
 
 RUNS = ImportRun.objects.select_related("unit")
@@ -27,10 +27,9 @@ class CreatedTable(Table):
     row = Column("Row", header=True, sort="row")
     model = Column(
         "Model",
-        accessor="model.name",
-        link=lambda row: (
-            None if row.model.deleted_at or row.why == undoing.UNSEEN else row.model.get_absolute_url()
-        ),
+        cell=lambda value, row: row.named,
+        export=lambda row: row.named,
+        link=lambda row: row.model.get_absolute_url() if row.is_seen and not row.model.deleted_at else None,
     )
     unit = Column("Unit", accessor="unit.name")
     fate = Column(
@@ -44,7 +43,11 @@ class CreatedTable(Table):
         """Work out for a page, or a part of a file, at once what would become of its models."""
         alive = [row.model for row in rows if row.model.deleted_at is None]
         reasons = undoing.reasons_to_stay(alive, by=self.asked_by)
+        here = RegisteredModel.objects.filter(pk__in=[row.model_id for row in rows])
+        seen = set(here.visible_to(self.asked_by).values_list("pk", flat=True))
         for row in rows:
+            row.is_seen = row.model_id in seen
+            row.named = row.model.name if row.is_seen else "a model out of sight"
             row.why = reasons.get(row.model_id, "") if row.model.deleted_at is None else ""
             if row.withdrawn_at:
                 row.fate = ("mute", "Withdrawn")
@@ -85,7 +88,11 @@ class ImportCreated(OfImport, ListPage):
 
     def get_queryset(self) -> QuerySet:
         """Models of this import, gone ones included."""
-        return ImportedModel.objects.filter(run=self.run).select_related("unit", "model", "model__unit")
+        rows = ImportedModel.objects.filter(run=self.run).select_related("unit", "model", "model__unit")
+        if not self.request.GET.get("q"):
+            return rows
+        # What is searched for is not told of models out of sight.
+        return rows.filter(model__in=RegisteredModel.objects.visible_to(self.request.user).values("pk"))
 
     def bound_table(self, rows: Sequence[Any] = ()) -> Table:
         """Ask for the reader, who may withdraw here and not there."""

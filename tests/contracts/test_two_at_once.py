@@ -33,6 +33,7 @@ from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.services.grants import grant_confirm, grant_revoke, role_grant
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import CustomField, MetricValue, ModelVersion, RegisteredModel
+from registry.services.lineage import dataset_register, pipeline_register
 from registry.services.metrics import metrics_record
 from registry.services.models import model_update
 from tests import threads
@@ -163,6 +164,16 @@ def test_a_role_is_confirmed_once_and_not_by_who_comes_second(
     assert history_model(RoleGrant).objects.filter(id=grant.pk).count() == 2, "granted once, confirmed once"
     assert codes(outcomes) == [303, 409]
     assert sum("confirmed already" in one.content.decode() for one in outcomes) == 1
+
+
+def test_two_pipelines_that_name_the_same_new_data_set_share_it(retail, now):
+    acts = [
+        lambda: dataset_register(unit=retail, name="loans", digest="a" * 64, by=None, now=now),
+        lambda: pipeline_register(unit=retail, name="nightly", by=None, now=now),
+    ]
+    for act in acts:
+        first, second = at_once(act, act)
+        assert first == second
 
 
 def test_two_roles_of_one_person_that_end_at_once_leave_no_right_behind(adam, retail, make_person, now):

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +19,9 @@ from mlops_portal.foundation.work.models import Job
 from mlops_portal.foundation.work.states import JobState
 
 WRITE_EVERY_SECONDS = 0.5
+Fence = Callable[
+    [], AbstractContextManager[None]
+]  # `JobRun.transaction`, for services that know nothing of jobs
 
 
 class JobStopped(Exception):

@@ -100,7 +100,7 @@ def test_rows_become_models_with_units_people_facts_and_custom_fields(importing,
     assert fraud.owner is None
     assert fraud.custom["owner"] == "ghost@aldermoor.example"
     assert errors(run, is_note=True) == [
-        (3, "Owner", "nobody here is “ghost@aldermoor.example”; the owner stays a text")
+        (3, "Owner", "nobody here has the e-mail address “ghost@aldermoor.example”; the owner stays a text")
     ]
     assert CustomField.objects.get(unit=group, key="colour").label == "Colour"
 

@@ -1,13 +1,16 @@
 """Undoing an import, and giving up one whose command was killed."""
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
 from audits.models import LedgerEntry
 from mlops_portal.foundation.errors import Conflict, NotAllowed
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.work import running
+from mlops_portal.foundation.work.jobs import Job
 from registry.imports import mapping, service, undoing
 from registry.models import Consumer, ImportedModel, ImportRun, RegisteredModel
 from registry.services.models import model_update
@@ -193,3 +196,57 @@ def test_a_command_that_still_runs_writes_nothing_after_its_import_was_taken_awa
     assert len(living()) == 2
     left = ImportRun.objects.get(pk=run.pk)
     assert left.state == (ImportState.STOPPED if taken == "given up" else ImportState.QUEUED)
+
+
+def test_a_worker_whose_job_another_took_over_writes_nothing_more(group, adam, now, monkeypatch):
+    monkeypatch.setattr(service, "CHUNK", 2)
+    run = service.import_start(
+        content=ROWS.encode(), name="fleet.csv", mapping=mapping.build(DOCUMENT), unit=group, by=adam, now=now
+    )
+    mine, lost = ImportRun.objects.get(pk=run.pk), []
+
+    @contextmanager
+    def fence():
+        if lost:
+            raise service.jobs.JobStopped("taken over")
+        yield
+
+    def take_over(done, total):
+        if done == 2:
+            lost.append(True)
+
+    with pytest.raises(service.jobs.JobStopped):
+        service.import_run(run=mine, by=adam, clock=lambda: now, progress=take_over, under=fence)
+    left = ImportRun.objects.get(pk=run.pk)
+    assert (left.state, left.created, left.resume_row, len(living())) == (ImportState.RUNNING, 2, 3, 2)
+    left = service.import_run(run=left, by=adam, clock=lambda: now, progress=lambda *_: None)
+    assert (left.state, left.created, len(living())) == (ImportState.FINISHED, 6, 6)
+
+
+def test_an_import_whose_undoing_never_began_goes_on(group, adam, now, monkeypatch):
+    monkeypatch.setattr(service, "CHUNK", 2)
+    run = killed(group, now)
+
+    def stop(done, total):
+        if done == 2:
+            raise service.jobs.JobStopped("stopped")
+
+    with pytest.raises(service.jobs.JobStopped):
+        service.import_run(run=run, by=None, clock=lambda: now, progress=stop)
+    run = undoing.undo_start(run=ImportRun.objects.get(pk=run.pk), by=adam, now=now)
+    assert service.resume_blockers(run, None)[0].code == "undone"
+    Job.objects.filter(pk=run.undo_job_number).update(state="stopped")
+    assert service.resume_blockers(run, None) == []
+    undo(run, adam, now)
+    assert service.resume_blockers(ImportRun.objects.get(pk=run.pk), None)[0].code == "undone"
+
+
+def test_the_list_of_models_says_nothing_of_those_out_of_sight(importing, adam, olga, retail, as_person):
+    run = importing(by=adam)
+    ImportRun.objects.filter(pk=run.pk).update(unit=retail)
+    place = reverse("registry:import-created", args=[run.pk])
+    client = as_person(olga)
+    page = client.get(place).content.decode()
+    assert "a model out of sight" in page
+    assert "model 1" not in page
+    assert "a model out of sight" not in client.get(place, {"q": "model 1"}).content.decode()

@@ -11,6 +11,7 @@ from registry.models import ImportRowError, RecordTask, RegisteredModel
 from registry.queries.facts import facts_of, gaps_from, unstated_gaps
 from registry.services.governance import governance_evaluate
 from registry.services.models import model_attest, model_update
+from registry.services.versions import version_register
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +158,14 @@ def test_a_preview_counts_defaults_and_marks_them_in_the_first_rows(retail, ada,
         ("Lifecycle state", "Registered", "default, the file says “Pilot”"),
     ]
     assert [one.default for one in preview.samples[0].facts] == ["", "", "", ""]
+
+
+def test_a_state_that_is_not_taken_over_stays_unstated(importing, ada, now):
+    importing()
+    b = RegisteredModel.objects.get(name="b")
+    version_register(model=b, by=ada, now=now)
+    run = importing(ROWS.replace("Pilot", "Live"), at=now + timedelta(days=1))
+    notes = ImportRowError.objects.filter(run=run, is_note=True).values_list("message", flat=True)
+    assert any("the state is not taken over" in note for note in notes)
+    b.refresh_from_db()
+    assert "lifecycle_state" in b.unstated
