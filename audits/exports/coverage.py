@@ -29,7 +29,7 @@ def coverage_of(scope: Scope, user: User) -> dict[str, Any]:
     rights = rights_of(user)
     units, models = rights.units(RIGHT), rights.models(RIGHT)
     if scope.what == What.PACK:
-        unit_id, model_id = _of_change(scope.change_id)
+        unit_id, model_id = _of_change(scope.change_id or 0)
         return _noted(units & {unit_id}, models & {model_id})
     if scope.what == What.CHANGE_LOG and scope.model_id:
         return _noted(units & _units_of_model(scope.model_id), models & {scope.model_id})
@@ -42,7 +42,7 @@ def coverage_of(scope: Scope, user: User) -> dict[str, Any]:
     return _noted(units, models)
 
 
-def _of_change(change_id: int | None) -> tuple[int, int]:
+def _of_change(change_id: int) -> tuple[int, int]:
     """Return the unit and the model of a change request."""
     found = ChangeRequest.objects.filter(pk=change_id).values_list("unit_id", "model_id").first()
     if found is None:
