@@ -22,7 +22,7 @@ class RegistryConfig(AppConfig):
 
         rights.declare(RIGHTS)
         telling.register(notices.RULES)
-        gates.grant_gates.append(policies.grant_objections)
+        gates.grant_gates += [policies.grant_objections, policies.grant_place_objections]
         found.offer()
         tasks.register()
         register(NavItem("Portfolio", "Models", "model", "registry:model-list", "registry.view", 10))

@@ -190,6 +190,16 @@ def grant_objections(question: Granting) -> list[Blocker]:
     return [Blocker("owns_there", message, "whoever keeps the record: somebody else owns it first")]
 
 
+def grant_place_objections(question: Granting) -> list[Blocker]:
+    """Why nobody may be given a role on this model: there is none, or it was deleted."""
+    if question.model_id is None:
+        return []
+    model = RegisteredModel.objects.filter(pk=question.model_id).first()
+    if model is None:
+        return [Blocker("no_model", f"There is no model {question.model_id}.")]
+    return alive_blockers(model)
+
+
 def lifecycle_blockers(model: RegisteredModel, *, to: str) -> list[Blocker]:
     """Why the model cannot move to this state of its life."""
     blockers = alive_blockers(model)

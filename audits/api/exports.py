@@ -20,17 +20,17 @@ from mlops_portal.foundation.work.models import Job
 
 
 class ExportIn(StrictSerializer):
-    """What to export, of whom, when, in which form."""
+    """What to export, of whom, when, in which form; a choice that does not belong to it is refused."""
 
     what = serializers.ChoiceField(choices=[(one.value, LABELS[one]) for one in What])
     format = serializers.ChoiceField(choices=["zip", "csv", "xlsx", "csv.gz"])
     change = serializers.IntegerField(required=False, min_value=1, help_text="For release_pack")
-    unit = serializers.IntegerField(required=False, min_value=1)
+    unit = serializers.IntegerField(required=False, min_value=1, help_text="For change_log and inventory")
     model = serializers.IntegerField(required=False, min_value=1, help_text="For change_log")
-    since = Moment(required=False)
-    until = Moment(required=False)
+    since = Moment(required=False, help_text="For change_log")
+    until = Moment(required=False, help_text="For change_log")
     at = Moment(required=False, help_text="For inventory")
-    with_content = serializers.BooleanField(required=False)
+    with_content = serializers.BooleanField(required=False, help_text="For change_log")
 
 
 class ExportOut(serializers.ModelSerializer):

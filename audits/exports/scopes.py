@@ -29,6 +29,11 @@ FORMATS: Mapping[What, tuple[str, ...]] = {
     What.CHANGE_LOG: ("zip", "csv", "xlsx", "csv.gz"),
     What.INVENTORY: ("zip", "csv", "xlsx"),
 }
+CHOICES: Mapping[What, tuple[str, ...]] = {
+    What.PACK: ("change_id",),
+    What.CHANGE_LOG: ("unit_id", "model_id", "since", "until", "with_content"),
+    What.INVENTORY: ("unit_id", "at"),
+}
 JOB_KINDS = {what: f"audits.{what}" for what in What}
 RIGHT = "audits.export"
 
@@ -50,6 +55,11 @@ class Scope:
     def as_params(self) -> dict[str, Any]:
         """Return JSON for the job."""
         return {name: value for name, value in asdict(self).items() if value not in (None, "", False)}
+
+    def surplus(self) -> list[str]:
+        """Name the choices that do not belong to what is exported, as the REST API names them."""
+        belongs = {"what", "format", *CHOICES[self.what]}
+        return [name.removesuffix("_id") for name in self.as_params() if name not in belongs]
 
     @classmethod
     def of(cls, params: Mapping[str, Any]) -> "Scope":

@@ -8,9 +8,9 @@ from uuid import UUID
 from approvals.models import ChangeRequest
 from audits import events
 from audits.exports.coverage import lost_since
-from audits.exports.scopes import FORMATS, JOB_KINDS, RIGHT, Scope, What, told
+from audits.exports.scopes import FORMATS, JOB_KINDS, LABELS, RIGHT, Scope, What, told
 from audits.models import LedgerEntry
-from mlops_portal.foundation.errors import Conflict, NotAllowed, NotFound, invalid
+from mlops_portal.foundation.errors import Conflict, FieldError, Invalid, NotAllowed, NotFound, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.operations import operation
@@ -41,10 +41,13 @@ def export_start(*, scope: Scope, by: User, now: datetime) -> Job:
     """Queue an export of what ``by`` may export.
 
     Raises:
-        Invalid: the format does not exist for this, or the period ends before it begins.
+        Invalid: the format or a choice does not belong to this, or the period ends before it begins.
         NotFound: the change request or the model does not exist for this person.
         NotAllowed: no right to export there.
     """
+    if surplus := scope.surplus():
+        message = f"Not a choice of this export: {LABELS[scope.what].lower()}."
+        raise Invalid([FieldError(name, message) for name in surplus])
     if scope.format not in FORMATS[scope.what]:
         raise invalid(
             "format", f"{scope.format} is not made of this. Choose {', '.join(FORMATS[scope.what])}."
@@ -82,16 +85,15 @@ def _unit_of(scope: Scope, by: User) -> int | None:
         if change is None:
             raise NotFound(f"There is no change request {scope.change_id} that you may export.")
         return change.unit_id
+    if scope.unit_id:
+        require(by, RIGHT, unit_id=scope.unit_id)
     if scope.model_id:
         model = RegisteredModel.objects.visible_to(by, RIGHT).filter(pk=scope.model_id).first()
         if model is None:
             raise NotFound(f"There is no model {scope.model_id} that you may export.")
         return model.unit_id
-    if scope.unit_id:
-        require(by, RIGHT, unit_id=scope.unit_id)
-        return scope.unit_id
     require(by, RIGHT)
-    return None
+    return scope.unit_id
 
 
 @operation
@@ -126,7 +128,8 @@ def export_taken(*, job: Job, by: User, now: datetime) -> StoredFile:
         raise NotAllowed("You have no right to export any more.")
     if job.state != JobState.SUCCEEDED:
         raise Conflict("This export has no file yet.")
-    if lost := lost_since(job.result.get("covers"), by):
+    covered = None if Scope.of(job.params).surplus() else job.result.get("covers")
+    if lost := lost_since(covered, by):
         raise NotAllowed(
             f"You may not export all of this any more: {lost}. Make a new export of what you may export now.",
             owner="an administrator of the unit",

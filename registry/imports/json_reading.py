@@ -14,7 +14,7 @@ def open_json(content: bytes, *, encoding: str = "", member: str = "") -> Table:
     """Open a JSON document as rows; ``member`` names the array when there are several."""
     text, used = decode(content, encoding)
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant, parse_int=_whole_number)
     except json.JSONDecodeError as error:
         raise invalid("file", f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except RecursionError as error:
@@ -35,6 +35,15 @@ def open_json(content: bytes, *, encoding: str = "", member: str = "") -> Table:
     return Table(
         headers=headers, read=lambda table: _rows(table, items), format="json", encoding=used, header_row=0
     )
+
+
+def _whole_number(digits: str) -> int:
+    try:
+        return int(digits)
+    except ValueError as error:  # Python reads so many digits and no more
+        raise invalid(
+            "file", f"a number of {words.number(len(digits.lstrip('-')))} digits is too long"
+        ) from error
 
 
 def _refuse_constant(name: str) -> Invalid:

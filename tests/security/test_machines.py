@@ -9,6 +9,7 @@ from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services.grants import grant_confirm, grant_revoke, role_grant
 from mlops_portal.foundation.people.services.tokens import account_create
 from mlops_portal.foundation.rules import RuleViolation
+from registry.services.models import model_delete, model_register
 
 pytestmark = pytest.mark.django_db
 DECIDING = [name for name, role in ROLES.items() if role.deciding]
@@ -52,11 +53,26 @@ def test_a_service_account_that_administers_is_no_second_person(
     assert waiting.confirmed_at is None
 
 
-def test_who_grants_everywhere_grants_and_revokes_a_role_on_one_model(adam, ada, retail, make_person, now):
+def test_who_grants_everywhere_grants_and_revokes_a_role_on_one_model(adam, olga, retail, make_person, now):
+    model = model_register(name="churn", unit=retail, owner=olga, by=None, now=now)
     mila = make_person("Mila One")
-    grant = role_grant(user=mila, role="viewer", model_id=4711, reason="helps", by=adam, now=now)
+    grant = role_grant(user=mila, role="viewer", model_id=model.pk, reason="helps", by=adam, now=now)
     assert grant.is_effective
     part = make_person("Pia Part", "administrator", unit=retail)
     with pytest.raises(NotAllowed):
         grant_revoke(grant=grant, reason="not mine", by=part, now=now)
     assert grant_revoke(grant=grant, reason="done", by=adam, now=now).revoked_at == now
+
+
+def test_a_role_is_granted_on_a_model_that_is_there(adam, olga, retail, make_person, now):
+    mila = make_person("Mila One")
+    with pytest.raises(RuleViolation, match=r"There is no model 4711\."):
+        role_grant(user=mila, role="viewer", model_id=4711, reason="helps", by=adam, now=now)
+    model = model_register(name="churn", unit=retail, owner=olga, by=None, now=now)
+    waiting = role_grant(user=mila, role="validator", model_id=model.pk, reason="helps", by=adam, now=now)
+    model_delete(model=model, reason="never built", by=None, now=now)
+    with pytest.raises(RuleViolation, match="churn was deleted"):
+        role_grant(user=mila, role="viewer", model_id=model.pk, reason="helps", by=adam, now=now)
+    second = make_person("Sven Second", "administrator", unit=retail.parent)
+    with pytest.raises(RuleViolation, match="churn was deleted"):
+        grant_confirm(grant=waiting, by=second, now=now)

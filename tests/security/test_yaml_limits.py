@@ -19,6 +19,7 @@ TEXTS = [
     pytest.param("".join(f"k{n}: 1\n" for n in range(MOST // 10)), "more than 20000", id="many names"),
     pytest.param("a: 1\n" * (MOST // 5), "more than 20000", id="one name again and again"),
     pytest.param("a: " + ":".join(["1"] * (MOST // 2 - 4)), "a number has at most", id="a number in base 60"),
+    pytest.param("a: " + "9" * 5_000, "a number has at most", id="a number of 5,000 digits"),
     pytest.param("a: &x [1]\nb: [*x, *x]", "aliases", id="an alias"),
 ]
 

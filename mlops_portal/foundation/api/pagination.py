@@ -78,7 +78,7 @@ class KeysetPagination(BasePagination):
             after = json.loads(base64.urlsafe_b64decode(token.encode()))["after"]
             if type(after) is not int or not 0 <= after < 2**63:
                 raise ValueError(token)
-        except (ValueError, KeyError, TypeError, binascii.Error) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
             raise ValidationError(
                 {"page_token": "Not a token of this list. Start again without it."}
             ) from error

@@ -53,6 +53,12 @@ def _flatten(detail: Any, where: str = "") -> list[FieldError]:
     return [FieldError(where or "body", str(detail))]
 
 
+def _title(exc: exceptions.APIException) -> str:
+    """Return the title; the default of two of them is a pattern, which the detail has filled in."""
+    is_pattern = isinstance(exc, exceptions.MethodNotAllowed | exceptions.UnsupportedMediaType)
+    return str(exc.detail if is_pattern else exc.default_detail or exc.default_code)
+
+
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """Map every anticipated error; anything else is a 500 without details, logged with its traceback."""
     set_rollback()
@@ -73,9 +79,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         body = problem(400, "malformed", "The request is malformed", str(exc)[:300])
     elif isinstance(exc, exceptions.APIException):
         code = exc.default_code
-        body = problem(
-            exc.status_code, code, (exc.default_detail and str(exc.default_detail)) or code, str(exc.detail)
-        )
+        body = problem(exc.status_code, code, _title(exc), str(exc.detail))
         if header := getattr(exc, "auth_header", None):
             headers["WWW-Authenticate"] = header
         if wait := getattr(exc, "wait", None):

@@ -15,8 +15,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
 
+from approvals.models import ChangeRequest
 from audits import events
 from audits.checkpoints import Signer
+from audits.exports.coverage import coverage_of
+from audits.exports.scopes import Scope, What
 from audits.models import LedgerEntry
 from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.files.models import StoredFile
@@ -187,6 +190,21 @@ class TestPack:
             events.EXPORT_TAKEN,
         ]
 
+    @pytest.mark.parametrize("when", ["before it is read", "while it is made"])
+    def test_a_change_request_that_is_gone_fails_the_job_once_with_a_sentence(
+        self, released, cleo, as_person, run_jobs, monkeypatch, when
+    ):
+        as_person(cleo).post(f"/changes/{released.pk}/evidence-pack/")
+        none = ChangeRequest.objects.none()
+        reader = (
+            "release_content.CHANGES" if when == "before it is read" else "coverage.ChangeRequest.objects"
+        )
+        monkeypatch.setattr(f"audits.exports.{reader}", none)
+        run_jobs()
+        job = Job.objects.latest("pk")
+        assert (job.state, job.attempt) == ("failed", 1)
+        assert job.error.startswith(f"There is no change request {released.pk} ")
+
     def test_without_a_sequencer_it_fails_and_says_why(self, released, cleo, as_person, monkeypatch):
         monkeypatch.setattr("audits.tasks.PATIENCE_SECONDS", 0)
         as_person(cleo).post(f"/changes/{released.pk}/evidence-pack/")
@@ -281,6 +299,31 @@ class TestWho:
         run_jobs()
         made.refresh_from_db()
         del made.result["covers"]  # as those made before coverage was noted
+        made.save()
+        assert as_person(rita).get(f"/exports/{made.pk}/download/").status_code == 403
+        assert as_person(cleo).get(f"/exports/{made.pk}/download/").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("what", "surplus"), [(What.INVENTORY, "model_id"), (What.INVENTORY, "change_id"), (What.CHANGE_LOG, "change_id")]
+    )  # fmt: skip
+    def test_what_does_not_narrow_the_content_does_not_narrow_what_is_covered(
+        self, released, plant, make_person, what, surplus, adam
+    ):
+        reader = make_person("Rhea Two", "auditor", unit=released.unit)
+        grants.role_grant(user=reader, role="manager", unit=plant, reason="Both", by=adam, now=timezone.now())
+        value = released.pk if surplus == "change_id" else released.model_id
+        covered = coverage_of(Scope(what, "csv", **{surplus: value}), reader)
+        assert covered == coverage_of(Scope(what, "csv"), reader)
+        assert plant.pk in covered["units"]
+
+    def test_an_export_of_which_too_little_was_noted_is_taken_only_by_who_may_export_everything(
+        self, released, rita, cleo, as_person, run_jobs
+    ):
+        made = start(as_person(rita), "inventory", format="csv", at="2026-11-18")
+        run_jobs()
+        made.refresh_from_db()
+        made.params["model_id"] = released.model_id  # as those made before surplus choices were refused
+        made.result["covers"] = {"units": [], "models": [], "everything": False}
         made.save()
         assert as_person(rita).get(f"/exports/{made.pk}/download/").status_code == 403
         assert as_person(cleo).get(f"/exports/{made.pk}/download/").status_code == 200

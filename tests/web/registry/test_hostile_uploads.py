@@ -62,6 +62,9 @@ def uploaded(client, retail, content, name):
         pytest.param(b"Name\nchurn\n", "models.xlsx", id="a CSV named XLSX"),
         pytest.param(workbook(["Name"], ["churn"]), "models.csv", id="an XLSX named CSV"),
         pytest.param(b"[" * 100_000, "models.json", id="deep JSON"),
+        pytest.param(
+            b'[{"Id": ' + b"9" * 5_000 + b', "Name": "x"}]', "models.json", id="a JSON number without end"
+        ),
         pytest.param(b'{"a": NaN}', "models.json", id="JSON that is no list"),
         pytest.param(b"MZ\x90\x00", "models.exe", id="a program"),
         pytest.param(b"Name\nchurn\n", "../../\x00etc/passwd", id="a name that climbs"),

@@ -279,6 +279,16 @@ class TestUndo:
         assert "Nothing is left to undo" in client.post(f"{url}undo/", follow=True).content.decode()
         assert "Undo this import</a>" not in client.get(url).content.decode()
 
+    def test_a_second_press_while_it_waits_says_that_it_is_being_undone(self, upload, adam):
+        client, url, run = self.imported(upload, adam)
+        client.post(f"{url}undo/")
+        run.refresh_from_db()
+        told = client.post(f"{url}undo/", follow=True)
+        assert [str(one) for one in told.context["messages"]] == ["The import is being undone."]
+        number = run.undo_job_number
+        run.refresh_from_db()
+        assert run.undo_job_number == number
+
     def test_an_import_of_a_killed_command_offers_both_ways_on(self, upload, adam):
         client, url, run = self.imported(upload, adam)
         ImportRun.objects.filter(pk=run.pk).update(state=ImportState.RUNNING, job_number=None, resume_row=3)

@@ -186,6 +186,8 @@ def test_nul_characters_are_named():
         (b'"text"', "a.json", "not an array of objects"),
         (b"[1e9999, NaN]", "a.json", "NaN is not JSON"),
         (b"[" * 200_000, "a.json", "nested too deeply"),
+        (b'[{"Id": ' + b"9" * 5_000 + b"}]", "a.json", "file: a number of 5.000 digits is too long"),
+        (b'[{"Id": -' + b"9" * 5_000 + b"}]", "a.json", "file: a number of 5.000 digits is too long"),
         (b"[]", "a.json", "its objects have no members"),
         (",".join(f"c{n}" for n in range(501)).encode(), "a.csv", "501 columns"),
     ],
