@@ -25,7 +25,6 @@ from mlops_portal.foundation.web.notices import hush
 from mlops_portal.foundation.web.words import plural
 from mlops_portal.foundation.work import jobs
 from mlops_portal.foundation.work.runs import Fence
-from mlops_portal.foundation.work.states import FINAL_STATES
 from registry.imports import mapping as mappings
 from registry.imports.mapping import ColumnMapping
 from registry.imports.outcomes import LOST, OPEN, job_of, outcome_of, state_after_its_job
@@ -34,6 +33,7 @@ from registry.imports.preview import Preview, Sample, Tally, sample_of
 from registry.imports.reading import open_table
 from registry.imports.rows import Table
 from registry.imports.telling import tell_of
+from registry.imports.undoing import is_being_undone
 from registry.imports.units import Units
 from registry.imports.writing import ChunkWriter, Decision, Outcome, custom_fields_for, new_custom_fields
 from registry.models import ImportedModel, ImportMapping, ImportRowError, ImportRun
@@ -219,11 +219,9 @@ def resume_blockers(run: ImportRun, job: jobs.Job | None) -> list[Blocker]:
 
 def _is_undone(run: ImportRun) -> bool:
     """Tell whether an import was undone, in part at least, or is being undone."""
-    if run.undone_at or not run.undo_job_number:
-        return run.undone_at is not None
-    job = jobs.Job.objects.filter(pk=run.undo_job_number).first()
-    is_under_way = job is not None and job.state not in FINAL_STATES
-    return is_under_way or ImportedModel.objects.filter(run=run, withdrawn_at__isnull=False).exists()
+    if run.undone_at is not None or is_being_undone(run):
+        return True
+    return ImportedModel.objects.filter(run=run, withdrawn_at__isnull=False).exists()
 
 
 def is_of_a_command(run: ImportRun) -> bool:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from mlops_portal.foundation.errors import FieldError, Invalid, invalid
 from mlops_portal.foundation.history import AuditedModel, delete_as, save_as
@@ -40,6 +41,8 @@ DESCRIPTION_FIELDS = DATASET_FIELDS - {"name", "label", "digest"}
 PERIOD = ("from_on", "to_on")
 VOUCHED = (Grade.ATTESTED, Grade.REPRODUCED)
 MAX_CHAIN = 10_000
+
+R = TypeVar("R", bound=AuditedModel)
 
 
 def build_dataset(
@@ -77,27 +80,26 @@ def dataset_register(*, unit: BusinessUnit, by: User | None, now: datetime, **fi
     """
     require(by, "registry.edit", unit_id=unit.pk)
     dataset = build_dataset(unit, fields, by=by, now=now)
-    known = Dataset.objects.filter(unit=unit, name=dataset.name, label=dataset.label).first()
+    there = Dataset.objects.filter(unit=unit, name=dataset.name, label=dataset.label)
+    known = there.first() or _unless_inserted(dataset, there, by=by, now=now, reason="Data set registered")
     if known is not None:
         if known.digest == dataset.digest:
             return _complete(known, dataset, by=by, now=now)
         refuse_if(
             [Blocker("dataset_exists", f"{known} is registered with another content; give it another label.")]
         )
-    if not _inserted(dataset, by=by, now=now, reason="Data set registered"):
-        return dataset_register(unit=unit, by=by, now=now, **fields)  # somebody registered it at this moment
     tell("dataset_registered", dataset, by=by, now=now, name=dataset.name, digest=dataset.digest)
     return dataset
 
 
-def _inserted(row: AuditedModel, *, by: User | None, now: datetime, reason: str) -> bool:
-    """Insert a row unless its name was taken since it was looked for; tell whether it is there."""
+def _unless_inserted(row: R, there: QuerySet[R], *, by: User | None, now: datetime, reason: str) -> R | None:
+    """Insert a row and return None; where somebody inserted the same at this moment, return theirs."""
     try:
         with transaction.atomic():
             save_as(row, by=by, now=now, reason=reason)
     except IntegrityError:
-        return False
-    return True
+        return there.get()
+    return None
 
 
 def _complete(known: Dataset, said: Dataset, *, by: User | None, now: datetime) -> Dataset:
@@ -209,11 +211,10 @@ def pipeline_register(
     plain_fields.assign(pipeline, fields, allowed=PIPELINE_FIELDS)
     if not pipeline.name:
         raise invalid("name", "A name is required.")
-    known = FeaturePipeline.objects.filter(unit=unit, name=pipeline.name).first()
+    there = FeaturePipeline.objects.filter(unit=unit, name=pipeline.name)
+    known = there.first() or _unless_inserted(pipeline, there, by=by, now=now, reason="Pipeline registered")
     if known is not None:
         return known
-    if not _inserted(pipeline, by=by, now=now, reason="Pipeline registered"):
-        return pipeline_register(unit=unit, by=by, now=now, **fields)
     tell("pipeline_registered", pipeline, by=by, now=now, name=pipeline.name)
     return pipeline
 

@@ -19,9 +19,8 @@ from mlops_portal.foundation.work.models import Job
 from mlops_portal.foundation.work.states import JobState
 
 WRITE_EVERY_SECONDS = 0.5
-Fence = Callable[
-    [], AbstractContextManager[None]
-]  # `JobRun.transaction`, for services that know nothing of jobs
+# `JobRun.transaction`, for services that know nothing of jobs.
+Fence = Callable[[], AbstractContextManager[None]]
 
 
 class JobStopped(Exception):

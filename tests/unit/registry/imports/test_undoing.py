@@ -249,4 +249,7 @@ def test_the_list_of_models_says_nothing_of_those_out_of_sight(importing, adam, 
     page = client.get(place).content.decode()
     assert "a model out of sight" in page
     assert "model 1" not in page
+    lines = b"".join(client.get(place, {"export": "csv"}).streaming_content).decode()
+    assert "a model out of sight" in lines
+    assert "model 1" not in lines
     assert "a model out of sight" not in client.get(place, {"q": "model 1"}).content.decode()
