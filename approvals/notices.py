@@ -65,6 +65,11 @@ def failed(event: DomainEvent) -> bool:
     return not succeeded(event)
 
 
+def voids(event: DomainEvent) -> bool:
+    """Tell whether decisions fell."""
+    return bool(event.data.get("voided") or event.data.get("count"))
+
+
 def by_hand(event: DomainEvent) -> bool:
     """Tell whether an operator has to take the step."""
     return event.data["connector"] == "manual"
@@ -175,6 +180,14 @@ RULES = (
         to=BOTH,
         tone="warn",
         text="Its content changed ({parts}): {voided}. Approvers decide again; check that it is still what you want.",
+    ),
+    Rule(
+        verb="approvals.change_content_changed",
+        about=CHANGE,
+        to=(SIGNERS,),
+        tone="warn",
+        when=voids,
+        text="Its content changed ({parts}): {voided}, yours among them. It comes back to you when its stage opens.",
     ),
     Rule(
         verb="approvals.change_reopened",

@@ -19,6 +19,7 @@ from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import ChoiceFacet, Facet, Filters, OneOfFacet, SearchFilter
 from mlops_portal.foundation.web.forms import Day
+from mlops_portal.foundation.work.models import Job
 
 RIGHT = "audits.view_ledger"
 PERIODS = [("1", "Last 24 hours"), ("7", "Last 7 days"), ("30", "Last 30 days"), ("90", "Last 90 days")]
@@ -52,6 +53,7 @@ def records_of(request: Any) -> list[tuple[str, str]]:
         for model in audited
         if not model.__name__.startswith("Historical")
     ]
+    labels.append((Job._meta.label, "Job"))  # an export is one: it has entries, and no history of its own
     return sorted(labels, key=lambda pair: pair[1])
 
 

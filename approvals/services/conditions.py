@@ -6,7 +6,7 @@ from approvals import policies
 from approvals.events import tell
 from approvals.models import Condition
 from approvals.services.changes import lock_change
-from approvals.services.lapses import is_running, lapse_open
+from approvals.services.lapses import is_running, lapse_open, lapse_settle_met
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
@@ -32,6 +32,8 @@ def condition_verify(
     save_as(condition, by=by, now=now, reason=condition.verification)
     verb = "condition_verified" if is_met else "condition_not_met"
     tell(verb, condition, by=by, now=now, change=f"CR-{condition.change_id}")
+    if is_met:
+        lapse_settle_met(condition=condition, by=by, now=now)
     return condition
 
 

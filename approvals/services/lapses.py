@@ -94,6 +94,18 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
 
 
 @operation
+def lapse_settle_met(*, condition: Condition, by: User, now: datetime) -> None:
+    """Settle the open lapse of a condition, if there is one: what was owed was done, though late."""
+    lapse = Lapse.objects.filter(condition=condition, closed_at__isnull=True).first()
+    if lapse is None:
+        return
+    lapse.outcome, lapse.closed_at, lapse.closed_by = Lapse.Outcome.FIXED, now, by
+    fields = ["outcome", "closed_at", "closed_by"]
+    save_as(lapse, by=by, now=now, reason="The condition is met", fields=fields)
+    tell("lapse_closed", lapse, by=by, now=now, outcome=lapse.outcome)
+
+
+@operation
 def lapse_settle_gone(*, lapse: Lapse, now: datetime) -> bool:
     """Settle a lapse whose version no longer serves there: nothing runs any more on what ended."""
     change = lock_change(lapse.change_id)
@@ -166,9 +178,14 @@ def _matter(lapse: Lapse) -> str:
     return lapse.key.partition(":")[0]
 
 
+def _is_met(lapse: Lapse) -> bool:
+    """Tell whether it is about a condition that is met by now, after its day."""
+    return lapse.condition is not None and lapse.condition.state == Condition.State.MET
+
+
 def _is_answered(lapse: Lapse, change: ChangeRequest, now: datetime) -> bool:
     """Tell whether the version that runs stands on something again: what ended was renewed, or it was released anew."""
-    if lapse.condition is not None and lapse.condition.state == Condition.State.MET:
+    if _is_met(lapse):
         return True
     anew = [later for later in _put_in_place_since(lapse, change) if later.version_id == change.version_id]
     return any(_addresses(later, lapse, change) for later in anew) or _is_renewed(lapse, change, now)
@@ -179,7 +196,9 @@ def _is_proved(lapse: Lapse, change: ChangeRequest, outcome: str, now: datetime)
         case Lapse.Outcome.RENEWED:
             return _is_renewed(lapse, change, now)
         case Lapse.Outcome.FIXED:
-            return any(_addresses(later, lapse, change) for later in _put_in_place_since(lapse, change))
+            return _is_met(lapse) or any(
+                _addresses(later, lapse, change) for later in _put_in_place_since(lapse, change)
+            )
         case _:
             return not is_running(change)
 

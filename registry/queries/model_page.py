@@ -60,7 +60,7 @@ def read(model: RegisteredModel, *, at: datetime | None, user: Any) -> dict[str,
         "versions": versions,
         "registered_versions": registered,
         "newest": newest,
-        "live": list(deployments_at(model, at)),
+        "live": deployments_at(model, at),
         **(_around_now(model, user) if at is None else _around_then(model, at, user)),
         "documents": documents_of(model, newest, at),
         "datasets": tell_addresses(
@@ -206,16 +206,19 @@ def with_facts(rows: Any, model: RegisteredModel, at: datetime | None = None) ->
     )
 
 
-def deployments_at(model: RegisteredModel, at: datetime | None) -> Any:
-    """Return what serves now, or what served at a moment (it had finished and had not ended)."""
+def deployments_at(model: RegisteredModel, at: datetime | None) -> list[Deployment]:
+    """Return what serves now, or what served at a moment (it had finished and had not ended), with its traffic then."""
     rows = Deployment.objects.filter(model=model).select_related("version", "environment")
+    rows = rows.order_by("-environment__is_production", "environment__name", "-pk")
     if at is None:
-        rows = rows.filter(
-            state__in=[DeploymentState.LIVE, DeploymentState.IN_PROGRESS, DeploymentState.SUSPENDED]
-        )
-    else:
-        rows = _served(rows, at)
-    return rows.order_by("-environment__is_production", "environment__name", "-pk")
+        serving = [DeploymentState.LIVE, DeploymentState.IN_PROGRESS, DeploymentState.SUSPENDED]
+        return list(rows.filter(state__in=serving))
+    then = rows_as_of(Deployment, at, among={"model_id": model.pk})
+    traffic = dict(then.values_list("id", "traffic_percent"))
+    served = list(_served(rows, at))
+    for one in served:
+        one.traffic_percent = traffic.get(one.pk, one.traffic_percent)
+    return served
 
 
 def _served(rows: Any, at: datetime) -> Any:

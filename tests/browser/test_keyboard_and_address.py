@@ -128,6 +128,20 @@ def test_without_javascript_enter_signs(visit, scenes):
     expect(page.locator("h1")).to_contain_text("Receipt")
 
 
+def test_the_code_renews_itself_beside_a_form_that_stays(visit, scenes):
+    page = visit("ines").page
+    page.goto(f"{scenes['to_read']['change']}sign/approve/")
+    page.locator("[name='rationale']").fill(RATIONALE)
+    page.get_by_role("button", name="Review what you sign").click()
+    page.locator("[name='password']").fill("typed before the code renews")
+    with page.expect_response("**/demonstration/code/**"):
+        pass
+    page.wait_for_timeout(300)
+    expect(page.locator("[name='password']")).to_have_value("typed before the code renews")
+    expect(page.locator("#acknowledged")).to_be_visible()
+    expect(page.get_by_label("Demonstration authenticator").last).to_be_visible()
+
+
 def test_escape_leaves_the_signature_without_signing(visit, scenes):
     visitor = visit("ines").open(scenes["to_read"]["change"])
     page = visitor.page

@@ -12,6 +12,7 @@ from typing import Any
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 
 from mlops_portal.foundation.errors import NotAllowed
 from mlops_portal.foundation.people.models import (
@@ -149,9 +150,26 @@ def _on_units(user_id: int) -> QuerySet[Any, Any]:
     return own.union(UnitGroupRight.objects.filter(group__user=user_id).values_list(*names))
 
 
+def _effective() -> QuerySet[RoleGrant]:
+    """Return the grants in effect; one past its last day is not, though the scheduler did not end it yet."""
+    return RoleGrant.objects.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=Now()), is_effective=True)
+
+
 def _on_models(user_id: int) -> QuerySet[Any, Any]:
-    rows = RoleGrant.objects.filter(Q(user_id=user_id) | Q(group__user=user_id), is_effective=True)
-    return rows.filter(model_id__isnull=False).values_list("role", "model_id")
+    """Return the roles on single models, and a mark (no model) where a role on a unit is over and not ended yet."""
+    own = Q(user_id=user_id) | Q(group__user=user_id)
+    over = RoleGrant.objects.filter(own, is_effective=True, model_id__isnull=True, valid_until__lte=Now())
+    names = ("role", "model_id")
+    return (
+        _effective().filter(own, model_id__isnull=False).values_list(*names).union(over.values_list(*names))
+    )
+
+
+def _on_units_by_grants(user_id: int) -> list[tuple[str, int]]:
+    """Read the rights on units from the grants themselves: the rows derived from them are behind."""
+    own = _effective().filter(Q(user_id=user_id) | Q(group__user=user_id), unit_id__isnull=False)
+    held = own.values_list("role", "unit_id")
+    return [(name, unit_id) for role, unit_id in held if unit_id for name in ROLES[role].rights]
 
 
 _REVISION = Prepared(lambda key: RightsRevision.objects.filter(pk=key).values_list("number"))
@@ -161,11 +179,14 @@ _ON_UNITS, _ON_MODELS = Prepared(_on_units), Prepared(_on_models)
 def _load(user: User) -> Rights:
     _tree.load(revision())
     by_unit: dict[str, set[int]] = defaultdict(set)
-    for name, unit_id in _ON_UNITS.rows(user.pk):
+    on_units, on_models = _ON_UNITS.rows(user.pk), _ON_MODELS.rows(user.pk)
+    if any(model_id is None for _, model_id in on_models):
+        on_units = _on_units_by_grants(user.pk)
+    for name, unit_id in on_units:
         by_unit[name] |= _tree.subtree.get(unit_id, NO_UNITS)
     by_model: dict[str, set[int]] = defaultdict(set)
-    for role, model_id in _ON_MODELS.rows(user.pk):
-        for name in ROLES[role].rights:
+    for role, model_id in on_models:
+        for name in ROLES[role].rights if model_id is not None else ():
             by_model[name].add(model_id)
     return Rights(
         by_unit={name: frozenset(units) for name, units in by_unit.items()},
@@ -237,7 +258,7 @@ def holders_of_any(rights: Collection[str], *, unit_id: int, model_id: int | Non
     roles = [role for role, spec in ROLES.items() if not spec.rights.isdisjoint(rights)]
     above = UnitClosure.objects.filter(descendant_id=unit_id).values("ancestor_id")
     scope = Q(unit_id__in=above) | (Q(model_id=model_id) if model_id is not None else Q(pk__in=[]))
-    grants = RoleGrant.objects.filter(scope, role__in=roles, is_effective=True)
+    grants = _effective().filter(scope, role__in=roles)
     return (
         User.objects.filter(
             Q(pk__in=grants.values("user_id")) | Q(groups__in=grants.values("group_id")),
@@ -261,9 +282,7 @@ def held_where(
     closure = UnitClosure.objects.filter(descendant_id__in=units) if units else UnitClosure.objects.none()
     for ancestor_id, unit_id in closure.values_list("ancestor_id", "descendant_id"):
         below[ancestor_id].append(unit_id)
-    grants = RoleGrant.objects.filter(
-        Q(user__in=by) | Q(group__user__in=by), role__in=roles, is_effective=True
-    )
+    grants = _effective().filter(Q(user__in=by) | Q(group__user__in=by), role__in=roles)
     found: dict[int, set[tuple[int | None, int | None]]] = defaultdict(set)
     for user_id, member_id, unit_id, model_id in grants.values_list(
         "user_id", "group__user", "unit_id", "model_id"

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from mlops_portal.foundation.errors import NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.history import save_as
-from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.locks import lock, lock_all
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
 from mlops_portal.foundation.people.gates import Granting, grant_gates
@@ -149,9 +149,15 @@ def _require_over(unit_id: int | None, model_id: int | None, by: User | None) ->
     require(by, "people.grant", unit_id=unit_id, model_id=model_id)
 
 
+def _behind(user: User) -> int:
+    """Return the key of the person who acts, or answers for the account that does."""
+    return user.pk if user.is_person else user.service_account.owner_id
+
+
 def _lock_behind(user: User) -> None:
     """Let what is given to one person, or to an account of theirs, wait for each other: together it may be toxic."""
-    lock(User.objects.all(), user.pk if user.is_person else user.service_account.owner_id)
+    # Their key stays: what somebody else writes at this moment may name them.
+    lock_all(User.objects.all(), [_behind(user)], keeps_key=True)
 
 
 def _is_effective(grant: RoleGrant, now: datetime) -> bool:
@@ -385,7 +391,7 @@ def revocation_decline(*, grant: RoleGrant, reason: str, by: User, now: datetime
 @operation
 def grants_refresh(*, now: datetime) -> int:
     """End grants whose time has come; returns how many. Run by the scheduler. None begins without a person's act."""
-    ended, holders = 0, {}
+    ended, changed = 0, {}
     due = RoleGrant.objects.filter(is_effective=True, valid_until__lte=now).order_by("pk")
     for pk in list(due.values_list("pk", flat=True)):
         grant = lock(RoleGrant.objects.select_related("user"), pk)
@@ -395,10 +401,10 @@ def grants_refresh(*, now: datetime) -> int:
         save_as(grant, by=None, now=now, reason="Ended by its dates", fields=["is_effective"])
         _emit("people.grant_expired", grant, None, now)
         if grant.user:
-            holders[grant.user.pk] = grant.user
+            changed[grant.user.pk] = grant.user
         ended += 1
-    for _, holder in sorted(
-        holders.items()
-    ):  # after all grants: whoever revokes one locks it before its holder
-        rederive(holder)
+    # After all grants: whoever revokes one locks it before its holder. In one order of the people behind.
+    lock_all(User.objects.all(), {_behind(user) for user in changed.values()}, keeps_key=True)
+    for user in changed.values():
+        rederive(user)
     return ended

@@ -156,6 +156,22 @@ def test_a_lapse_is_settled_by_a_version_that_took_the_place_of_its_own(
     assert lapse.due_at > back > was_due, "while nothing ran, nothing could be settled"
 
 
+def test_a_condition_that_is_met_late_settles_its_lapse(
+    running: ChangeRequest,  # noqa: F811
+    release_cast: make.Cast,
+    at: datetime,
+) -> None:
+    condition = owed(running, release_cast, due=at.date())
+    lapse = services.lapse_open(
+        change=running, key=f"condition:{condition.pk}", text="Late.", condition=condition, now=at
+    )
+    services.condition_verify(
+        condition=condition, verification="Reports 1 to 4 seen.", by=release_cast.validator, now=at
+    )
+    lapse.refresh_from_db()
+    assert (lapse.outcome, lapse.closed_at, lapse.closed_by) == ("fixed", at, release_cast.validator)
+
+
 @pytest.mark.parametrize("how", ["met", "renewed", "released anew"])
 def test_a_lapse_that_is_answered_does_not_come_back_with_its_version(
     how: str,

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from mlops_portal.foundation.errors import Invalid, NotAllowed
 from mlops_portal.foundation.events import domain_event
@@ -88,7 +89,19 @@ def test_toxic_pairs_may_stand_on_unrelated_units(make_person, retail, plant, no
     assert RoleGrant.objects.filter(user=person).count() == 2
 
 
-def test_a_grant_ends_by_its_date(make_person, retail, now):
+def test_a_role_past_its_last_day_gives_nothing_though_nobody_ended_it(make_person, retail, group):
+    person = make_person("Tom Reyl", "viewer", unit=retail)
+    began, ends = timezone.now() - timedelta(days=2), timezone.now() - timedelta(seconds=1)
+    role_grant(user=person, role="developer", unit=group, valid_until=ends, reason="x", by=None, now=began)
+    assert RoleGrant.objects.get(user=person, role="developer").is_effective
+    assert not rights_of(fresh(person)).has("registry.register")
+    assert rights_of(fresh(person)).has("registry.view", unit_id=retail.pk)
+    assert not rights_of(fresh(person)).has("registry.view", unit_id=group.pk)
+    assert person not in holders("registry.register", unit_id=retail.pk)
+
+
+def test_a_grant_ends_by_its_date(make_person, retail):
+    now = timezone.now()
     person = make_person("Tom Reyl")
     role_grant(
         user=person,
