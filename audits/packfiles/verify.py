@@ -390,8 +390,8 @@ class Written:
             "files": {name: digest for name, digest in pack.digests.items() if name != "manifest.json"},
         }
         names = {*expected, *manifest}
-        if wrong := [name for name in names if expected.get(name) != manifest.get(name, "")]:
-            raise Wrong(f"manifest.json: altered: {min(wrong)} is not what the ledger and the files say")
+        if other := [name for name in names if expected.get(name) != manifest.get(name, "")]:
+            raise Wrong(f"manifest.json: altered: {min(other)} is not what the ledger and the files say")
 
 
 def safe(text: str) -> str:
