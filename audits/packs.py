@@ -66,7 +66,15 @@ class PackWriter:
         self.add("verify.py", [VERIFIER.read_bytes()])
         self._head = {"kind": kind, "about": dict(about)}
         shown = list(entry_ids)
-        entered = enter({**self._head, "files": dict(self._files), "entries": sorted(map(str, shown))})
+        removed = LedgerEntry.objects.filter(entry_id__in=shown, payload=None)
+        entered = enter(
+            {
+                **self._head,
+                "files": dict(self._files),
+                "entries": sorted(map(str, shown)),
+                "withheld": sorted(map(str, removed.values_list("entry_id", flat=True))),
+            }
+        )
         self._shown = [*shown, entered]
 
     def finish(self, checkpoint: Checkpoint | None) -> None:

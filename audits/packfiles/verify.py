@@ -45,8 +45,7 @@ FORMAT = "mlops-portal-pack/2"
 WITNESSED = "signed by this portal, not witnessed"
 REMOVED = "lawfully removed"
 CONTENT = "Content as recorded"
-WRITTEN = "audits.export_files_written"
-LOG = "change_log"
+WRITTEN, LOG = "audits.export_files_written", "change_log"
 CSV, LINES, PROOF = "change-log.csv", "log.jsonl", "proof.bin"
 LATER = {"manifest.json", "entries.jsonl", "checkpoint.txt", "public_key.pem"}  # than the entry of the files
 PARTIAL = "a part of the ledger: that nothing which fits is left out is the portal's word"
@@ -309,10 +308,10 @@ def check_payload(place: str, entry: dict, envelope: dict) -> None:
 def check_entry(entry: dict, size: int, root: bytes) -> str:
     """Verify one entry; return its payload, or nothing when it was withheld."""
     place = f"entries.jsonl: entry {entry['entry_id']} (#{entry['index']})"
-    proof = [base64.b64decode(part, validate=True) for part in entry["proof"]]
     try:
+        proof = [base64.b64decode(part, validate=True) for part in entry["proof"]]
         reached = root_by_proof(entry["index"], size, leaf_hash(entry["envelope"].encode()), proof)
-    except Wrong as error:
+    except (Wrong, binascii.Error) as error:
         raise Wrong(f"{place}: {error}") from error
     if reached != root:
         raise Wrong(f"{place}: altered or reordered: its proof does not lead to the signed root")
@@ -374,11 +373,19 @@ class Written:
             raise Wrong(f"{wrong[0]}: altered: it is not what entry #{self.number} says was exported")
         return f"exported    {', '.join(names)}: what the portal entered as #{self.number} at {self.at}"
 
-    def check_rest(self, pack: Pack, ids: list, print_: str) -> None:
-        """Verify that no entry was left out or added, and that the manifest says what is known without it."""
-        for words, wrong in (("missing", self.ids - {*ids}), ("inserted", {*ids} - self.ids)):
-            if wrong:
-                raise Wrong(f"entries.jsonl: {words}: {min(wrong)}")
+    def check_rest(self, pack: Pack, entries: list, print_: str) -> None:
+        """Verify that no entry or payload was left out or added, and that the manifest says what is known without it."""
+        ids = [entry["entry_id"] for entry in entries]
+        taken = {entry["entry_id"] for entry in entries if entry["payload"] is None} - {
+            *self.data["withheld"]
+        }
+        wrongs = {
+            "missing": self.ids - {*ids},
+            "inserted": {*ids} - self.ids,
+            "missing: the payload of": taken,
+        }
+        if words := next(filter(wrongs.get, wrongs), ""):
+            raise Wrong(f"entries.jsonl: {words}: {min(wrongs[words])}")
         manifest = json.loads(pack.text("manifest.json"))
         expected = {
             "format": FORMAT,
@@ -514,7 +521,7 @@ def check_kept(kept: tuple, size: int, root: bytes, log: Log | None) -> str:
         return f"the checkpoint kept elsewhere is over {kept_size} entries; it is signed by the same key and cannot be compared"
     if kept_root != known:
         raise Wrong(
-            f"the checkpoint kept elsewhere has another root over {kept_size}: two ledgers were signed"
+            f"the checkpoint kept elsewhere over {kept_size} has another root: two ledgers were signed"
         )
     if kept_size == size:
         return "the checkpoint kept elsewhere is that of the pack"
@@ -532,15 +539,13 @@ def verify(path: str, key: str, checkpoint: str) -> tuple:
     said = [f"checkpoint  {origin}, {size} entries, signed with {print_}"]
     entries = pack.entries()
     payloads = [check_entry(entry, size, root) for entry in entries]
-    ids, numbers = [entry["entry_id"] for entry in entries], [entry["index"] for entry in entries]
+    numbers = [entry["index"] for entry in entries]
     if numbers != sorted(set(numbers)):
         raise Wrong("entries.jsonl: reordered: the entries are not in the order of the ledger")
     silent = [entry for entry in entries if entry["payload"] is None]
     bound = len(entries) - len(silent)
     said.append(f"entries     {len(entries)} are in the signed tree; {bound} payloads are as committed")
-    said += [
-        f"            entry #{one['index']}: no payload; the pack says: {one['withheld']}" for one in silent
-    ]
+    said += [f"            entry #{one['index']}: the payload was lawfully removed" for one in silent]
     kept = open_checkpoint(Path(checkpoint).read_text(), public) if checkpoint else None
     written, log = Written(entries, payloads), None
     others = written.check_names(pack)
@@ -553,9 +558,9 @@ def verify(path: str, key: str, checkpoint: str) -> tuple:
             said.append(check_statements(pack, name, noun, payloads))
     said.append(written.check_files(pack))
     if written.kind:
-        written.check_rest(pack, ids, print_)
+        written.check_rest(pack, entries, print_)
     else:
-        others += ["manifest.json", "that no entry was left out"]
+        others += ["manifest.json", "that no entry or payload was left out"]
     if kept:
         said.append(f"elsewhere   {check_kept(kept, size, root, log)}")
     return said, others

@@ -268,6 +268,12 @@ def _hidden_anchor(files):
     return packed(with_entries(files, changed))
 
 
+def _hidden_payload(files):
+    changed = entries(files)
+    changed[0] = {**changed[0], "payload": None, "salt": None, "withheld": "the payload was lawfully removed"}
+    return packed(with_entries(files, changed))
+
+
 def _altered_file_and_manifest(files):
     return packed({**files, "report.csv": b"model,tier\r\nchurn,4\r\n"})
 
@@ -371,6 +377,7 @@ def _malformed(files):
         (_no_entries, "missing: the one entry, with payload, of the files"),
         (_two_anchors, "reordered"),
         (_hidden_anchor, "missing: the one entry, with payload, of the files"),
+        (_hidden_payload, "missing: the payload of"),
         (_altered_file_and_manifest, "report.csv: altered"),
         (_inserted_file_and_manifest, "extra.csv: inserted"),
         (_missing_decisions_and_manifest, "decisions.json: missing"),
@@ -417,7 +424,7 @@ class TestOlder:
         done = run(tmp_path, older, "--key", signer.key.fingerprint)
         assert done.returncode == 3, done.stdout
         assert "report.csv: what the portal entered as #" in done.stdout
-        assert "Not verified: README.txt, verify.py, manifest.json, that no entry was left out" in done.stdout
+        assert "Not verified: README.txt, verify.py, manifest.json, that no entry or payload" in done.stdout
         assert "VERIFIED" not in done.stdout
 
     def test_what_it_names_is_verified(self, older, signer, tmp_path):
