@@ -396,8 +396,7 @@ class Written:
             "entries": ids,
             "files": {name: digest for name, digest in pack.digests.items() if name != "manifest.json"},
         }
-        names = {*expected, *manifest}
-        if other := [name for name in names if expected.get(name) != manifest.get(name, "")]:
+        if other := [one for one in {*expected, *manifest} if expected.get(one) != manifest.get(one, "")]:
             raise Wrong(f"manifest.json: altered: {min(other)} is not what the ledger and the files say")
 
 
@@ -520,9 +519,7 @@ def check_kept(kept: tuple, size: int, root: bytes, log: Log | None) -> str:
     if not known:
         return f"the checkpoint kept elsewhere is over {kept_size} entries; it is signed by the same key and cannot be compared"
     if kept_root != known:
-        raise Wrong(
-            f"the checkpoint kept elsewhere over {kept_size} has another root: two ledgers were signed"
-        )
+        raise Wrong(f"the checkpoint kept elsewhere, over {kept_size}, is another: two ledgers were signed")
     if kept_size == size:
         return "the checkpoint kept elsewhere is that of the pack"
     return f"the log begins with the {kept_size} entries of the checkpoint kept elsewhere, unchanged"
