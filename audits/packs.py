@@ -1,8 +1,9 @@
 """Building a pack: files, entries with their proofs, the checkpoint and the tool that verifies them elsewhere.
 
-What is inside is the caller's; that it can be proved is this module's. A file ``decisions.json`` (a list of objects
-with ``canonical`` and ``digest``) is checked by verify.py against the entries. So is a file that the manifest names
-under ``exported``: the entry it names there says that the portal wrote a file of this name with this digest.
+What is inside is the caller's; that it can be proved is this module's. Before a pack is closed its kind, the digests
+of its files and the entries it shows are entered in the ledger. That entry goes into the pack with its proof, and
+verify.py takes from it, not from the manifest, what has to be there. A file ``decisions.json`` (a list of objects with
+``canonical`` and ``digest``) is checked against the entries as well.
 """
 
 import base64
@@ -24,12 +25,12 @@ from mlops_portal.foundation.errors import DomainError
 
 VERIFIER = Path(__file__).parent / "packfiles" / "verify.py"
 RESERVED = frozenset({"manifest.json", "entries.jsonl", "checkpoint.txt", "public_key.pem", "verify.py"})
-FORMAT = "mlops-portal-pack/1"
+FORMAT = "mlops-portal-pack/2"
 QUICK = 1  # of zlib's levels: half the time of the usual one for a fifth more bytes
 
 
-# Enters the digests of files by name, and returns that entry once it has its number.
-Enter = Callable[[Mapping[str, str]], UUID]
+# Enters what a pack holds, and returns that entry once it has its number.
+Enter = Callable[[Mapping[str, Any]], UUID]
 
 
 class NotNumbered(DomainError):
@@ -45,6 +46,8 @@ class PackWriter:
         self._archive = zipfile.ZipFile(target, "w")
         self._now = now
         self._files: dict[str, str] = {}
+        self._head: dict[str, Any] = {}
+        self._shown: list[UUID] = []
 
     def add(self, name: str, parts: Iterable[bytes]) -> str:
         """Write a file; return its SHA-256."""
@@ -56,33 +59,41 @@ class PackWriter:
         self._files[name] = digest.hexdigest()
         return self._files[name]
 
-    def finish(
-        self,
-        entry_ids: Iterable[UUID],
-        checkpoint: Checkpoint | None,
-        *,
-        about: Mapping[str, Any] | None = None,
-        **more: Any,
+    def enter(
+        self, enter: Enter, *, kind: str, about: Mapping[str, Any], entry_ids: Iterable[UUID] = ()
     ) -> None:
-        """Add the entries with their proofs, the checkpoint, the key, the verifier, and the manifest over everything.
+        """Enter the kind, what was written so far and the entries to show; only what proves itself may follow."""
+        self.add("verify.py", [VERIFIER.read_bytes()])
+        self._head = {"kind": kind, "about": dict(about)}
+        shown = list(entry_ids)
+        removed = LedgerEntry.objects.filter(entry_id__in=shown, payload=None)
+        entered = enter(
+            {
+                **self._head,
+                "files": dict(self._files),
+                "entries": sorted(map(str, shown)),
+                "withheld": sorted(map(str, removed.values_list("entry_id", flat=True))),
+            }
+        )
+        self._shown = [*shown, entered]
+
+    def finish(self, checkpoint: Checkpoint | None) -> None:
+        """Add the entries with their proofs, the checkpoint, the key, and the manifest over everything.
 
         Raises:
             NotNumbered: an entry is not covered by the checkpoint; `sequence_now` and try again.
         """
-        entries = _proved_entries(list(entry_ids), checkpoint)
+        entries = _proved_entries(self._shown, checkpoint)
         key = verification_key(checkpoint.key) if checkpoint else None
         lines = (f"{json.dumps(entry, ensure_ascii=False)}\n".encode() for entry in entries)
         self.add("entries.jsonl", lines)
         self.add("checkpoint.txt", [checkpoint.note.encode() if checkpoint else b""])
         self.add("public_key.pem", [public_pem(key).encode() if key else b""])
-        self.add("verify.py", [VERIFIER.read_bytes()])
         manifest = {
             "format": FORMAT,
-            "made_at": self._now.astimezone(UTC).isoformat(timespec="seconds"),
             "signed_with": key.fingerprint if key else "",
             "witnessed": "signed by this portal, not witnessed",
-            "about": dict(about or {}),
-            **more,
+            **self._head,
             "entries": [entry["entry_id"] for entry in entries],
             "files": dict(sorted(self._files.items())),
         }
@@ -104,13 +115,14 @@ def last_checkpoint() -> Checkpoint | None:
 
 def build_pack(
     files: Mapping[str, bytes],
-    entry_ids: Iterable[UUID],
+    entry_ids: Iterable[UUID] = (),
     *,
+    kind: str,
     now: datetime,
-    about: Mapping[str, Any] | None = None,
-    **more: Any,
+    about: Mapping[str, Any],
+    enter: Enter,
 ) -> bytes:
-    """Return the ZIP of ``files`` with proofs of the entries, in the order of the ledger.
+    """Return the ZIP of ``files``, entered, with proofs of the entries in the order of the ledger.
 
     Raises:
         NotNumbered: an entry is not covered by a checkpoint; `sequence_now` and try again.
@@ -122,7 +134,8 @@ def build_pack(
     pack = PackWriter(buffer, now)
     for name, data in files.items():
         pack.add(name, [data])
-    pack.finish(entry_ids, last_checkpoint(), about=about, **more)
+    pack.enter(enter, kind=kind, about=about, entry_ids=entry_ids)
+    pack.finish(last_checkpoint())
     return buffer.getvalue()
 
 

@@ -129,10 +129,10 @@ def _number() -> None:
         )
 
 
-def _enter(run: JobRun, files: Mapping[str, str]) -> UUID:
-    """Enter the digests of files that are to go into a pack, and wait for the entry's number."""
+def _enter(run: JobRun, pack: Mapping[str, Any]) -> UUID:
+    """Enter what a pack holds, and wait for the entry's number."""
     with run.transaction():
-        exports.export_written(job=run.job, files=files, by=run.by, now=run.now())
+        exports.export_written(job=run.job, pack=pack, by=run.by, now=run.now())
     _number()
     return exports.entry_written(run.job)
 

@@ -44,8 +44,8 @@ def _silent(done: int, total: int, phase: str) -> None:
     """Report to nobody."""
 
 
-def _entered(files: Mapping[str, str]) -> UUID:
-    """Stand in for the entry of the file's digest: the entry numbered last."""
+def _entered(pack: Mapping[str, object]) -> UUID:
+    """Stand in for the entry of the pack: the entry numbered last."""
     return LedgerLeaf.objects.order_by("-index").values_list("entry_id", flat=True)[0]
 
 

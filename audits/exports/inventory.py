@@ -6,10 +6,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from audits.exports.scopes import RIGHT
+from audits.exports.scopes import RIGHT, What
 from audits.exports.text_files import csv_bytes
 from audits.packs import Enter, build_pack
-from mlops_portal.foundation.canonical import sha256
 from mlops_portal.foundation.history import rows_as_of
 from mlops_portal.foundation.people.models import BusinessUnit, UnitClosure, User
 from mlops_portal.foundation.people.rights import rights_of
@@ -22,7 +21,7 @@ NAME = "inventory.csv"
 README = """{title}
 
 inventory.csv    one line per model, as the portal showed it
-entries.jsonl    the entry in which the portal recorded the digest of inventory.csv, with its proof
+entries.jsonl    the entry in which the portal recorded the digests of the files, with its proof
 checkpoint.txt   the signed state of the ledger
 public_key.pem   the key it was signed with: compare it with one from another source
 manifest.json    the digest of every file
@@ -94,7 +93,5 @@ def pack(
     Raises:
         NotNumbered: that entry has no number yet.
     """
-    data = csv_bytes(lines)
-    entry_id = enter({NAME: sha256(data)})
-    files = {NAME: data, "README.txt": README.format(title=title).encode()}
-    return build_pack(files, [entry_id], now=now, about=about, exported={NAME: str(entry_id)})
+    files = {NAME: csv_bytes(lines), "README.txt": README.format(title=title).encode()}
+    return build_pack(files, kind=What.INVENTORY, now=now, about=about, enter=enter)

@@ -1,6 +1,6 @@
 """The change log as a pack that verifies offline: the CSV, the entries behind its lines, and one proof for all of them.
 
-Lines and entries are read side by side, a part of the ledger at a time. The digest of the CSV is entered before the
+Lines and entries are read side by side, a part of the ledger at a time. The digests of both are entered before the
 pack is closed, so that what no entry holds (names of today) is proved as well: as what the portal wrote.
 """
 
@@ -14,7 +14,7 @@ from django.db import connection
 
 from audits.exports import change_log
 from audits.exports.change_log import CHUNK, COPIED, PART, Progress, Span
-from audits.exports.scopes import Scope, about, told
+from audits.exports.scopes import Scope, What, about, told
 from audits.exports.text_files import csv_line
 from audits.merkle_many import Subtrees
 from audits.packs import Enter, PackWriter, last_checkpoint
@@ -30,7 +30,7 @@ README = """{title}
 change-log.csv   one line per entry, as the portal showed it when this was made
 log.jsonl        the entries behind the lines: number, and the envelope that the ledger's tree covers{content}
 proof.bin        the hashes of everything between those entries: with them they lead to the signed root
-entries.jsonl    the entry in which the portal recorded the digest of change-log.csv, with its proof
+entries.jsonl    the entry in which the portal recorded the digests of the files, with its proof
 checkpoint.txt   the signed state of the ledger
 public_key.pem   the key it was signed with: compare it with one from another source
 manifest.json    the digest of every file
@@ -75,11 +75,16 @@ class Lines:
         for gap in gaps:  # the lines are read: COPY no longer holds the connection
             self.proof.write(self._subtrees.cover(*gap))
 
-    def close(self, size: int) -> None:
-        """End the proof at the size of the tree that is signed."""
-        self.proof.write(Subtrees(read_tile).cover(self._next, size))  # the last tile has grown meanwhile
+    def written(self) -> Iterator[bytes]:
+        """Yield the lines in parts."""
         self.lines.seek(0)
+        return parts_of(self.lines)
+
+    def proved(self, size: int) -> Iterator[bytes]:
+        """Yield the proof in parts, up to the size of the tree that is signed."""
+        self.proof.write(Subtrees(read_tile).cover(self._next, size))  # the last tile has grown meanwhile
         self.proof.seek(0)
+        return parts_of(self.proof)
 
 
 def parts_of(file: IO[bytes]) -> Iterator[bytes]:
@@ -93,25 +98,18 @@ def write(
     """Write the pack into ``target``; memory stays flat.
 
     Raises:
-        NotNumbered: the entry of the CSV's digest has no number yet.
+        NotNumbered: the entry of the digests has no number yet.
     """
     pack = PackWriter(target, now)
     with Lines() as lines:
-        digest = pack.add(NAME, _csv(scope, user, lines, progress))
-        entry_id = enter({NAME: digest})
-        checkpoint = last_checkpoint()
-        lines.close(checkpoint.size if checkpoint else 0)
-        progress(0, 0, "Proving the entries")
-        pack.add(LINES, parts_of(lines.lines))
-        pack.add(PROOF, parts_of(lines.proof))
+        pack.add(NAME, _csv(scope, user, lines, progress))
+        pack.add(LINES, lines.written())
         pack.add("README.txt", [_readme(scope).encode()])
-        pack.finish(
-            [entry_id],
-            checkpoint,
-            about=about(scope, user, now),
-            exported={NAME: str(entry_id)},
-            log={"csv": NAME, "lines": LINES, "proof": PROOF},
-        )
+        pack.enter(enter, kind=What.CHANGE_LOG, about=about(scope, user, now))
+        checkpoint = last_checkpoint()
+        progress(0, 0, "Proving the entries")
+        pack.add(PROOF, lines.proved(checkpoint.size if checkpoint else 0))
+        pack.finish(checkpoint)
 
 
 def _csv(scope: Scope, user: User, lines: Lines, progress: Progress) -> Iterator[bytes]:

@@ -11,12 +11,13 @@ from django.utils import timezone
 from approvals.dossier_format import FORMAT, read_dossier
 from audits.exports import release_report
 from audits.exports.release_content import Release, entry_ids, release_of
+from audits.exports.scopes import What
 from audits.exports.text_files import csv_bytes
 from audits.exports.typeset import pdf
 from audits.packs import RESERVED, Enter, build_pack
 from audits.queries import ledger_state
 from audits.reading.records import ToldStep, steps_of
-from mlops_portal.foundation.canonical import canonical_bytes, digest, sha256
+from mlops_portal.foundation.canonical import canonical_bytes, digest
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.words import exact, spaced
 
@@ -34,7 +35,7 @@ CONTENTS = {
     "dossiers/": "the dossiers of earlier revisions",
     "dossier_parts.json": "each part of each dossier with its digest, and the dossier's digest over them",
     "decisions.json": "each signed statement with its digest",
-    "entries.jsonl": "the ledger's entries about these records, with proofs of inclusion",
+    "entries.jsonl": "the ledger's entries about these records and about this pack, with proofs of inclusion",
     "checkpoint.txt": "the signed state of the ledger",
     "public_key.pem": "the key it was signed with: compare it with one from another source",
     "manifest.json": "the digest of every file",
@@ -89,10 +90,8 @@ def _build(change_id: int, *, user: User, at: datetime, progress: Progress, ente
         "time_zone": report["zone"],
         "made_by": str(user.pk),
     }
-    entered = enter({name: sha256(data) for name, data in files.items()})
-    proved = [*entry_ids(release.records(), user=user), entered]
-    exported = dict.fromkeys(files, str(entered))
-    return build_pack(files, proved, now=at, about=about, exported=exported)
+    shown = entry_ids(release.records(), user=user)
+    return build_pack(files, shown, kind=What.PACK, now=at, about=about, enter=enter)
 
 
 def _readme(report: dict[str, Any], files: Mapping[str, bytes]) -> str:

@@ -4,10 +4,13 @@
 
 PACK is the ZIP, or the folder it was unpacked to and nothing else was put into.
 Needs only Python's standard library (with `cryptography` installed, signatures are checked faster). The key, or its
-fingerprint, must come from somewhere else than the pack: a pack that agrees with its own key proves nothing.
+fingerprint, must come from somewhere else than the pack: a pack that agrees with its own key proves nothing. So must
+this file: a verifier cannot vouch for itself.
 
-Exit codes: 0 everything was verified against the given key; 1 something is wrong, and it is named;
-2 the pack cannot be read; 3 the pack agrees with itself, but no key was given.
+One entry of the signed tree names kind, files with digests, and entries of the pack: what is checked follows from it.
+
+Exit codes: 0 everything is verified against the given key; 1 something is wrong, and it is named; 2 the pack cannot
+be read; 3 not everything is proved: no key was given, or the entry of an older pack names less.
 """
 
 import argparse
@@ -37,8 +40,14 @@ PART = 1024 * 1024
 LATE_SECONDS = 60
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a cell that begins so has got an apostrophe in front
+SALT = 16  # bytes
+FORMAT = "mlops-portal-pack/2"
+WITNESSED = "signed by this portal, not witnessed"
 REMOVED = "lawfully removed"
 CONTENT = "Content as recorded"
+WRITTEN, LOG = "audits.export_files_written", "change_log"
+CSV, LINES, PROOF = "change-log.csv", "log.jsonl", "proof.bin"
+LATER = {"manifest.json", "entries.jsonl", "checkpoint.txt", "public_key.pem"}  # than the entry of the files
 PARTIAL = "a part of the ledger: that nothing which fits is left out is the portal's word"
 
 
@@ -202,9 +211,8 @@ def open_checkpoint(note: str, public: bytes) -> tuple:
     for line in signatures.splitlines():
         name, _, encoded = line.removeprefix(DASH).partition(" ")
         raw = base64.b64decode(encoded, validate=True)
-        if raw[:4].hex() == fingerprint(name, public)[:8] and ed25519(
-            public, raw[4:], (text + "\n").encode()
-        ):
+        is_of_key = raw[:4].hex() == fingerprint(name, public)[:8]
+        if is_of_key and ed25519(public, raw[4:], (text + "\n").encode()):
             return name, int(lines[1]), base64.b64decode(lines[2], validate=True), lines[0]
     raise Wrong("checkpoint.txt is not signed by this key")
 
@@ -231,7 +239,7 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.root = Path(path)
-        self.files = [one for one in self.root.rglob("*") if one.is_file() and not one.is_symlink()]
+        self.files = [one for one in self.root.rglob("*") if one.is_symlink() or not one.is_dir()]
 
     def namelist(self) -> list:
         """Return the names as the ZIP has them."""
@@ -243,22 +251,14 @@ class Folder:
 
 
 class Pack:
-    """An opened pack, a ZIP or the folder it was unpacked to, whose files are those that its manifest names."""
+    """An opened pack, a ZIP or the folder it was unpacked to."""
 
     def __init__(self, path: str) -> None:
         self.files = Folder(path) if Path(path).is_dir() else zipfile.ZipFile(path)
         names = self.files.namelist()
         if len(names) != len(set(names)):
             raise Wrong("a file name occurs twice")
-        self.manifest = json.loads(self.text("manifest.json"))
-        stated = {**self.manifest["files"], "manifest.json": None}
-        for name in sorted({*names, *stated}):
-            if name not in stated:
-                raise Wrong(f"{name}: inserted: the manifest does not name it")
-            if name not in names:
-                raise Wrong(f"{name}: missing: the manifest names it")
-            if name != "manifest.json" and self.digest(name) != stated[name]:
-                raise Wrong(f"{name}: altered: its SHA-256 is not the one in the manifest")
+        self.digests = {name: self.digest(name) for name in names}
 
     def digest(self, name: str) -> str:
         """Return the SHA-256 of a file."""
@@ -273,6 +273,8 @@ class Pack:
 
     def text(self, name: str) -> str:
         """Read a file of the pack at once."""
+        if name not in self.digests:
+            raise Wrong(f"{name}: missing")
         with self.files.open(name) as file:
             data = file.read(BOUND + 1)
         if len(data) > BOUND:
@@ -295,13 +297,21 @@ class Pack:
         return [json.loads(line) for line in self.text("entries.jsonl").split("\n") if line]
 
 
+def check_payload(place: str, entry: dict, envelope: dict) -> None:
+    """Verify that a payload is the one its envelope commits to."""
+    salt = base64.b64decode(entry["salt"], validate=True)
+    bound = hashlib.sha256(salt + entry["payload"].encode()).hexdigest()
+    if len(salt) != SALT or bound != envelope["payload_commitment"]:
+        raise Wrong(f"{place}: altered: the payload is not the committed one")
+
+
 def check_entry(entry: dict, size: int, root: bytes) -> str:
     """Verify one entry; return its payload, or nothing when it was withheld."""
-    place = f"entry {entry['entry_id']} (#{entry['index']})"
-    proof = [base64.b64decode(part, validate=True) for part in entry["proof"]]
+    place = f"entries.jsonl: entry {entry['entry_id']} (#{entry['index']})"
     try:
+        proof = [base64.b64decode(part, validate=True) for part in entry["proof"]]
         reached = root_by_proof(entry["index"], size, leaf_hash(entry["envelope"].encode()), proof)
-    except Wrong as error:
+    except (Wrong, binascii.Error) as error:
         raise Wrong(f"{place}: {error}") from error
     if reached != root:
         raise Wrong(f"{place}: altered or reordered: its proof does not lead to the signed root")
@@ -310,16 +320,12 @@ def check_entry(entry: dict, size: int, root: bytes) -> str:
         raise Wrong(f"{place}: the envelope is of another entry")
     if entry["payload"] is None:
         return ""
-    bound = hashlib.sha256(base64.b64decode(entry["salt"], validate=True) + entry["payload"].encode())
-    if bound.hexdigest() != envelope["payload_commitment"]:
-        raise Wrong(f"{place}: altered: the payload is not the committed one")
+    check_payload(place, entry, envelope)
     return entry["payload"]
 
 
-def check_statements(pack: Pack, name: str, noun: str, payloads: list) -> int:
+def check_statements(pack: Pack, name: str, noun: str, payloads: list) -> str:
     """Verify that the digest of each decision or dossier part is that of its content, and that an entry holds it."""
-    if name not in pack.manifest["files"]:
-        return 0
     statements = json.loads(pack.text(name))
     for number, statement in enumerate(statements, 1):
         digest = hashlib.sha256(statement["canonical"].encode()).hexdigest()
@@ -327,25 +333,71 @@ def check_statements(pack: Pack, name: str, noun: str, payloads: list) -> int:
             raise Wrong(f"{noun} {number}: altered: its digest is not that of its content")
         if not any(digest in payload for payload in payloads):
             raise Wrong(f"{noun} {number}: inserted: no entry of the ledger holds its digest")
-    return len(statements)
+    return f"{noun + 's':<13} {len(statements)} have the digest of their content, and the ledger holds it"
 
 
-# what was exported: the digest of the file stands in an entry, and a change log says what its entries say
+# what was exported: one entry names it, and a change log says what its entries say
 
 
-def check_exported(pack: Pack, entries: list, payloads: list) -> list:
-    """Verify that the ledger holds the digest of each exported file."""
-    places = {entry["entry_id"]: place for place, entry in enumerate(entries)}
-    said: dict = {}
-    for name, entry_id in pack.manifest.get("exported", {}).items():
-        place = places[entry_id]
-        envelope, number = json.loads(entries[place]["envelope"]), entries[place]["index"]
-        if envelope["verb"] != "audits.export_files_written" or not payloads[place]:
-            raise Wrong(f"{name}: inserted: entry #{number} does not say that the portal exported a file")
-        if json.loads(payloads[place])["data"]["files"].get(name) != pack.digest(name):
-            raise Wrong(f"{name}: altered: it is not what entry #{number} says was exported")
-        said.setdefault(f"what the portal entered as #{number} at {envelope['occurred_at']}", []).append(name)
-    return [f"exported    {', '.join(names)}: {words}" for words, names in said.items()]
+class Written:
+    """What the one entry about the files of the pack says."""
+
+    def __init__(self, entries: list, payloads: list) -> None:
+        pairs = zip(entries, payloads)
+        found = [pair for pair in pairs if json.loads(pair[0]["envelope"])["verb"] == WRITTEN]
+        if len(found) != 1 or not found[0][1]:
+            raise Wrong("entries.jsonl: missing: the one entry, with payload, of the files of the pack")
+        entry, payload = found[0]
+        self.data = json.loads(payload)["data"]
+        self.files = self.data["files"]
+        self.number, self.at = entry["index"], json.loads(entry["envelope"])["occurred_at"]
+        self.ids = {entry["entry_id"], *self.data.get("entries", ())}
+        self.kind = self.data.get("kind")  # of older packs nothing
+        if self.kind not in (LOG, "inventory", "release_pack", None):
+            raise Wrong(f"this verifier does not know packs of the kind {self.kind}")
+        self.later = LATER | ({PROOF} if self.kind == LOG else set())
+
+    def check_names(self, pack: Pack) -> list:
+        """Verify that every file that was exported is there and no other; return those an older entry is silent on."""
+        if lost := sorted({*self.files, *self.later} - {*pack.digests}):
+            raise Wrong(f"{lost[0]}: missing: a pack as entry #{self.number} describes it has it")
+        others = sorted({*pack.digests} - {*self.files} - self.later)
+        if others and self.kind:
+            raise Wrong(f"{others[0]}: inserted: entry #{self.number} does not name it")
+        return others
+
+    def check_files(self, pack: Pack) -> str:
+        """Verify that every file is the one that was exported."""
+        names = sorted(self.files)
+        if wrong := [name for name in names if pack.digests[name] != self.files[name]]:
+            raise Wrong(f"{wrong[0]}: altered: it is not what entry #{self.number} says was exported")
+        return f"exported    {', '.join(names)}: what the portal entered as #{self.number} at {self.at}"
+
+    def check_rest(self, pack: Pack, entries: list, print_: str) -> None:
+        """Verify that no entry or payload was left out or added, and that the manifest says what is known without it."""
+        ids = [entry["entry_id"] for entry in entries]
+        taken = {entry["entry_id"] for entry in entries if entry["payload"] is None} - {
+            *self.data["withheld"]
+        }
+        wrongs = {
+            "missing": self.ids - {*ids},
+            "inserted": {*ids} - self.ids,
+            "missing: the payload of": taken,
+        }
+        if words := next(filter(wrongs.get, wrongs), ""):
+            raise Wrong(f"entries.jsonl: {words}: {min(wrongs[words])}")
+        manifest = json.loads(pack.text("manifest.json"))
+        expected = {
+            "format": FORMAT,
+            "signed_with": print_,
+            "witnessed": WITNESSED,
+            "kind": self.kind,
+            "about": self.data["about"],
+            "entries": ids,
+            "files": {name: digest for name, digest in pack.digests.items() if name != "manifest.json"},
+        }
+        if other := [one for one in {*expected, *manifest} if expected.get(one) != manifest.get(one, "")]:
+            raise Wrong(f"manifest.json: altered: {min(other)} is not what the ledger and the files say")
 
 
 def safe(text: str) -> str:
@@ -382,9 +434,7 @@ def cells_of(line: dict, envelope: dict) -> dict:
     if line["payload"] is None:
         return {**cells, "Payload": REMOVED, "Record name": "", "Reason": "", CONTENT: ""}
     content = json.loads(line["payload"])
-    bound = hashlib.sha256(base64.b64decode(line["salt"], validate=True) + line["payload"].encode())
-    if bound.hexdigest() != envelope["payload_commitment"]:
-        raise Wrong(f"entry #{line['index']}: altered: the payload is not the committed one")
+    check_payload(f"entry #{line['index']}", line, envelope)
     return {
         **cells,
         "Payload": "kept",
@@ -401,9 +451,8 @@ def compare(number: int, head: list, row: list, expected: dict) -> None:
     cells = dict(zip(head, row))
     for name, value in expected.items():
         if cells.get(name) != value:
-            raise Wrong(
-                f"line {number} of the CSV: altered: {name} is {cells.get(name)!r:.90}, its entry says {value!r:.90}"
-            )
+            place, found = f"line {number} of the CSV: altered: {name}", cells.get(name)
+            raise Wrong(f"{place} is {found!r:.90}, its entry says {value!r:.90}")
 
 
 class Log:
@@ -411,22 +460,20 @@ class Log:
 
     def __init__(self, pack: Pack, kept_size: int) -> None:
         self.pack = pack
-        self.names = pack.manifest["log"]
         self.kept_size, self.kept_root = kept_size, b""
         self.head: list = []
-        self.count = self.withheld = 0
-        self.is_whole = True
         self.told: list = []
+        self.count, self.withheld, self.is_whole = 0, 0, True
 
     def check(self, size: int, root: bytes) -> None:
         """Verify that each line says what its entry says, and that the entries lead to the signed root."""
         csv.field_size_limit(LONGEST)
         tree = Folding()
-        with self.pack.files.open(self.names["proof"]) as proof:
+        with self.pack.files.open(PROOF) as proof:
             try:
                 for line in self.compared():
                     if not tree.size <= line["index"] < size:
-                        raise Wrong(f"{self.names['lines']}: entry #{line['index']} is out of order")
+                        raise Wrong(f"{LINES}: entry #{line['index']} is out of order")
                     self.is_whole = self.is_whole and line["index"] == tree.size
                     tree.skip(line["index"], proof)
                     tree.add(leaf_hash(line["envelope"].encode()))
@@ -436,20 +483,15 @@ class Log:
             except EOFError:
                 tree = Folding()
             if proof.read(1) or tree.root() != root:
-                raise Wrong(
-                    f"{self.names['lines']} or {self.names['proof']}: altered, or an entry is missing: "
-                    "they do not lead to the signed root"
-                )
+                raise Wrong(f"{LINES} or {PROOF}: altered or cut: they do not lead to the signed root")
 
     def compared(self) -> Iterator:
         """Yield the entries, each compared with its line."""
-        rows = self.pack.rows(self.names["csv"])
+        rows = self.pack.rows(CSV)
         self.head = next(rows, [])
-        for line, row in zip_longest(self.pack.lines(self.names["lines"]), rows):
+        for line, row in zip_longest(self.pack.lines(LINES), rows):
             if line is None or row is None:
-                raise Wrong(
-                    f"{self.names['csv']} and {self.names['lines']} do not have the same number of lines"
-                )
+                raise Wrong(f"{CSV} and {LINES} do not have the same number of lines")
             expected = cells_of(line, json.loads(line["envelope"]))
             compare(self.count + 2, self.head, row, expected)
             self.told = list(expected)
@@ -470,17 +512,6 @@ class Log:
         return said
 
 
-def check_log(pack: Pack, size: int, root: bytes, kept: tuple | None) -> Log | None:
-    """Verify the change log, if the pack holds one."""
-    if "log" not in pack.manifest:
-        return None
-    if pack.manifest["log"]["csv"] not in pack.manifest.get("exported", {}):
-        raise Wrong("manifest.json: altered: it names no entry for the export of the log")
-    log = Log(pack, kept[1] if kept else 0)
-    log.check(size, root)
-    return log
-
-
 def check_kept(kept: tuple, size: int, root: bytes, log: Log | None) -> str:
     """Compare with a checkpoint kept elsewhere: that of the pack, or one that a whole log grew beyond."""
     _, kept_size, kept_root, _ = kept
@@ -488,67 +519,61 @@ def check_kept(kept: tuple, size: int, root: bytes, log: Log | None) -> str:
     if not known:
         return f"the checkpoint kept elsewhere is over {kept_size} entries; it is signed by the same key and cannot be compared"
     if kept_root != known:
-        raise Wrong(
-            f"the checkpoint kept elsewhere has another root over {kept_size} entries: two ledgers were signed"
-        )
+        raise Wrong(f"the checkpoint kept elsewhere, over {kept_size}, is another: two ledgers were signed")
     if kept_size == size:
         return "the checkpoint kept elsewhere is that of the pack"
     return f"the log begins with the {kept_size} entries of the checkpoint kept elsewhere, unchanged"
 
 
-def verify(path: str, key: str, checkpoint: str) -> list:
-    """Verify the pack; return what was checked, in words."""
+def verify(path: str, key: str, checkpoint: str) -> tuple:
+    """Verify the pack; return what was checked, in words, and the files that nothing signed speaks of."""
     pack = Pack(path)
-    said = [f"files       {len(pack.manifest['files'])} have the SHA-256 of the manifest"]
     public = key_of_pem(pack.text("public_key.pem"))
     name, size, root, origin = open_checkpoint(pack.text("checkpoint.txt"), public)
     print_ = fingerprint(name, public)
     if key and not matches(key, name, public):
         raise Wrong(f"public_key.pem: the pack was signed with {print_}, which is not the key you gave")
-    said.append(f"checkpoint  {origin}, {size} entries, signed with {print_}")
+    said = [f"checkpoint  {origin}, {size} entries, signed with {print_}"]
     entries = pack.entries()
-    stated = pack.manifest["entries"]
-    if [entry["entry_id"] for entry in entries] != stated:
-        lost = [entry_id for entry_id in stated if entry_id not in {entry["entry_id"] for entry in entries}]
-        raise Wrong(
-            f"entries.jsonl: missing: {lost[0]}" if lost else "entries.jsonl: inserted or reordered entries"
-        )
     payloads = [check_entry(entry, size, root) for entry in entries]
-    withheld = sum(entry["payload"] is None for entry in entries)
-    said.append(
-        f"entries     {len(entries)} are in the signed tree; {len(entries) - withheld} payloads are as committed"
-    )
-    said.extend(
-        f"            entry #{entry['index']}: {entry['withheld']}"
-        for entry in entries
-        if entry["payload"] is None
-    )
+    numbers = [entry["index"] for entry in entries]
+    if numbers != sorted(set(numbers)):
+        raise Wrong("entries.jsonl: reordered: the entries are not in the order of the ledger")
+    silent = [entry for entry in entries if entry["payload"] is None]
+    bound = len(entries) - len(silent)
+    said.append(f"entries     {len(entries)} are in the signed tree; {bound} payloads are as committed")
+    said += [f"            entry #{one['index']}: the payload was lawfully removed" for one in silent]
     kept = open_checkpoint(Path(checkpoint).read_text(), public) if checkpoint else None
-    log = check_log(pack, size, root, kept)
-    said.extend(log.said() if log else [])
-    said.extend(check_exported(pack, entries, payloads))
+    written, log = Written(entries, payloads), None
+    others = written.check_names(pack)
+    if written.kind == LOG:
+        log = Log(pack, kept[1] if kept else 0)
+        log.check(size, root)
+        said.extend(log.said())
     for name, noun in (("decisions.json", "decision"), ("dossier_parts.json", "dossier part")):
-        count = check_statements(pack, name, noun, payloads)
-        if count:
-            said.append(f"{noun + 's':<13} {count} have the digest of their content, and the ledger holds it")
+        if name in written.files:
+            said.append(check_statements(pack, name, noun, payloads))
+    said.append(written.check_files(pack))
+    if written.kind:
+        written.check_rest(pack, entries, print_)
+    else:
+        others += ["manifest.json", "that no entry or payload was left out"]
     if kept:
         said.append(f"elsewhere   {check_kept(kept, size, root, log)}")
-    return said
+    return said, others
 
 
 def main() -> int:
     """Run."""
     parser = argparse.ArgumentParser(description="Verify a pack: release, change log or inventory.")
     parser.add_argument("pack", help="the ZIP, or the folder it was unpacked to")
-    parser.add_argument(
-        "--key", default="", help="fingerprint, or file with the public key, from a trusted source"
-    )
+    parser.add_argument("--key", default="", help="fingerprint, or key file, from a trusted source")
     parser.add_argument("--checkpoint", default="", help="a checkpoint of the same ledger, kept elsewhere")
     given = parser.parse_args()
     if not given.key:
         print("No --key given: a pack that is consistent with its own key proves nothing yet.")
     try:
-        said = verify(given.pack, given.key, given.checkpoint)
+        said, others = verify(given.pack, given.key, given.checkpoint)
     except Wrong as error:
         print(f"BROKEN: {error}")
         return 1
@@ -559,10 +584,12 @@ def main() -> int:
         print(f"BROKEN: the pack is malformed: {type(error).__name__} {error}")
         return 1
     print("\n".join(said))
+    print("verify.py   what runs here cannot vouch for itself: take it from a source you trust, or read it")
     if not given.key:
-        print(
-            "CONSISTENT, but not proved: compare the fingerprint with one from a trusted source, or pass --key."
-        )
+        print("CONSISTENT, but not proved: pass --key with a fingerprint from a trusted source.")
+    if others:
+        print(f"INCOMPLETE, an older pack. Not verified: {', '.join(others)}. Export it again.")
+    if others or not given.key:
         return 3
     print("VERIFIED. Signed by this portal, not witnessed.")
     return 0

@@ -97,9 +97,9 @@ def _unit_of(scope: Scope, by: User) -> int | None:
 
 
 @operation
-def export_written(*, job: Job, files: Mapping[str, str], by: User | None, now: datetime) -> None:
-    """Enter the digests of files before they go into a pack: the pack holds this entry and proves it."""
-    _tell(events.EXPORT_WRITTEN, job, by=by, now=now, files=dict(files))
+def export_written(*, job: Job, pack: Mapping[str, Any], by: User | None, now: datetime) -> None:
+    """Enter the kind of a pack and the digests of its files before it is closed: it holds this entry and proves it."""
+    _tell(events.EXPORT_WRITTEN, job, by=by, now=now, **pack)
 
 
 def entry_written(job: Job) -> UUID:

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.utils import timezone
 
-from audits import packs
+from audits import events, packs
 from audits.checkpoints import Signer, sign_checkpoint
 from audits.keys import public_pem
 from audits.models import Checkpoint, LedgerEntry
@@ -28,7 +29,34 @@ DECISION = canonical_bytes({"stage": "risk", "verdict": "approved"})
 
 
 @pytest.fixture
-def pack(retail, ada, sequence, signer) -> bytes:
+def enter(ada, sequence):
+    """Return a function that enters what a pack holds, as the job of an export does."""
+
+    def entered(data) -> UUID:
+        emit(
+            DomainEvent(
+                verb=events.EXPORT_WRITTEN,
+                subject_label="foundation.Job",
+                subject_id="1",
+                actor_id=str(ada.pk),
+                occurred_at=timezone.now(),
+                data=dict(data),
+            )
+        )
+        sequence()
+        return LedgerEntry.objects.filter(verb=events.EXPORT_WRITTEN).latest("id").entry_id
+
+    return entered
+
+
+def every_entry() -> list[UUID]:
+    """Every entry but those about other packs."""
+    found = LedgerEntry.objects.exclude(verb=events.EXPORT_WRITTEN)
+    return list(found.values_list("entry_id", flat=True))
+
+
+@pytest.fixture
+def pack(retail, ada, sequence, signer, enter) -> bytes:
     emit(
         DomainEvent(
             verb="people.grant_made",
@@ -42,8 +70,9 @@ def pack(retail, ada, sequence, signer) -> bytes:
     sequence()
     decisions = [{"canonical": DECISION.decode(), "digest": sha256(DECISION)}]
     files = {"report.csv": b"model,tier\r\nchurn,2\r\n", "decisions.json": json.dumps(decisions).encode()}
-    ids = LedgerEntry.objects.values_list("entry_id", flat=True)
-    return packs.build_pack(files, ids, now=timezone.now(), about={"change": 7})
+    return packs.build_pack(
+        files, every_entry(), kind="release_pack", now=timezone.now(), about={"change": 7}, enter=enter
+    )
 
 
 def run(directory: Path, data: bytes, *arguments: str, isolated: bool = False) -> subprocess.CompletedProcess:
@@ -98,8 +127,11 @@ class TestGood:
         (folder / "notes.txt").write_text("mine")
         assert (verified().returncode, "notes.txt: inserted" in verified().stdout) == (1, True)
         (folder / "notes.txt").unlink()
+        (folder / "link.txt").symlink_to("report.csv")
+        assert (verified().returncode, "link.txt: inserted" in verified().stdout) == (1, True)
+        (folder / "link.txt").unlink()
         (folder / "entries.jsonl").write_text("{}")
-        assert "entries.jsonl: altered" in verified().stdout
+        assert (verified().returncode, "malformed" in verified().stdout) == (1, True)
 
     def test_without_a_key_the_first_line_warns_and_the_code_is_3(self, pack, tmp_path):
         done = run(tmp_path, pack)
@@ -126,13 +158,14 @@ class TestGood:
         assert "two ledgers were signed" in done.stdout
 
     def test_a_pack_after_shredding_says_what_was_withheld_and_one_before_still_verifies(
-        self, pack, ada, adam, sequence, signer, tmp_path
+        self, pack, ada, adam, sequence, signer, enter, tmp_path
     ):
         gone = person_deactivate(person=ada, reason="Left", by=adam, now=timezone.now())
         person_shred(person=gone, by=adam, now=timezone.now())
         sequence()
-        ids = LedgerEntry.objects.values_list("entry_id", flat=True)
-        after = packs.build_pack({}, ids, now=timezone.now())
+        after = packs.build_pack(
+            {}, every_entry(), kind="release_pack", now=timezone.now(), about={}, enter=enter
+        )
         done = run(tmp_path, after, "--key", signer.key.fingerprint)
         assert done.returncode == 0, done.stdout
         assert "the payload was lawfully removed" in done.stdout
@@ -140,6 +173,8 @@ class TestGood:
         assert run(tmp_path, pack, "--key", signer.key.fingerprint).returncode == 0
 
     def test_an_entry_without_number_is_refused(self, pack, retail):
+        entered = LedgerEntry.objects.get(verb=events.EXPORT_WRITTEN).entry_id
+        asked = {"kind": "release_pack", "now": timezone.now(), "about": {}, "enter": lambda data: entered}
         emit(
             DomainEvent(
                 verb="people.grant_made",
@@ -150,9 +185,9 @@ class TestGood:
             )
         )
         with pytest.raises(packs.NotNumbered, match="1 entries"):
-            packs.build_pack({}, LedgerEntry.objects.values_list("entry_id", flat=True), now=timezone.now())
+            packs.build_pack({}, every_entry(), **asked)
         with pytest.raises(ValueError, match=r"manifest\.json"):
-            packs.build_pack({"manifest.json": b""}, [], now=timezone.now())
+            packs.build_pack({"manifest.json": b""}, **asked)
 
 
 def _altered_file(files):
@@ -204,7 +239,79 @@ def _other_number(files):
 
 
 def _lost_entry(files):
-    return packed(with_entries(files, entries(files)[:-1]))
+    return packed(with_entries(files, entries(files)[1:], listed=True))
+
+
+def _no_anchor(files):
+    return packed(with_entries(files, entries(files)[:-1], listed=True))
+
+
+def _no_entries(files):
+    """A forged table, and nothing left that could speak against it."""
+    files = {**with_entries(files, [], listed=True), "report.csv": b"model,tier\r\nchurn,4\r\n"}
+    return packed(files)
+
+
+def _two_anchors(files):
+    changed = entries(files)
+    return packed(with_entries(files, [*changed, changed[-1]], listed=True))
+
+
+def _hidden_anchor(files):
+    changed = entries(files)
+    changed[-1] = {
+        **changed[-1],
+        "payload": None,
+        "salt": None,
+        "withheld": "the payload was lawfully removed",
+    }
+    return packed(with_entries(files, changed))
+
+
+def _hidden_payload(files):
+    changed = entries(files)
+    changed[0] = {**changed[0], "payload": None, "salt": None, "withheld": "the payload was lawfully removed"}
+    return packed(with_entries(files, changed))
+
+
+def _altered_file_and_manifest(files):
+    return packed({**files, "report.csv": b"model,tier\r\nchurn,4\r\n"})
+
+
+def _inserted_file_and_manifest(files):
+    return packed({**files, "extra.csv": b""})
+
+
+def _missing_decisions_and_manifest(files):
+    return packed({name: data for name, data in files.items() if name != "decisions.json"})
+
+
+def _other_verifier(files):
+    return packed({**files, "verify.py": b"print('VERIFIED')"})
+
+
+def _missing(name):
+    def forge(files):
+        return packed({one: data for one, data in files.items() if one != name})
+
+    return forge
+
+
+def _other_manifest(**changed):
+    def forge(files):
+        manifest = {**json.loads(files["manifest.json"]), **changed}
+        return packed({**files, "manifest.json": json.dumps(manifest).encode()})
+
+    return forge
+
+
+def _split_salt(files):
+    """The commitment is over salt and payload: what is taken from the one must not be given to the other."""
+    changed = entries(files)
+    salt = base64.b64decode(changed[1]["salt"])
+    changed[1]["salt"] = base64.b64encode(salt + changed[1]["payload"][:1].encode()).decode()
+    changed[1]["payload"] = changed[1]["payload"][1:]
+    return packed(with_entries(files, changed))
 
 
 def _swapped_entries(files):
@@ -266,6 +373,23 @@ def _malformed(files):
         (_short_proof, "the proof is too short"),
         (_other_number, "does not lead to the signed root"),
         (_lost_entry, "entries.jsonl: missing"),
+        (_no_anchor, "missing: the one entry, with payload, of the files"),
+        (_no_entries, "missing: the one entry, with payload, of the files"),
+        (_two_anchors, "reordered"),
+        (_hidden_anchor, "missing: the one entry, with payload, of the files"),
+        (_hidden_payload, "missing: the payload of"),
+        (_altered_file_and_manifest, "report.csv: altered"),
+        (_inserted_file_and_manifest, "extra.csv: inserted"),
+        (_missing_decisions_and_manifest, "decisions.json: missing"),
+        (_other_verifier, "verify.py: altered"),
+        (_missing("entries.jsonl"), "entries.jsonl: missing"),
+        (_missing("checkpoint.txt"), "checkpoint.txt: missing"),
+        (_missing("public_key.pem"), "public_key.pem: missing"),
+        (_other_manifest(about={"change": 8}), "manifest.json: altered: about"),
+        (_other_manifest(kind="inventory"), "manifest.json: altered: kind"),
+        (_other_manifest(note="Trust me."), "manifest.json: altered: note"),
+        (_other_manifest(entries=[]), "manifest.json: altered: entries"),
+        (_split_salt, "not the committed one"),
         (_swapped_entries, "reordered"),
         (_invented_entry, "the envelope is of another entry"),
         (_other_size, "not signed by this key"),
@@ -280,6 +404,33 @@ def test_a_forged_pack_is_refused_and_the_forgery_named(pack, signer, tmp_path, 
     assert done.returncode == 1, done.stdout + done.stderr
     assert words in done.stdout
     assert "VERIFIED" not in done.stdout
+
+
+@pytest.mark.django_db
+class TestOlder:
+    """Packs whose entry names digests only, some of them not of every file."""
+
+    @pytest.fixture
+    def older(self, pack, enter) -> bytes:
+        def entered(data) -> UUID:
+            return enter({"files": {"report.csv": data["files"]["report.csv"]}})
+
+        files = {"report.csv": contents(pack)["report.csv"], "README.txt": b"Read me."}
+        return packs.build_pack(
+            files, every_entry(), kind="inventory", now=timezone.now(), about={}, enter=entered
+        )
+
+    def test_what_its_entry_is_silent_on_is_named_and_the_code_is_3(self, older, signer, tmp_path):
+        done = run(tmp_path, older, "--key", signer.key.fingerprint)
+        assert done.returncode == 3, done.stdout
+        assert "report.csv: what the portal entered as #" in done.stdout
+        assert "Not verified: README.txt, verify.py, manifest.json, that no entry or payload" in done.stdout
+        assert "VERIFIED" not in done.stdout
+
+    def test_what_it_names_is_verified(self, older, signer, tmp_path):
+        forged = _altered_file_and_manifest(contents(older))
+        done = run(tmp_path, forged, "--key", signer.key.fingerprint)
+        assert (done.returncode, "report.csv: altered" in done.stdout) == (1, True)
 
 
 def test_what_is_no_pack_exits_2(tmp_path):

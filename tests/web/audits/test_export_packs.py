@@ -74,6 +74,12 @@ def rows_of(data: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(contents(data)["change-log.csv"].decode(), newline="")))
 
 
+def without(held: dict[str, bytes], *keys: str) -> dict[str, bytes]:
+    """Take from the manifest what could switch a check on."""
+    manifest = {key: value for key, value in json.loads(held["manifest.json"]).items() if key not in keys}
+    return {**held, "manifest.json": json.dumps(manifest).encode()}
+
+
 class TestGood:
     @pytest.mark.parametrize("with_content", ["", "on"])
     def test_the_whole_log_verifies_and_is_said_to_be_whole(self, made, signer, tmp_path, with_content):
@@ -83,7 +89,7 @@ class TestGood:
         count = len(rows_of(data))
         assert f"{count} lines say what their entries say" in done.stdout
         assert f"every entry from #0 to #{count - 1}" in done.stdout
-        assert "change-log.csv: what the portal entered as #" in done.stdout
+        assert "change-log.csv, log.jsonl, verify.py: what the portal entered as #" in done.stdout
         assert "VERIFIED" in done.stdout
         assert len(contents(data)["proof.bin"]) <= 64 * 32, (
             "the proof of every entry is no longer than the tail"
@@ -137,7 +143,7 @@ class TestGood:
         number = LedgerLeaf.objects.get(
             entry_id=LedgerEntry.objects.get(verb=events.EXPORT_WRITTEN).entry_id
         ).index
-        assert f"inventory.csv: what the portal entered as #{number}" in done.stdout
+        assert f"inventory.csv, verify.py: what the portal entered as #{number}" in done.stdout
 
     @pytest.mark.parametrize("what", ["change_log", "inventory"])
     def test_without_a_key_nothing_is_proved(self, made, tmp_path, now, what):
@@ -265,24 +271,19 @@ def _own_key(held):
     )
 
 
-def _with_manifest(held, **changed):
-    manifest = {**json.loads(held["manifest.json"]), **changed}
-    return packed({**held, "manifest.json": json.dumps(manifest).encode()})
+def _forged_with(*lost):
+    """Forge a cell that no entry holds, take away what could be compared, and name nothing in the manifest."""
+
+    def forge(held):
+        left = {name: data for name, data in held.items() if name not in lost}
+        left["change-log.csv"] = held["change-log.csv"].replace(b"The portal", b"Nobody", 1)
+        return packed(without(left, "exported", "log", "kind"))
+
+    return forge
 
 
-def _no_export(held):
-    return _with_manifest(held, exported={})
-
-
-def _other_export(held):
-    return _with_manifest(held, exported={"README.txt": json.loads(held["manifest.json"])["entries"][0], **json.loads(held["manifest.json"])["exported"]})  # fmt: skip
-
-
-def _no_digest(held):
-    manifest = json.loads(held["manifest.json"])
-    manifest["files"]["README.txt"] = ""
-    changed = {**held, "README.txt": b"Trust me.", "manifest.json": json.dumps(manifest).encode()}
-    return packed(changed, honest_manifest=False)
+def _readme(held):
+    return packed({**held, "README.txt": b"Trust me."})
 
 
 @pytest.mark.parametrize(
@@ -302,9 +303,11 @@ def _no_digest(held):
         (_long_proof, "do not lead to the signed root"),
         (_checkpoint, "not signed by this key"),
         (_own_key, "not the key you gave"),
-        (_no_digest, "README.txt: altered"),
-        (_no_export, "names no entry for the export of the log"),
-        (_other_export, "README.txt: altered: it is not what entry #"),
+        (_readme, "README.txt: altered: it is not what entry #"),
+        (_forged_with(), "change-log.csv: altered"),
+        (_forged_with("log.jsonl"), "log.jsonl: missing"),
+        (_forged_with("log.jsonl", "proof.bin"), "log.jsonl: missing"),
+        (_forged_with("proof.bin"), "proof.bin: missing"),
     ],
 )
 def test_a_forged_log_is_refused_and_the_forgery_named(made, signer, tmp_path, forge, words):
@@ -328,13 +331,32 @@ def test_one_byte_of_any_file_is_noticed(made, signer, tmp_path, name):
     assert "BROKEN" in done.stdout
 
 
-def test_one_byte_of_the_inventory_is_noticed(made, signer, tmp_path, now):
+@pytest.mark.parametrize("keys", [(), ("exported",), ("exported", "kind")], ids=str)
+def test_an_altered_inventory_is_noticed_whatever_the_manifest_says(made, signer, tmp_path, now, keys):
     held = contents(made("inventory", at=f"{now:%Y-%m-%d}"))
     held["inventory.csv"] = held["inventory.csv"].replace(b"credit-pd", b"credit-qd", 1)
-    done = run(tmp_path, packed(held, honest_manifest=False), "--key", signer.key.fingerprint)
-    assert (done.returncode, "inventory.csv: altered: its SHA-256" in done.stdout) == (1, True)
-    done = run(tmp_path, packed(held), "--key", signer.key.fingerprint)
+    done = run(tmp_path, packed(without(held, *keys)), "--key", signer.key.fingerprint)
     assert (done.returncode, "inventory.csv: altered: it is not what entry #" in done.stdout) == (1, True)
+
+
+def test_an_inventory_without_its_entry_is_refused(made, signer, tmp_path, now):
+    held = contents(made("inventory", at=f"{now:%Y-%m-%d}"))
+    manifest = {**json.loads(held["manifest.json"]), "entries": []}
+    held = without({**held, "manifest.json": json.dumps(manifest).encode()}, "exported", "kind")
+    held = {**held, "entries.jsonl": b"", "inventory.csv": b"Name\r\n"}
+    done = run(tmp_path, packed(held), "--key", signer.key.fingerprint)
+    assert (done.returncode, "entries.jsonl: missing" in done.stdout) == (1, True)
+
+
+def test_files_and_entry_of_another_pack_do_not_fit(made, signer, tmp_path, now):
+    log, inventory = contents(made("change_log")), contents(made("inventory", at=f"{now:%Y-%m-%d}"))
+    mixed = {
+        **log,
+        "entries.jsonl": inventory["entries.jsonl"],
+        "checkpoint.txt": inventory["checkpoint.txt"],
+    }
+    done = run(tmp_path, packed(without(mixed, "exported", "log")), "--key", signer.key.fingerprint)
+    assert (done.returncode, "BROKEN" in done.stdout) == (1, True)
 
 
 def test_bytes_damaged_on_the_way_are_noticed(made, signer, tmp_path):
@@ -352,9 +374,11 @@ def test_bytes_damaged_on_the_way_are_noticed(made, signer, tmp_path):
     assert "change-log.csv: altered" in done.stdout
 
 
-def test_what_the_export_recorded_is_an_entry_with_the_digest_of_the_csv(made):
+def test_what_the_export_recorded_is_an_entry_with_the_digests_of_the_files(made):
     held = contents(made("change_log"))
     entry = json.loads(held["entries.jsonl"])
     stated = json.loads(entry["payload"])["data"]
-    assert stated["files"] == {"change-log.csv": sha256(held["change-log.csv"])}
+    named = ("change-log.csv", "log.jsonl", "README.txt", "verify.py")
+    assert stated["kind"] == "change_log"
+    assert stated["files"] == {name: sha256(held[name]) for name in named}
     assert entry["index"] < Checkpoint.objects.latest("size").size

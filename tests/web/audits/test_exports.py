@@ -27,6 +27,7 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.services import grants
 from mlops_portal.foundation.work.models import Job
 from registry.services.models import model_register
+from tests.packs import contents, packed
 
 pytestmark = pytest.mark.django_db
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -112,6 +113,51 @@ class TestPack:
         done = run_verifier(tmp_path, target.getvalue(), "--key", signer.key.fingerprint)
         assert done.returncode == 1
         assert f"{name}: altered: it is not what entry #" in done.stdout
+
+    @pytest.mark.parametrize(
+        ("lost", "words"),
+        [
+            ((), "inserted.txt: inserted"),
+            (("decisions.json",), "decisions.json: missing"),
+            (("decisions.json", "dossier_parts.json", "gates.csv"), "decisions.json: missing"),
+        ],
+    )
+    def test_files_forged_lost_and_inserted_while_the_manifest_names_no_export(
+        self, pack, signer, tmp_path, lost, words
+    ):
+        held = {name: data for name, data in contents(pack).items() if name not in lost}
+        forged = {
+            "release.pdf": b"%PDF",
+            "record.json": b"{}",
+            "decisions.csv": b"",
+            "inserted.txt": b"Trust me.",
+        }
+        manifest = json.loads(held["manifest.json"])
+        for key in ("exported", "kind"):
+            manifest.pop(key, None)
+        held = {**held, **forged, "manifest.json": json.dumps(manifest).encode()}
+        done = run_verifier(tmp_path, packed(held), "--key", signer.key.fingerprint)
+        assert done.returncode == 1, done.stdout
+        assert words in done.stdout
+
+    @pytest.mark.parametrize("name", ["release.pdf", "record.json", "decisions.csv"])
+    def test_a_file_forged_while_the_manifest_names_no_export(self, pack, signer, tmp_path, name):
+        held = contents(pack)
+        manifest = json.loads(held["manifest.json"])
+        manifest.pop("exported", None)
+        held = {**held, name: b"forged", "manifest.json": json.dumps(manifest).encode()}
+        done = run_verifier(tmp_path, packed(held), "--key", signer.key.fingerprint)
+        assert (done.returncode, f"{name}: altered" in done.stdout) == (1, True)
+
+    def test_an_entry_left_out_is_named(self, pack, signer, tmp_path):
+        held = contents(pack)
+        lines = held["entries.jsonl"].split(b"\n")
+        manifest = json.loads(held["manifest.json"])
+        lost = json.loads(lines.pop(0))["entry_id"]
+        manifest["entries"].remove(lost)
+        held = {**held, "entries.jsonl": b"\n".join(lines), "manifest.json": json.dumps(manifest).encode()}
+        done = run_verifier(tmp_path, packed(held), "--key", signer.key.fingerprint)
+        assert (done.returncode, "entries.jsonl: missing: " in done.stdout) == (1, True)
 
     def test_it_holds_dossier_decisions_gates_and_entries(self, pack, released):
         archive = zipfile.ZipFile(io.BytesIO(pack))
