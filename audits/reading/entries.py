@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Min, Q
+from django.db.models import Max, Min, Q
 from django.urls import NoReverseMatch, reverse
 
 from audits.events import ACCESSES, BULK
@@ -264,18 +264,15 @@ def _parsed(model: Any, step: FieldChange) -> FieldChange:
     return FieldChange(step.name, step.label, parse(step.before), parse(step.after))
 
 
-def first_numbers(subjects: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Return the number of the first entry about each record, in two statements."""
+def first_numbers(subjects: Iterable[tuple[str, str]], *, verb: str = "") -> dict[tuple[str, str], int]:
+    """Return the number of the first entry about each record, in two statements; of a verb, of its last entry."""
     wanted = {subject for subject in subjects if all(subject)}
     about = Q(pk__in=[])
     for label in {label for label, _ in wanted}:
         about |= Q(subject_label=label, subject_id__in=[key for one, key in wanted if one == label])
-    first = (
-        LedgerEntry.objects.filter(about)
-        .order_by()
-        .values("subject_label", "subject_id")
-        .annotate(row=Min("id"))
-    )
+    entries = LedgerEntry.objects.filter(about, verb=verb) if verb else LedgerEntry.objects.filter(about)
+    chosen = Max("id") if verb else Min("id")
+    first = entries.order_by().values("subject_label", "subject_id").annotate(row=chosen)
     rows = {found["row"]: (found["subject_label"], found["subject_id"]) for found in first}
     leaves = LedgerLeaf.objects.filter(
         entry_id__in=LedgerEntry.objects.filter(pk__in=rows).values("entry_id")

@@ -115,14 +115,17 @@ def late_entries(user: User) -> list[LedgerEntry]:
 
 
 def exports_of(user: User, *, limit: int = SHOWN) -> list[Job]:
-    """Return the newest exports ``user`` may see, with the number of the entry that started each."""
+    """Return the newest exports ``user`` may see, with the entry of each: of its files, as `verify.py` names it, or
+    of its start where it has no files yet, or is no pack.
+    """
     found: list[Any] = list(
         Job.objects.visible_to(user)
         .filter(kind__in=JOB_KINDS.values())
         .select_related("owner", "unit")
         .order_by("-id")[:limit]
     )
-    numbers = first_numbers(("foundation.Job", str(job.pk)) for job in found)
+    about = [("foundation.Job", str(job.pk)) for job in found]
+    numbers = first_numbers(about) | first_numbers(about, verb=events.EXPORT_WRITTEN)
     for job in found:
         job.ledger_number = numbers.get(("foundation.Job", str(job.pk)))
         job.reaches = reach_of((job.result or {}).get("ledger_size"))

@@ -382,3 +382,20 @@ def test_what_the_export_recorded_is_an_entry_with_the_digests_of_the_files(made
     assert stated["kind"] == "change_log"
     assert stated["files"] == {name: sha256(held[name]) for name in named}
     assert entry["index"] < Checkpoint.objects.latest("size").size
+
+
+def test_the_page_names_the_entry_that_the_verifier_names(made, cleo, as_person, sequence):
+    pack = made("change_log", with_content="on")
+    sequence()
+    job = Job.objects.latest("pk")
+    entry = LedgerEntry.objects.get(verb=events.EXPORT_WRITTEN, subject_id=str(job.pk))
+    number = LedgerLeaf.objects.get(entry_id=entry.entry_id).index
+    shown = [json.loads(line) for line in contents(pack)["entries.jsonl"].decode().split("\n") if line]
+    assert number in {one["index"] for one in shown}
+    client = as_person(cleo)
+    page = client.get("/exports/").content.decode()
+    link = f"/ledger/?record=foundation.Job&amp;subject={job.pk}"
+    assert f'<a href="{link}">Entry #{number}</a>' in page
+    listed = client.get("/ledger/", {"record": "foundation.Job", "subject": job.pk}).content.decode()
+    assert "wrote the files of an export" in listed
+    assert "registered a model" not in listed
