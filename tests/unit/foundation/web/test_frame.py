@@ -69,7 +69,9 @@ def test_navigation_refuses_unknown_groups_and_doubles(nav_items):
 
 def test_the_state_of_the_ledger_stands_in_the_navigation_and_on_paper(nav_items, as_adam):
     head = "e41f" + 56 * "0" + "9ac2"
-    box = navigation.LedgerBox("ok", "Ledger, first 48 213 entries verified", "12 since", head, "/ledger/", signed=48_225)
+    box = navigation.LedgerBox(
+        "ok", "Ledger, first 48 213 entries verified", "12 since", head, "/ledger/", signed=48_225
+    )
     nav_items.register_ledger_box(lambda request: box)
     html = as_adam.get("/people/").content.decode()
     assert 'class="nav-ledger is-ok" id="nav-ledger" href="/ledger/"' in html
