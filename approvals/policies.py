@@ -25,7 +25,7 @@ from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.words import day_text, zoned_text
+from mlops_portal.foundation.web.words import day_text, plural, zoned_text
 from registry.models import Deployment, ModelVersion
 from registry.states import DeploymentState, LifecycleState, RegistryStatus
 
@@ -442,13 +442,15 @@ def conclusion_blockers(
     if by.pk != validation.validator_id:
         blockers.append(Blocker("not_validator", "Only its validator concludes a validation."))
     if open_challenges:
-        blockers.append(Blocker("challenges", f"{open_challenges} challenges are not settled."))
+        settled = "is not settled" if open_challenges == 1 else "are not settled"
+        blockers.append(Blocker("challenges", f"{plural(open_challenges, 'challenge')} {settled}."))
     if outcome == Validation.Outcome.NOT_APPROVED:
         return blockers
     if missing := [name.replace("_", " ") for name in required if name not in components]:
         blockers.append(Blocker("components", f"Not covered yet: {', '.join(missing)}."))
     if critical_open and outcome == Validation.Outcome.APPROVED:
-        blockers.append(Blocker("critical", f"{critical_open} critical findings are open."))
+        verb = "is" if critical_open == 1 else "are"
+        blockers.append(Blocker("critical", f"{plural(critical_open, 'critical finding')} {verb} open."))
     return blockers
 
 

@@ -11,9 +11,9 @@ from audits.queries import entries_visible_to
 from audits.reading import entries as reading
 from audits.reading import workspace
 from mlops_portal.foundation.web import home, ledger_numbers, navigation, panels, search
-from mlops_portal.foundation.web.words import number, time_text
+from mlops_portal.foundation.web.words import number, plural, time_text
 
-VIEW = "audits.view_ledger"
+VIEW, ENTRIES = "audits.view_ledger", "entry,entries"
 
 
 def _has_change(deployment: Any) -> bool:
@@ -71,10 +71,13 @@ def _told(found: workspace.Integrity) -> tuple[str, str]:
     if not found.state.size:
         return "Ledger not signed yet", "no entry"
     if found.last is None:
-        return f"Ledger signed to {number(found.state.size)}", "never verified"
-    verified = "Ledger verified" if found.last.ok else "Ledger does not verify: checked"
+        return f"Ledger, {plural(found.state.size, ENTRIES)} signed", "never verified"
     since = f"{number(found.since)} since" if found.since else "none since"
-    return f"{verified} to {number(found.last.size)}", f"{since} {time_text(found.last.at)}"
+    text = f"{since} {time_text(found.last.at)}"
+    first = f"first {plural(found.last.size, ENTRIES)}"  # numbers start at 0: "to 12" would name one too many
+    if found.last.ok:
+        return f"Ledger, {first} verified", text
+    return f"Ledger does not verify, {first} checked", text
 
 
 def find(user: Any, text: str, limit: int) -> Sequence[search.Hit]:

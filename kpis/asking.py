@@ -92,7 +92,7 @@ class Ask:
         return [Period(label, value, value == self.period) for label, value in usual]
 
     def days(self) -> tuple[str, str]:
-        """First and last day as the date fields hold them."""
+        """First and last day as the date fields write them."""
         first = local_day(self.window.start, self.window.zone)
         last = closed_day(self.window) if self.window.end > self.window.start else first
         return first.isoformat(), last.isoformat()
@@ -189,18 +189,18 @@ def _numbers(query: QueryDict, name: str) -> list[int]:
 
 def window_of(query: QueryDict, now: datetime) -> tuple[Window, str]:
     """Read the period: days from and to, a month or quarter, or one of the usual names; three complete months when
-    nothing is said.
+    nothing is said. Days that were typed count for more than the period shown, a button pressed for more than days.
 
     Raises:
         Invalid: it is no period, ends before it begins, or lies in the future.
     """
     first, last = query.get("from", "").strip(), query.get("to", "").strip()
-    name = query.get("period", "").strip()
-    if name and name != CUSTOM:
-        return _named(name, now), name
-    if first or last:
+    names = [name.strip() for name in query.getlist("period") if name.strip()]
+    name = names[-1] if names else USUAL
+    is_pressed = len(names) > 1  # the form sends the period it shows, then that of a button that was pressed
+    if name == CUSTOM or ((first or last) and not is_pressed):
         return _custom(first, last, now), CUSTOM
-    return three_months(now), USUAL
+    return _named(name, now), name
 
 
 def _named(name: str, now: datetime) -> Window:

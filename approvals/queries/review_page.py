@@ -44,7 +44,7 @@ from registry.queries.comparison import Comparison, MetricPair
 from registry.queries.lineage import around
 from registry.states import DeploymentState, SectionStatus
 
-RELEASES = 5
+RELEASES = 4
 NEAR = 0.01
 FIGURES = 2
 
@@ -178,9 +178,9 @@ def stages_of(change: ChangeRequest) -> list[Stage]:
 
 
 def releases_before(change: ChangeRequest) -> list[ChangeRequest]:
-    """Return this and the four releases of the model before it, with what they carried."""
+    """Return the four releases of the model before this one, with what they carried."""
     rows = ChangeRequest.objects.filter(
-        model_id=change.model_id, submitted_at__isnull=False, pk__lte=change.pk
+        model_id=change.model_id, submitted_at__isnull=False, pk__lt=change.pk
     )
     if change.environment_id:
         rows = rows.filter(environment_id=change.environment_id)

@@ -182,7 +182,8 @@ def decision_write(*, change: ChangeRequest, wanted: WantedDecision) -> Decision
     refuse_other_revision(change, wanted.read_digest)
     refuse_if(_blockers(change, stage, wanted, records, evaluation))
     decision = _write(change, stage, evaluation, wanted)
-    dossier_read(change=change, by=by, now=now)
+    if wanted.verdict != Verdict.RECUSE:
+        dossier_read(change=change, by=by, now=now)
     records.decisions.append(decision)
     gates_store(change, evaluation, by=by, now=now)
     _confirm_materiality(change, decision)

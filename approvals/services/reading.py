@@ -78,7 +78,7 @@ def refuse_other_revision(change: ChangeRequest, read_digest: str) -> None:
 def dossier_read(*, change: ChangeRequest, by: User, now: datetime) -> DossierReading | None:
     """Note which parts of the dossier a person has before them; the signature dialog shows what changed since.
 
-    A signature notes it in its own transaction: who signed acknowledged the parts.
+    A signature notes it in its own transaction: who signed acknowledged the parts. A recusal does not.
     """
     dossier = Dossier.objects.filter(change=change, number=change.dossier_number).first()
     if dossier is None:

@@ -73,6 +73,11 @@ class Sign(ChangeMixin, TwoSteps):
         self.preview = decision_preview(stage=stage, verdict=self.verdict, by=self.request.user, now=self.now)
         self.waivers = signature_page.waivers_in(signature_page.filed_dossier(self.object))
 
+    @property
+    def must_acknowledge(self) -> list[str]:
+        """Ask nobody to have read what they step aside from."""
+        return [] if self.verdict == Verdict.RECUSE else super().must_acknowledge
+
     def make_form(self, data: Any = None) -> forms.Statement:
         """Build the form of what is signed."""
         return forms.Statement(

@@ -47,7 +47,7 @@ class ModelValidations(DetailPage):
 
     def get_title(self) -> str:
         """Name the model."""
-        return f"Validations of {self.object.name}"
+        return f"Validations of {self.object}"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""

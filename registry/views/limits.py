@@ -7,10 +7,14 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
+from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
 from mlops_portal.foundation.web.rows import AddsRows, Cell, RowsField
+from registry import policies
 from registry.models import RegisteredModel, ThresholdSet
 from registry.services import limits as services
+from registry.states import ReviewState
+from registry.views.decided import DecisionPage
 from registry.views.versions import model_crumbs
 
 DIRECTIONS = [("min", "at least"), ("max", "at most")]
@@ -70,7 +74,7 @@ class LimitsPropose(AddsRows, ActionPage):
         return message, reverse("registry:evidence", args=[result.model_id])
 
 
-class LimitsLock(ActionPage):
+class LimitsLock(DecisionPage):
     """Approve and lock a set as the second person."""
 
     queryset = ThresholdSet.objects.select_related("model__unit", "proposed_by")
@@ -78,10 +82,19 @@ class LimitsLock(ActionPage):
     right, object_name = "registry.lock_thresholds", "limits"
     title, submit = "Lock: {object}", "Lock the limits"
     template_name = "registry/limits_lock.html"
+    words: Mapping[str, str] = {ReviewState.APPROVED: "Locked", ReviewState.DECLINED: "Declined"}
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""
         return [*model_crumbs(self.object.model), ("Lock limits", "")]
+
+    def blockers(self) -> list[Blocker]:
+        """Say who locks them instead."""
+        return policies.limits_decision_blockers(self.object, by=self.request.user)
+
+    def more(self) -> Mapping[str, Any]:
+        """Name the model."""
+        return {"model": self.object.model}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ThresholdSet:
         """Lock."""

@@ -7,11 +7,14 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
+from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
+from registry import policies
 from registry.models import RegisteredModel, RiskAssessment
 from registry.questionnaire import load_questionnaire
 from registry.services import ratings as services
 from registry.states import EuAiClass
+from registry.views.decided import DecisionPage
 from registry.views.versions import model_crumbs
 
 PREFIX = "answer-"
@@ -112,7 +115,7 @@ class RatingDecision(forms.Form):
     note = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=2000)
 
 
-class RatingDecide(ActionPage):
+class RatingDecide(DecisionPage):
     """Decide on a rating as the second person."""
 
     queryset = RiskAssessment.objects.select_related("model__unit", "proposed_by")
@@ -124,6 +127,10 @@ class RatingDecide(ActionPage):
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""
         return [*model_crumbs(self.object.model), ("Decide on the rating", "")]
+
+    def blockers(self) -> list[Blocker]:
+        """Say who decides on it instead."""
+        return policies.rating_decision_blockers(self.object, by=self.request.user)
 
     def more(self) -> Mapping[str, Any]:
         """Show questions with the answers given."""

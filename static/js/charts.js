@@ -24,7 +24,7 @@
       if (t.mode === 'markers') return { ...base, mode: 'markers', marker: { color: c, size: 9, symbol: t.symbol, line: { color: c, width: 1.5 } }, error_x: t.err && { array: t.err, color: c, thickness: 1.5, width: 3 } };
       return { ...base, mode: 'lines', line: { color: c, width: 2, dash: t.dash || 'solid' } };
     });
-    const axis = (a = {}) => ({ ...(a.title && { title: { text: a.title, font: { ...font, color: ink3 }, standoff: 8 } }), tickformat: a.format, range: a.range, autorange: a.reverse ? 'reversed' : undefined, gridcolor: line, linecolor: line, zeroline: false, fixedrange: true, automargin: true, tickfont: font, nticks: a.reverse ? undefined : 6, dtick: a.reverse ? 1 : undefined });
+    const axis = (a = {}) => ({ ...(a.title && { title: { text: a.title, font: { ...font, color: ink3 }, standoff: 8 } }), tickformat: a.format, range: a.range, autorange: a.reverse ? 'reversed' : undefined, gridcolor: line, linecolor: line, zeroline: false, fixedrange: true, automargin: true, tickfont: font, nticks: a.reverse ? undefined : 6, dtick: a.reverse ? 1 : a.step });
     const x = axis(spec.x), y = axis(spec.y);
     if (spec.dates) Object.assign(x, { type: 'date', showgrid: false, ticks: 'outside', tickcolor: line, nticks: width < 420 ? 4 : 7, tickformat: spec.dates === 'month' ? '%b<br>%Y' : '%-d %b', hoverformat: spec.dates === 'month' ? '%b %Y' : '%-d %b %Y' });
     const limits = spec.limits || [], marks = spec.marks || [], unknown = spec.unknown || [];

@@ -16,6 +16,7 @@ from mlops_portal.foundation.web.words import MINUS, MONTHS
 Kind = Literal["line", "bar", "points", "band-low", "band-high"]
 Place = str | float | date
 MAX_SERIES = 4
+FEW = 6  # up to here a whole-number axis has a tick at each number; above, no tick falls between two
 
 
 def plain(value: Any) -> Any:
@@ -156,12 +157,23 @@ class Spec:
         """Tell whether there is nothing to draw."""
         return not any(one.x for one in self.series if not one.is_band)
 
+    def _highest(self) -> float:
+        """Return how high the drawing reaches; bars that are stacked add up."""
+        heights: dict[Any, float] = {}
+        for one in self.series:
+            for place, value in zip(one.x, one.y, strict=True):
+                before, height = heights.get(place, 0.0), float(value or 0)
+                heights[place] = before + height if self.stack else max(before, height)
+        return max(heights.values(), default=0.0)
+
     def as_json(self) -> dict[str, Any]:
         """Return what charts.js draws."""
         out: dict[str, Any] = {"data": [one.trace() for one in self.series]}
         for name, axis in (("x", self.x), ("y", self.y)):
             if compact := axis.compact():
                 out[name] = compact
+        if self.y.places == 0 and self._highest() <= FEW:
+            out["y"]["step"] = 1
         if self.limits:
             out["limits"] = [
                 {"label": one.label, "y": plain(one.y)}

@@ -1,14 +1,16 @@
 """Every page of approvals for the right person; strangers find nothing; lists stay flat."""
 
 from collections.abc import Callable
+from copy import copy
 from datetime import datetime, timedelta
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from approvals import services
+from approvals import policies, services
 from approvals.models import ChangeRequest, Decision, PolicyRevision
+from approvals.queries.review_page import releases_before
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from registry.models import Environment, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
@@ -70,6 +72,7 @@ def test_a_later_stage_waits_for_others(at_risk: ChangeRequest, carl: User, as_p
 def test_the_review_page_shows_every_section(at_risk: ChangeRequest, ines: User, as_person: SignIn) -> None:
     page = text_of(as_person(ines), at_risk.get_absolute_url())
     assert "No blocking gate fails" in page
+    assert "earlier release" not in page
     for section in (
         "gates",
         "metrics",
@@ -85,6 +88,13 @@ def test_the_review_page_shows_every_section(at_risk: ChangeRequest, ines: User,
     assert "You may decide: no earlier role in this request" in page
     assert 'data-chart="by-group-1"' in page
     assert page.count("<h1") == 1
+
+
+def test_earlier_releases_are_those_before_the_request(at_risk: ChangeRequest) -> None:
+    later = copy(at_risk)
+    later.pk += 1
+    assert releases_before(later) == [at_risk]
+    assert releases_before(at_risk) == []
 
 
 def test_reading_is_noted_and_what_changed_is_named(
@@ -283,6 +293,17 @@ def test_validations_are_opened_challenged_and_concluded(
     key = url.rstrip("/").rpartition("/")[2]
     assert validator.post(f"{url}challenge/", {"question": "Why this window?"}).status_code == 303
     challenge = version.validations.get().challenges.get()
+    lacking = policies.conclusion_blockers(
+        challenge.validation,
+        by=release_cast.validator,
+        required=[],
+        components=[],
+        outcome="approved",
+        open_challenges=1,
+        critical_open=2,
+    )
+    said = ["1 challenge is not settled.", "2 critical findings are open."]
+    assert [blocker.message for blocker in lacking] == said
     assert (
         developer.post(
             f"/validations/challenges/{challenge.pk}/answer/", {"answer": "It leaves out 2020."}
@@ -311,7 +332,9 @@ def test_validations_are_opened_challenged_and_concluded(
     )
     assert concluded.status_code == 303, concluded.content.decode()[:3000]
     assert version.validations.get().state == "concluded"
-    assert version.name in text_of(validator, f"/models/{model.pk}/validations/")
+    page = text_of(validator, f"/models/{model.pk}/validations/")
+    assert version.name in page
+    assert f"Validations of {model.title}" in page
 
 
 def test_policies_are_readable_drafted_and_published_by_two(

@@ -220,6 +220,19 @@ def test_what_is_new_to_the_signer_must_be_acknowledged(
     assert not Decision.objects.filter(signer=ines).exists()
 
 
+def test_who_steps_aside_need_not_have_read_the_dossier(
+    at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    client = as_person(ines)
+    reason = {"rationale": "I know the vendor."}
+    assert "I have read" not in client.get(sign_url(at_risk, "recuse")).content.decode()
+    digest = review(client, at_risk, "recuse", **reason)
+    answer = prove(client, ines, at_risk, "recuse", digest, acknowledged="", **reason)
+    assert answer.status_code == 303
+    assert Decision.objects.get(signer=ines).verdict == "recuse"
+    assert not at_risk.readings.filter(reader=ines).exists()
+
+
 def test_what_is_to_be_read_is_told_first_and_acknowledged_before_the_proof(
     at_risk: ChangeRequest, ines: User, as_person: SignIn
 ) -> None:

@@ -94,7 +94,7 @@ def test_the_verdict_is_read_again_when_the_verification_ends(
     run_pending(clock=timezone.now)
     page.locator("#integrity", has_text="No mismatch among").wait_for()
     assert "No mismatch among" in page.locator("article.job").inner_text()
-    assert "Ledger verified to" in page.locator("#nav-ledger").inner_text()
+    assert "entries verified" in page.locator("#nav-ledger").inner_text()
     page.get_by_role("button", name="Verify again").wait_for()
 
 

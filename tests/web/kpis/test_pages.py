@@ -158,9 +158,29 @@ def test_a_unit_one_cannot_see_cannot_be_asked_for(busy, as_person, mona, plant)
     assert f"There is no unit {plant.pk} that you can see." in answer.content.decode()
 
 
+def test_typed_days_count_for_more_than_the_period_shown(as_person, mona):
+    client, page = as_person(mona), reverse("kpis:dashboard")
+    assert 'name="from" value=""' in client.get(page).content.decode()
+    days = "from=2026-01-05&to=2026-01-09"
+    asked = client.get(f"{page}?period=3m&{days}").context["ask"]
+    assert (asked.period, asked.days()) == ("custom", ("2026-01-05", "2026-01-09"))
+    assert client.get(f"{page}?period=3m&{days}&period=12m").context["ask"].period == "12m"
+    assert client.get(f"{page}?period=custom&{days}&period=custom").context["ask"].days() == asked.days()
+    assert client.get(f"{page}?period=12m&from=&to=").context["ask"].period == "12m"
+    refused = client.get(f"{page}?period=3m&from=1.10.2026&to=")
+    assert refused.status_code == 400
+    assert "1.10.2026 is no date. Write it as 2026-11-17." in refused.content.decode()
+
+
+def test_enter_presses_a_button_that_names_no_period(as_person, mona):
+    page = as_person(mona).get(reverse("kpis:dashboard")).content.decode()
+    form = page[page.index('aria-label="Filter the KPIs"') :]
+    assert form.index("<button hidden></button>") == form.index("<button")
+
+
 @pytest.mark.parametrize(
     "query",
-    ["period=never", "from=2026-13-01", "from=2026-03-01&to=2026-02-01", "to=2026-01-01", "from=2999-01-01",
+    ["period=never", "period=custom", "from=2026-13-01", "from=2026-03-01&to=2026-02-01", "to=2026-01-01", "from=2999-01-01",
      "tier=9", "tier=x", "kind=alien", "unit=999999", "heat=weather", "export=pdf", "period=2999-01"],
 )  # fmt: skip
 def test_a_malformed_question_is_refused_by_name(as_person, mona, query):

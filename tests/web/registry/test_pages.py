@@ -15,7 +15,7 @@ from registry.models import (
     UnitUse,
 )
 from registry.services.evidence import document_save, monitoring_plan_save
-from registry.services.limits import threshold_set_propose
+from registry.services.limits import threshold_set_decline, threshold_set_propose
 from registry.services.lineage import dataset_use
 from registry.services.metrics import metrics_record
 from registry.services.models import model_register
@@ -188,6 +188,12 @@ def test_a_rating_goes_from_proposal_to_decision(full, as_person, olga, ines):
     assert "customer_impact" not in page
     assert officer.post(decide, {"approve": "true", "note": "Agreed."}).status_code == 303
     assert RegisteredModel.objects.get(pk=full.pk).tier == rating.tier
+    again = officer.post(decide, {"approve": "false", "note": "On second thoughts."})
+    assert again.status_code == 409
+    for page in (officer.get(decide).content.decode(), again.content.decode()):
+        assert f"Approved by {ines.name}" in page
+        assert "<p>Agreed.</p>" in page
+        assert 'id="action-form"' not in page
 
 
 def test_limits_are_proposed_by_one_and_locked_by_another(full, as_person, olga, vera):
@@ -200,6 +206,15 @@ def test_limits_are_proposed_by_one_and_locked_by_another(full, as_person, olga,
     assert as_person(olga).post(lock).status_code == 403
     assert as_person(vera).post(lock).status_code == 303
     assert ThresholdSet.objects.get(pk=limits.pk).locked_by == vera
+    page = as_person(vera).get(lock).content.decode()
+    assert f"Locked by {vera.name}" in page
+    assert 'id="action-form"' not in page
+    threshold_set_propose(model=full, limits=limits.limits, by=olga, now=limits.proposed_at)
+    newer = ThresholdSet.objects.get(model=full, number=2)
+    threshold_set_decline(limits=newer, reason="Too low.", by=vera, now=limits.proposed_at)
+    page = as_person(vera).get(reverse("registry:limits-lock", args=[full.pk, newer.pk])).content.decode()
+    assert f"Declined by {vera.name}" in page
+    assert "<p>Too low.</p>" in page
 
 
 def test_one_version_is_compared_with_what_serves_else_with_the_one_before(

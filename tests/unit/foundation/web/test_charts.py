@@ -74,6 +74,21 @@ def test_flipped_charts_read_their_values_from_x():
     assert table_of(spec).rows == [["Age 18 to 25", "0.77"], ["Age 26 to 40", "0.98"]]
 
 
+@pytest.mark.parametrize(
+    ("counts", "stack", "step"),
+    [
+        pytest.param(([1, 2], [1, 1]), True, 1, id="few"),
+        pytest.param(([4, 2], [3, 1]), True, None, id="stacked they reach further"),
+        pytest.param(([4, 2], [3, 1]), False, 1, id="beside each other they do not"),
+        pytest.param(([40, 2],), False, None, id="many: the ticks are whole anyway"),
+    ],
+)
+def test_few_counts_have_a_tick_at_each_whole_number(counts, stack, step):
+    series = [Series(str(at), ["a", "b"], values, kind="bar") for at, values in enumerate(counts)]
+    drawn = Spec(title="t", caption="c", finding="f", first="x", series=series, y=Axis(places=0), stack=stack)
+    assert drawn.as_json()["y"].get("step") == step
+
+
 def test_more_than_four_series_are_refused():
     with pytest.raises(ImproperlyConfigured, match="small multiples"):
         Spec(

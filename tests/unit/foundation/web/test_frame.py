@@ -69,17 +69,19 @@ def test_navigation_refuses_unknown_groups_and_doubles(nav_items):
 
 def test_the_state_of_the_ledger_stands_in_the_navigation_and_on_paper(nav_items, as_adam):
     head = "e41f" + 56 * "0" + "9ac2"
-    box = navigation.LedgerBox("ok", "Ledger verified to 48 213", "12 since", head, "/ledger/", signed=48_225)
+    box = navigation.LedgerBox(
+        "ok", "Ledger, first 48 213 entries verified", "12 since", head, "/ledger/", signed=48_225
+    )
     nav_items.register_ledger_box(lambda request: box)
     html = as_adam.get("/people/").content.decode()
     assert 'class="nav-ledger is-ok" id="nav-ledger" href="/ledger/"' in html
     assert "<code>e41f…9ac2</code>" in html
-    assert "Ledger verified to 48 213: 12 since. Head of the 48\u202f225 signed entries:" in html
+    assert "Ledger, first 48 213 entries verified: 12 since. Head of the 48\u202f225 signed entries:" in html
     assert f'<span class="mono">{head}</span>' in html
 
 
 def test_who_may_not_read_the_ledger_gets_its_state_without_a_link(nav_items, as_adam):
-    box = navigation.LedgerBox("ok", "Ledger verified to 48 213", "12 since", "e41f" + 60 * "0")
+    box = navigation.LedgerBox("ok", "Ledger, first 48 213 entries verified", "12 since", "e41f" + 60 * "0")
     nav_items.register_ledger_box(lambda request: box)
     html = as_adam.get("/people/").content.decode()
     assert '<div class="nav-ledger is-ok" id="nav-ledger">' in html
