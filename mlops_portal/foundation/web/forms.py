@@ -6,13 +6,16 @@ they hold an error or a value. One with `marks_optional = False` has no field th
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.forms import BoundField
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from mlops_portal.foundation.web.past import NO_MOMENT
 from mlops_portal.foundation.years import refuse_far_years
 
 KINDS = (
@@ -176,3 +179,10 @@ class Moment(forms.DateTimeField):
 
     widget = MomentText
     default_validators: ClassVar[list[Any]] = [refuse_far_years]
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Read the moment, or say how one is written."""
+        try:
+            return super().to_python(value)
+        except ValidationError:
+            raise ValidationError(f"{str(value)[:40]} {NO_MOMENT}", code="invalid") from None

@@ -9,6 +9,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.years import FIRST_YEAR
 
+NO_MOMENT = "is no date. Write it as 2026-11-17 or 2026-11-17 10:40."
+
 
 def parse_as_of(request: HttpRequest) -> datetime | None:
     """Read `?as_of=`: a date means its end, a date with time that moment, in the reader's zone.
@@ -27,7 +29,7 @@ def parse_as_of(request: HttpRequest) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.year < FIRST_YEAR:
-        raise invalid("as_of", f"{text} is no date. Write it as 2026-11-17 or 2026-11-17 10:40.")
+        raise invalid("as_of", f"{text} {NO_MOMENT}")
     if timezone.is_naive(moment):
         moment = timezone.make_aware(moment)
     if moment > timezone.now() and moment.date() > timezone.localdate():

@@ -55,6 +55,15 @@ def test_a_part_of_the_page_and_a_file_are_refused_in_words(client):
     assert client.get("/audit/as-of/?at=2026-13-45&export=csv").status_code == 400
 
 
+def test_an_export_of_the_inventory_says_how_a_moment_is_written(client):
+    typed = {"at": "31.03.2026", "format": "csv"}
+    answer = client.post("/exports/?what=inventory", typed)
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "31.03.2026 is no date. Write it as 2026-11-17 or 2026-11-17 10:40." in page
+    assert 'value="31.03.2026"' in page
+
+
 def test_another_mistake_has_no_date_to_correct(client):
     page = client.get("/kpis/?tier=9").content.decode()
     assert "typed-" not in page
