@@ -23,7 +23,8 @@ CONTENT = """() => {
 }"""
 SETTLED = """async () => {
   for (const _ of [1, 2]) await new Promise(requestAnimationFrame);
-  await Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)));
+  const timed = document.getAnimations().filter(one => one.timeline === document.timeline);  // those of scrolling never end
+  await Promise.all(timed.map(one => one.finished.catch(() => null)));
 }"""
 SHORTEN = "() => document.querySelectorAll('tbody tr:nth-child(n+9), .queue > li:nth-child(n+9), .lane li:nth-child(n+9)').forEach(one => one.remove())"
 PERSONAS = ("ines", "tomas", "hanne", "samuel", "mirela", "dana", "omar", "karin", "ruth", "admin")
