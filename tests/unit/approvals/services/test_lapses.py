@@ -53,6 +53,18 @@ def waived(change: ChangeRequest, at: datetime, *, gate: str, **fields: Any) -> 
     return save_as(granted, by=None, now=at, reason="test")
 
 
+def serve_again(change: ChangeRequest, at: datetime) -> None:
+    """Write that the version of a request serves where another one had taken its place."""
+    there = Deployment.objects.filter(environment=change.environment)
+    for version, state in (
+        (~Q(version=change.version), "rolled_back"),
+        (Q(version=change.version), "live"),
+    ):
+        moved = there.get(version)
+        moved.state = state
+        save_as(moved, by=None, now=at, reason="Rolled back")
+
+
 def owed(change: ChangeRequest, cast: make.Cast, due: date) -> Condition:
     """Write a condition of the first decision that its owner has not met."""
     condition = Condition(
@@ -142,14 +154,7 @@ def test_a_lapse_is_settled_by_a_version_that_took_the_place_of_its_own(
     assert (lapse.outcome, lapse.closed_at, lapse.closed_by) == ("restricted", gone, None)
     assert upkeep.lapses_follow_service(now=gone) == 0
     back, was_due = gone + timedelta(days=60), lapse.due_at
-    there = Deployment.objects.filter(environment=running.environment)
-    for version, state in (
-        (~Q(version=running.version), "rolled_back"),
-        (Q(version=running.version), "live"),
-    ):
-        moved = there.get(version)
-        moved.state = state
-        save_as(moved, by=None, now=back, reason="Rolled back")
+    serve_again(running, back)
     assert upkeep.lapses_follow_service(now=back) == 1, "it serves again"
     lapse.refresh_from_db()
     assert (lapse.outcome, lapse.closed_at) == ("", None)
@@ -199,14 +204,7 @@ def test_a_lapse_that_is_answered_does_not_come_back_with_its_version(
     else:
         later.version = running.version
         save_as(later, by=None, now=gone, reason="test", fields=["version"])
-    there = Deployment.objects.filter(environment=running.environment)
-    for version, state in (
-        (~Q(version=running.version), "rolled_back"),
-        (Q(version=running.version), "live"),
-    ):
-        moved = there.get(version)
-        moved.state = state
-        save_as(moved, by=None, now=gone, reason="Rolled back")
+    serve_again(running, gone)
     assert upkeep.lapses_follow_service(now=gone + timedelta(days=1)) == 0
     lapse.refresh_from_db()
     assert lapse.outcome == "restricted"
