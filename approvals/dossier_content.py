@@ -161,7 +161,20 @@ def _validation(version: ModelVersion | None, records: Records) -> dict[str, Any
     validation = records.validations.get(version.pk) if version else None
     if validation is None:
         return {}
+    # As they were set: that one is met meanwhile is no other content. A validation without any reads as it always did.
+    conditions = [
+        {
+            "id": row.pk,
+            "text": row.text,
+            "evidence": row.evidence,
+            "owner": row.owner_id,
+            "verifier": row.verifier_id,
+            "due_on": row.due_on,
+        }
+        for row in validation.conditions.all()
+    ]
     return {
+        **({"conditions": conditions} if conditions else {}),
         "id": validation.pk,
         "kind": validation.kind,
         "outcome": validation.outcome,

@@ -226,8 +226,29 @@ def _set_with_decision(events: Sequence[DomainEvent]) -> Iterable[Condition]:
     return rows.select_related("change", "model")
 
 
+def _set_with_conclusion(events: Sequence[DomainEvent]) -> Iterable[Condition]:
+    rows = Condition.objects.filter(validation__in=ids(events))
+    return rows.select_related("validation__version__model", "model")
+
+
 def _conditions(events: Sequence[DomainEvent]) -> Iterable[Condition]:
-    return Condition.objects.filter(pk__in=ids(events)).select_related(*OF_CHANGE)
+    rows = Condition.objects.filter(pk__in=ids(events))
+    return rows.select_related(*OF_CHANGE, "validation__version__model")
+
+
+def _origin_of(condition: Condition) -> str:
+    return str(condition.change or condition.validation)
+
+
+def _page_of_origin(condition: Condition) -> Place:
+    return Place(condition.get_origin_url(), VIEW, condition.unit_id, condition.model_id)
+
+
+def _set_it(condition: Condition, happening: Happening) -> Ids:
+    """Return who waits for a condition: of a request who filed it, of a validation who concluded it."""
+    if condition.change is not None:
+        return [requester_of(condition.change)]
+    return [condition.validation.validator_id] if condition.validation else []
 
 
 def _condition_words(condition: Condition, happening: Happening) -> Mapping[str, str]:
@@ -243,7 +264,15 @@ def _condition_words(condition: Condition, happening: Happening) -> Mapping[str,
 CONDITIONS = Record(
     find=_set_with_decision, subject=_subject, place=page_of, words=_condition_words, of=_change_of
 )
-CONDITION = Record(find=_conditions, subject=_subject, place=page_of, words=_condition_words)
+VALIDATION_CONDITIONS = Record(
+    find=_set_with_conclusion,
+    subject=_origin_of,
+    place=_page_of_origin,
+    words=_condition_words,
+    of=lambda condition: condition.validation_id,
+)
+CONDITION = Record(find=_conditions, subject=_origin_of, place=_page_of_origin, words=_condition_words)
+SET_IT = Receivers("the requester, or the validator who set it", _set_it)
 CONDITION_OWNER = Receivers("the owner of the condition", lambda row, happening: [row.owner_id])
 VERIFIER = Receivers("its verifier", lambda row, happening: [row.verifier_id])
 

@@ -2,6 +2,7 @@
 counts, and what is expected of somebody goes before what they should know. Who takes a stage is told by that service.
 """
 
+from approvals.models import Validation
 from approvals.notice_records import (
     ABSENTEE,
     ASKED,
@@ -25,11 +26,13 @@ from approvals.notice_records import (
     REMARK,
     REPAIRERS,
     REQUESTER,
+    SET_IT,
     SIGNERS,
     STAGE,
     STAND_IN,
     STARTED_BY,
     VALIDATION,
+    VALIDATION_CONDITIONS,
     VALIDATOR,
     VERIFIER,
     WAIVER,
@@ -48,6 +51,11 @@ PARTY = (REQUESTER, OWNER, STARTED_BY)
 def approves(event: DomainEvent) -> bool:
     """Tell whether a decision was given in favour."""
     return event.data["verdict"] in POSITIVE_VERDICTS
+
+
+def concludes_with_conditions(event: DomainEvent) -> bool:
+    """Tell whether the conclusion of a validation sets conditions."""
+    return event.data["outcome"] == Validation.Outcome.APPROVED_WITH_CONDITIONS
 
 
 def sets_conditions(event: DomainEvent) -> bool:
@@ -336,7 +344,7 @@ RULES = (
     Rule(
         verb="approvals.condition_verified",
         about=CONDITION,
-        to=(CONDITION_OWNER, OF_ITS_CHANGE),
+        to=(CONDITION_OWNER, SET_IT),
         tone="ok",
         text="{by} confirmed that a condition is met: {text}",
     ),
@@ -377,6 +385,23 @@ RULES = (
         about=VALIDATION,
         to=(DEVELOPERS, OWNER),
         text="{by} opened it. Be ready for questions.",
+    ),
+    Rule(
+        verb="approvals.validation_concluded",
+        about=VALIDATION_CONDITIONS,
+        to=(CONDITION_OWNER,),
+        when=concludes_with_conditions,
+        asks=True,
+        tone="warn",
+        text="{by} set you a condition, due on {due}: {text}",
+    ),
+    Rule(
+        verb="approvals.validation_concluded",
+        about=VALIDATION_CONDITIONS,
+        to=(VERIFIER,),
+        when=concludes_with_conditions,
+        text="{by} named you to verify a condition, due on {due}: {text}",
+        place=verify_page,
     ),
     Rule(
         verb="approvals.validation_concluded",

@@ -355,22 +355,33 @@ def rationale_blockers(
     ]
 
 
+OF_A_CONDITION = {
+    "text": "what is to be done",
+    "evidence": "the evidence wanted",
+    "owner": "an owner",
+    "verifier": "who verifies it",
+    "due_on": "a due date",
+}
+
+
 def condition_blockers(
-    verdict: Verdict,
     conditions: Sequence[Mapping[str, Any]],
     *,
+    go_with: str,
+    are_asked: bool,
     owners: Collection[int],
     verifiers: Collection[int],
     now: datetime,
 ) -> list[Blocker]:
     """What a condition lacks: owner, due date, evidence, and a verifier who is not the owner (RULES 4.5).
 
-    ``owners`` and ``verifiers`` may carry one: they see the request, and their role fits.
+    They ``go_with`` one answer, and that one ``are_asked`` for. ``owners`` and ``verifiers`` may carry one: they see
+    what it is about, and their role fits.
     """
-    if verdict != Verdict.APPROVE_WITH_CONDITIONS:
-        return [Blocker("conditions", "Conditions go with “Approve with conditions”.")] if conditions else []
+    if not are_asked:
+        return [Blocker("conditions", f"Conditions go with “{go_with}”.")] if conditions else []
     if not conditions:
-        return [Blocker("conditions", "Name at least one condition.")]
+        return [Blocker("conditions", f"“{go_with}” needs at least one condition.")]
     found = condition_complaints(conditions, owners=owners, verifiers=verifiers, now=now)
     return [blocker for _, _, blocker in found]
 
@@ -385,9 +396,9 @@ def condition_complaints(
     """Return what each condition lacks, with its place from 1 and the column it is about."""
     found: list[tuple[int, str, Blocker]] = []
     for place, row in enumerate(conditions, start=1):
-        lacking = [name for name in ("text", "evidence", "owner", "verifier", "due_on") if not row.get(name)]
+        lacking = [name for name in OF_A_CONDITION if not row.get(name)]
         if lacking:
-            words = ", ".join(name.replace("_", " ") for name in lacking)
+            words = ", ".join(OF_A_CONDITION[name] for name in lacking)
             found.append((place, lacking[0], Blocker("condition", f"Condition {place} lacks: {words}.")))
             continue
         said = f"Condition {place}"
@@ -425,27 +436,26 @@ def validator_blockers(
     return blockers
 
 
-def conclusion_blockers(
-    validation: Validation,
-    *,
-    by: User,
-    required: Sequence[str],
-    components: Sequence[str],
-    outcome: str,
-    open_challenges: int,
-    critical_open: int,
-) -> list[Blocker]:
-    """What a validation lacks before it can be concluded."""
+def conclusion_blockers(validation: Validation, *, by: User, open_challenges: int) -> list[Blocker]:
+    """What keeps a validation from being concluded, whatever its outcome."""
     blockers = []
     if validation.state != Validation.State.OPEN:
-        blockers.append(Blocker("concluded", "This validation is concluded already."))
+        blockers.append(Blocker("concluded", "This validation is concluded; it is not changed any more."))
     if by.pk != validation.validator_id:
         blockers.append(Blocker("not_validator", "Only its validator concludes a validation."))
     if open_challenges:
         settled = "is not settled" if open_challenges == 1 else "are not settled"
         blockers.append(Blocker("challenges", f"{plural(open_challenges, 'challenge')} {settled}."))
+    return blockers
+
+
+def coverage_blockers(
+    outcome: str, *, required: Sequence[str], components: Sequence[str], critical_open: int
+) -> list[Blocker]:
+    """What an outcome that approves asks for: what the tier wants examined, and no critical finding left open."""
     if outcome == Validation.Outcome.NOT_APPROVED:
-        return blockers
+        return []
+    blockers = []
     if missing := [name.replace("_", " ") for name in required if name not in components]:
         blockers.append(Blocker("components", f"Not covered yet: {', '.join(missing)}."))
     if critical_open and outcome == Validation.Outcome.APPROVED:

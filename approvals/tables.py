@@ -87,8 +87,8 @@ class QueueTable(Table):
 class ConditionTable(Table):
     """Conditions to verify, as a file."""
 
-    number = Column("Request", header=True, accessor="change.code")
-    model = Column("Model", accessor="change.model.name")
+    number = Column("Set by", header=True, accessor="origin")
+    model = Column("Model", accessor="model.name")
     unit = Column("Unit", accessor="unit.name")
     text = Column("Condition")
     evidence = Column("Evidence")

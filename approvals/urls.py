@@ -3,6 +3,7 @@
 from django.urls import path
 
 from approvals.views import (
+    concluding,
     duties,
     execution,
     filing,
@@ -83,8 +84,9 @@ urlpatterns = [
     path("validations/<int:pk>/finding/", validations.FindingRaise.as_view(), name="finding-raise"),
     path("validations/<int:pk>/challenge/", validations.ChallengeAsk.as_view(), name="challenge-ask"),
     path(
-        "validations/<int:pk>/conclude/", validations.ValidationConclude.as_view(), name="validation-conclude"
+        "validations/<int:pk>/conclude/", concluding.ValidationConclude.as_view(), name="validation-conclude"
     ),
+    path("validations/<int:pk>/receipt/", concluding.ValidationReceipt.as_view(), name="validation-receipt"),
     path(
         "validations/challenges/<int:pk>/answer/",
         validations.ChallengeAnswer.as_view(),

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from approvals.models import (
     Challenge,
+    Condition,
     Decision,
     Execution,
     ExecutionStep,
@@ -85,12 +86,21 @@ class ChallengeOut(RecordSerializer):
         exclude = ("validation", "model", "unit")
 
 
+class ConditionOut(RecordSerializer):
+    """A duty that the conclusion of a validation added."""
+
+    class Meta:
+        model = Condition
+        exclude = ("change", "decision", "validation", "model", "unit")
+
+
 class ValidationOut(RecordSerializer):
     """An independent validation of a version."""
 
     version: Any = serializers.IntegerField(source="version.number", read_only=True)
     findings = FindingOut(many=True, read_only=True)
     challenges = ChallengeOut(many=True, read_only=True)
+    conditions = ConditionOut(many=True, read_only=True)
 
     class Meta:
         model = Validation
@@ -114,7 +124,11 @@ class ValidationViewSet(ScopedReadViewSet):
     """Validations."""
 
     queryset = Validation.objects.select_related("version", "unit", "validator").prefetch_related(
-        "findings__owner", "findings__closed_by", "challenges__answered_by"
+        "findings__owner",
+        "findings__closed_by",
+        "challenges__answered_by",
+        "conditions__owner",
+        "conditions__verifier",
     )
     serializer_class = ValidationOut
     filterset_class = ValidationFilter

@@ -11,7 +11,7 @@ from approvals.forms.signing import (
     JointApproval,
     Proof,
     Reason,
-    SignedReason,
+    Revocation,
     Statement,
     WaiverStatement,
 )
@@ -44,7 +44,7 @@ __all__ = [
     "Publication",
     "Question",
     "Reason",
-    "SignedReason",
+    "Revocation",
     "StandIn",
     "Start",
     "Statement",

@@ -16,6 +16,16 @@ class Reason(forms.Form):
     reason = forms.CharField(widget=area(3), max_length=4000)
 
 
+class Revocation(forms.Form):
+    """Why an approval is taken back."""
+
+    reason = forms.CharField(widget=area(4), max_length=4000, label="Your reason")
+
+    def __init__(self, *, minimum: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        count_rationale(self.fields["reason"], minimum=minimum, tier=None)
+
+
 class Proof(forms.Form):
     """The two components that prove who signs. Neither is ever shown again."""
 
@@ -50,12 +60,6 @@ def count_rationale(field: forms.Field, *, minimum: int, tier: int | None) -> No
     field.widget.attrs |= {"data-count": "rationale-count", "data-least": str(minimum)}
 
 
-class SignedReason(Reason, Proof):
-    """A reason, signed."""
-
-    field_order = ["reason", "password", "code"]
-
-
 class JointApproval(Proof):
     """One reason for several requests."""
 
@@ -64,9 +68,67 @@ class JointApproval(Proof):
 
 
 CONDITIONS = 3
+PARTS = ("text", "evidence", "owner", "verifier", "due_on")
 
 
-class Statement(forms.Form):
+class ConditionPlaces(forms.Form):
+    """Some places for conditions: each with what, evidence, owner, verifier and due date."""
+
+    def add_places(
+        self, owners: QuerySet[User] | None, verifiers: QuerySet[User] | None, *, needed: int
+    ) -> None:
+        """Add the places, of which the first ``needed`` must be filled in."""
+        for place in range(1, CONDITIONS + 1):
+            required = place <= needed
+            label = f"Condition {place}"
+            self.fields[f"text_{place}"] = forms.CharField(
+                label=label, widget=area(2), required=required, max_length=2000
+            )
+            self.fields[f"evidence_{place}"] = forms.CharField(
+                label=f"{label}: evidence",
+                required=required,
+                max_length=500,
+                help_text="What proves it, such as a monitor or a gate.",
+            )
+            self.fields[f"owner_{place}"] = PersonChoice(
+                among=owners, label=f"{label}: owner", required=required
+            )
+            self.fields[f"verifier_{place}"] = PersonChoice(
+                among=verifiers,
+                label=f"{label}: verified by",
+                required=required,
+                help_text="Not the owner.",
+            )
+            self.fields[f"due_on_{place}"] = DayField(label=f"{label}: due", required=required)
+
+    def has_whole_conditions(self) -> bool:
+        """Tell whether no field of a condition was refused, so that what they lack together can be said."""
+        return not any(name.startswith(tuple(f"{part}_" for part in PARTS)) for name in self.errors)
+
+    def condition_places(self) -> list[int]:
+        """Return which of the places on the form hold something of a condition."""
+        return [
+            place
+            for place in range(1, CONDITIONS + 1)
+            if any(self.cleaned_data.get(f"{part}_{place}") for part in PARTS)
+        ]
+
+    def conditions(self) -> list[dict[str, Any]]:
+        """Return the conditions that were filled in."""
+        data = self.cleaned_data
+        return [
+            {
+                "text": data[f"text_{place}"].strip(),
+                "evidence": data[f"evidence_{place}"].strip(),
+                "owner": data[f"owner_{place}"].pk if data[f"owner_{place}"] else None,
+                "verifier": data[f"verifier_{place}"].pk if data[f"verifier_{place}"] else None,
+                "due_on": data[f"due_on_{place}"],
+            }
+            for place in self.condition_places()
+        ]
+
+
+class Statement(ConditionPlaces):
     """What a person puts their name to: rationale, conditions or items."""
 
     rationale = forms.CharField(widget=area(4), max_length=8000, label="Your rationale")
@@ -101,53 +163,4 @@ class Statement(forms.Form):
                 label="What is to be changed", help_text="One item a line. The requester answers each."
             )
         if verdict == Verdict.APPROVE_WITH_CONDITIONS:
-            self._add_conditions(owners, verifiers)
-
-    def _add_conditions(self, owners: QuerySet[User] | None, verifiers: QuerySet[User] | None) -> None:
-        for place in range(1, CONDITIONS + 1):
-            needed = place == 1
-            label = f"Condition {place}"
-            self.fields[f"text_{place}"] = forms.CharField(
-                label=label, widget=area(2), required=needed, max_length=2000
-            )
-            self.fields[f"evidence_{place}"] = forms.CharField(
-                label=f"{label}: evidence",
-                required=needed,
-                max_length=500,
-                help_text="What proves it, such as a monitor or a gate.",
-            )
-            self.fields[f"owner_{place}"] = PersonChoice(
-                among=owners, label=f"{label}: owner", required=needed
-            )
-            self.fields[f"verifier_{place}"] = PersonChoice(
-                among=verifiers,
-                label=f"{label}: verified by",
-                required=needed,
-                help_text="Not the owner.",
-            )
-            self.fields[f"due_on_{place}"] = DayField(label=f"{label}: due", required=needed)
-
-    def has_whole_conditions(self) -> bool:
-        """Tell whether no field of a condition was refused, so that what they lack together can be said."""
-        names = ("text_", "evidence_", "owner_", "verifier_", "due_on_")
-        return not any(name.startswith(names) for name in self.errors)
-
-    def condition_places(self) -> list[int]:
-        """Return which of the places on the form hold a condition."""
-        if self.verdict != Verdict.APPROVE_WITH_CONDITIONS:
-            return []
-        return [place for place in range(1, CONDITIONS + 1) if self.cleaned_data[f"text_{place}"].strip()]
-
-    def conditions(self) -> list[dict[str, Any]]:
-        """Return the conditions that were filled in."""
-        data = self.cleaned_data
-        return [
-            {
-                "text": data[f"text_{place}"].strip(),
-                "evidence": data[f"evidence_{place}"].strip(),
-                "owner": data[f"owner_{place}"].pk if data[f"owner_{place}"] else None,
-                "verifier": data[f"verifier_{place}"].pk if data[f"verifier_{place}"] else None,
-                "due_on": data[f"due_on_{place}"],
-            }
-            for place in self.condition_places()
-        ]
+            self.add_places(owners, verifiers, needed=1)

@@ -1,10 +1,15 @@
 """Independent validations: their start, challenges, findings and signed end."""
 
+from datetime import date
+from typing import Any
+
 from django import forms
+from django.db.models import QuerySet
 
 from approvals.forms.fields import DayField, PersonChoice, area
-from approvals.forms.signing import Proof
+from approvals.forms.signing import ConditionPlaces, count_rationale
 from approvals.models import Validation, ValidationFinding
+from mlops_portal.foundation.people.models import User
 
 
 class ValidationStart(forms.Form):
@@ -44,14 +49,19 @@ class FindingClosure(forms.Form):
     evidence = forms.CharField(widget=area(3), max_length=4000, help_text="At least 10 characters.")
 
 
-class Conclusion(Proof):
-    """The signed end of a validation."""
+class Conclusion(ConditionPlaces):
+    """The end of a validation, as it will be signed."""
 
     components = forms.MultipleChoiceField(
         choices=Validation.Component.choices, widget=forms.CheckboxSelectMultiple, label="Examined"
     )
-    outcome = forms.ChoiceField(choices=Validation.Outcome.choices, widget=forms.RadioSelect)
-    summary = forms.CharField(widget=area(5), max_length=20_000, help_text="At least 40 characters.")
+    outcome = forms.ChoiceField(
+        choices=Validation.Outcome.choices,
+        widget=forms.RadioSelect,
+        help_text="“Approved with conditions” needs at least one condition, written below.",
+    )
+    valid_until = DayField(label="Valid until")
+    summary = forms.CharField(widget=area(5), max_length=20_000, label="Your rationale")
     has_no_conflict = forms.BooleanField(required=False, label="I have no conflict of interest.")
     conflict_declaration = forms.CharField(
         widget=area(2),
@@ -60,12 +70,32 @@ class Conclusion(Proof):
         label="Conflict of interest",
         help_text="Only when there is one.",
     )
-    field_order = [
-        "components",
-        "outcome",
-        "summary",
-        "has_no_conflict",
-        "conflict_declaration",
-        "password",
-        "code",
-    ]
+
+    def __init__(
+        self,
+        *,
+        minimum: int,
+        latest: date | None,
+        owners: QuerySet[User],
+        verifiers: QuerySet[User],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        count_rationale(self.fields["summary"], minimum=minimum, tier=None)
+        if latest is not None:
+            self.fields["valid_until"].help_text = f"YYYY-MM-DD, {latest.isoformat()} at the latest."
+        self.add_places(owners, verifiers, needed=0)
+
+    def plain_fields(self) -> list[forms.BoundField]:
+        """The fields that are no part of a condition."""
+        return [bound for bound in self if bound.name in self.base_fields]
+
+    def condition_fields(self) -> list[forms.BoundField]:
+        """The fields of the places for conditions."""
+        return [bound for bound in self if bound.name not in self.base_fields]
+
+    def shows_conditions(self) -> bool:
+        """Tell whether the places stand open: something was chosen or written that is about them."""
+        return self["outcome"].value() == Validation.Outcome.APPROVED_WITH_CONDITIONS or any(
+            bound.errors or bound.value() for bound in self.condition_fields()
+        )

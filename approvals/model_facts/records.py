@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 
 from approvals.facts import Subject
-from approvals.models import ChangeRequest, Validation, ValidationFinding
+from approvals.models import ChangeRequest, Condition, Validation, ValidationFinding
 from approvals.states import ChangeState
 from mlops_portal.foundation.people.models import ServiceAccount, User
 from registry.models import (
@@ -212,7 +212,10 @@ def _load_version_rows(records: Records, version_ids: set[int]) -> None:
     records.data = _grouped(links.order_by("role", "dataset__name", "pk"), "version_id")
     concluded = Validation.objects.filter(**of_versions, state=Validation.State.CONCLUDED)
     records.validations = _newest(
-        concluded.select_related("signature", "validator").order_by("-concluded_at", "-pk"), "version_id"
+        concluded.select_related("signature", "validator")
+        .prefetch_related(Prefetch("conditions", Condition.objects.order_by("pk")))
+        .order_by("-concluded_at", "-pk"),
+        "version_id",
     )
     findings = ValidationFinding.objects.filter(
         validation__version_id__in=version_ids,

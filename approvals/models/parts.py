@@ -22,7 +22,8 @@ from approvals.models.reviews import (
     ValidationFinding,
 )
 
-# Every kind of record that is a part of a request, with the column that leads to it.
+# Every kind of record that is a part of a request, with the column that leads to it; it is empty where a condition
+# was set by a validation.
 PARTS: dict[type[ApprovalRecord], str] = {
     Dossier: "change_id",
     GateResult: "change_id",

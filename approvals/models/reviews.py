@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.urls import reverse
 
 from approvals.models.changes import ApprovalRecord, ChangeRequest, Decision, Waiver
 from approvals.models.policies import Signature
@@ -141,15 +142,22 @@ class Challenge(ApprovalRecord):
 
 
 class Condition(ApprovalRecord):
-    """A duty that an approval added. It never opens a gate (RULES 3.3, 4.5)."""
+    """A duty that an approval added: the decision on a request, or a validation. It never opens a gate (RULES 3.3, 4.5)."""
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
         MET = "met", "Met"
         DROPPED = "dropped", "Dropped with its decision"
 
-    change = models.ForeignKey(ChangeRequest, on_delete=models.PROTECT, related_name="conditions")
-    decision = models.ForeignKey(Decision, on_delete=models.PROTECT, related_name="condition_rows")
+    change = models.ForeignKey(
+        ChangeRequest, on_delete=models.PROTECT, null=True, blank=True, related_name="conditions"
+    )
+    decision = models.ForeignKey(
+        Decision, on_delete=models.PROTECT, null=True, blank=True, related_name="condition_rows"
+    )
+    validation = models.ForeignKey(
+        Validation, on_delete=models.PROTECT, null=True, blank=True, related_name="conditions"
+    )
     model = models.ForeignKey(RegisteredModel, on_delete=models.PROTECT, related_name="conditions")
     unit = unit_key()
     text = models.TextField()
@@ -165,12 +173,28 @@ class Condition(ApprovalRecord):
         constraints = [
             models.CheckConstraint(
                 condition=~Q(owner=F("verifier")), name="condition_verifier_is_not_the_owner"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(change__isnull=False, decision__isnull=False, validation__isnull=True)
+                | Q(change__isnull=True, decision__isnull=True, validation__isnull=False),
+                name="condition_of_a_decision_or_a_validation",
+            ),
         ]
         indexes = [models.Index(fields=["state", "due_on"]), models.Index(fields=["verifier", "state"])]
 
     def __str__(self) -> str:
         return self.text[:60]
+
+    @property
+    def origin(self) -> str:
+        """What set it: the number of the request, or the name of the validation."""
+        return self.change.code if self.change else str(self.validation)
+
+    def get_origin_url(self) -> str:
+        """Return the page of what set it."""
+        if self.change:
+            return self.change.get_absolute_url()
+        return reverse("approvals:validation", args=[self.validation_id])
 
 
 class Lapse(ApprovalRecord):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
-from approvals.models import ChangeRequest
+from approvals.models import ChangeRequest, Validation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import holders_of_any
 
@@ -17,7 +17,7 @@ AUDITS = frozenset({"audits.verify"})
 
 @dataclass(frozen=True, slots=True)
 class ConditionPeople:
-    """Who may own, and who may verify, a condition of one request."""
+    """Who may own, and who may verify, a condition of one request or validation."""
 
     owners: QuerySet[User]
     verifiers: QuerySet[User]
@@ -31,15 +31,20 @@ class ConditionPeople:
         return set(self.verifiers.values_list("pk", flat=True))
 
 
-def condition_people(change: ChangeRequest) -> ConditionPeople:
-    """Return who may carry a condition of ``change``: owners work on the model, verifiers decide on it."""
-    auditors = _holders(AUDITS, change)
+def condition_people(about: ChangeRequest | Validation) -> ConditionPeople:
+    """Return who may carry a condition of what it is ``about``: owners work on the model, verifiers decide on it.
+
+    A validator does not fulfil what they ask for, as they do not repair what they found.
+    """
+    auditors = _holders(AUDITS, about)
     owners, verifiers = (
-        _holders(rights, change).exclude(pk__in=auditors.order_by().values("pk"))
+        _holders(rights, about).exclude(pk__in=auditors.order_by().values("pk"))
         for rights in (WORKS, DECIDES)
     )
+    if isinstance(about, Validation):
+        owners = owners.exclude(pk=about.validator_id)
     return ConditionPeople(owners, verifiers)
 
 
-def _holders(rights: frozenset[str], change: ChangeRequest) -> QuerySet[User]:
-    return holders_of_any(rights, unit_id=change.unit_id, model_id=change.model_id)
+def _holders(rights: frozenset[str], about: ChangeRequest | Validation) -> QuerySet[User]:
+    return holders_of_any(rights, unit_id=about.unit_id, model_id=about.model_id)

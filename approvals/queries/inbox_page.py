@@ -156,16 +156,16 @@ def waiting_for_others(user: Any) -> QuerySet[Stage]:
 def conditions_to_verify(user: Any) -> QuerySet[Condition]:
     """Open conditions that this person verifies."""
     return Condition.objects.filter(verifier=user, state=Condition.State.OPEN).select_related(
-        "change__model", "owner", "unit", "decision__signer"
+        "change__model", "validation__version__model", "model", "owner", "unit"
     )
 
 
 def conditions_owed(user: Any) -> QuerySet[Condition]:
-    """Open conditions that this person fulfils, of requests they see."""
+    """Open conditions that this person fulfils, of requests and validations they see."""
     return (
         Condition.objects.visible_to(user)
         .filter(owner=user, state=Condition.State.OPEN)
-        .select_related("change__model", "verifier")
+        .select_related("change__model", "validation__version__model", "verifier")
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from approvals.models import ChangeRequest, Comment, Decision, Dossier, Stage, Waiver
+from approvals.models import ChangeRequest, Comment, Decision, Dossier, Stage, Validation, Waiver
 from mlops_portal.foundation.web.ledger_numbers import ActKey, act_key, numbers_of
 from mlops_portal.foundation.web.words import time_text
 
@@ -95,6 +95,20 @@ def act_of_waiver(waiver: Waiver) -> ActKey | None:
     if waiver.decided_at is None:
         return None
     return act_key(waiver, waiver.decided_at, "approvals.waiver_granted", "approvals.waiver_declined")
+
+
+def act_of_conclusion(validation: Validation) -> ActKey | None:
+    """Return what the ledger knows the conclusion of a validation by; None while it is open."""
+    if validation.concluded_at is None:
+        return None
+    return act_key(validation, validation.concluded_at, "approvals.validation_concluded")
+
+
+def act_of_revocation(decision: Decision) -> ActKey | None:
+    """Return what the ledger knows the revocation of a decision by; None while it stands."""
+    if decision.signature.revoked_at is None:
+        return None
+    return _done_to_request(decision, decision.signature.revoked_at, "approvals.signature_revoked")
 
 
 def _filing(change: ChangeRequest, dossier: Dossier) -> LogItem:

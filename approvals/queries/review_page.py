@@ -256,10 +256,14 @@ def read(
     validation = None
     if change.version_id:
         findings = ValidationFinding.objects.filter(closed_at__isnull=True).order_by("pk")
+        with_people = Condition.objects.select_related("owner", "verifier")
         validation = (
             Validation.objects.filter(version_id=change.version_id, state=Validation.State.CONCLUDED)
             .select_related("validator")
-            .prefetch_related(Prefetch("findings", queryset=findings, to_attr="open_findings"))
+            .prefetch_related(
+                Prefetch("findings", queryset=findings, to_attr="open_findings"),
+                Prefetch("conditions", queryset=with_people.order_by("due_on", "pk"), to_attr="duties"),
+            )
             .order_by("-concluded_at", "-pk")
             .first()
         )

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from approvals.dossier_format import decision_digest, read_dossier
-from approvals.models import ChangeRequest, Delegation, Dossier, Stage
+from approvals.models import ChangeRequest, Decision, Delegation, Dossier, Signature, Stage
 from approvals.states import POSITIVE_VERDICTS, Meaning, Verdict
 from mlops_portal.foundation.people.models import User
 
@@ -28,6 +28,12 @@ def record_verb(meaning: Meaning, verdict: Verdict) -> str:
     if verdict in POSITIVE_VERDICTS:
         return _POSITIVE.get(meaning, "approve")
     return _OTHER[verdict]
+
+
+def revocation_of(decision: Decision) -> Signature | None:
+    """Return the signature that took an approval back: the one that stands under the decision itself."""
+    under = Signature.objects.filter(subject_label=decision._meta.label, subject_id=str(decision.pk))
+    return under.filter(meaning=Meaning.CLOSE).order_by("-signed_at", "-pk").first()
 
 
 def filed_dossier(change: ChangeRequest) -> Dossier | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from approvals.models import Challenge, Validation
+from approvals.models import Challenge, Condition, Validation
 from approvals.policy_in_force import PolicyInForce
 from mlops_portal.foundation.people.models import User
 from registry.models import RegisteredModel
@@ -18,6 +18,9 @@ def validations_of(model: RegisteredModel, user: User) -> "QuerySet[Validation]"
         .select_related("version__model", "validator", "model")
         .annotate(
             findings_open=Count("findings", filter=Q(findings__closed_at__isnull=True), distinct=True),
+            conditions_open=Count(
+                "conditions", filter=Q(conditions__state=Condition.State.OPEN), distinct=True
+            ),
             challenges_open=Count(
                 "challenges", filter=~Q(challenges__state=Challenge.State.ACCEPTED), distinct=True
             ),
@@ -27,7 +30,7 @@ def validations_of(model: RegisteredModel, user: User) -> "QuerySet[Validation]"
 
 
 def read(validation: Validation, policy: PolicyInForce | None) -> dict[str, Any]:
-    """Return components with what the policy asks for, challenges, findings, baseline."""
+    """Return components with what the policy asks for, challenges, findings, conditions, baseline."""
     tier = validation.model.tier or 1
     required = policy.document.validation_components[tier] if policy else ()
     covered = set(validation.components)
@@ -38,6 +41,9 @@ def read(validation: Validation, policy: PolicyInForce | None) -> dict[str, Any]
         "challenges": list(validation.challenges.select_related("answered_by").order_by("number")),
         "findings": list(
             validation.findings.select_related("owner", "closed_by").order_by("closed_at", "due_on", "pk")
+        ),
+        "conditions": list(
+            validation.conditions.select_related("owner", "verifier").order_by("due_on", "pk")
         ),
         "baseline": sorted(validation.baseline.items()),
         "tier": tier,

@@ -2,7 +2,8 @@
 
 from approvals.services.assignments import stages_assign
 from approvals.services.changes import change_draft, change_update, change_withdraw
-from approvals.services.conditions import condition_verify
+from approvals.services.conclusions import conclusion_preview, validation_conclude
+from approvals.services.conditions import ConditionInput, condition_verify
 from approvals.services.containment import roll_back, suspend
 from approvals.services.conversation import (
     comment_add,
@@ -10,12 +11,7 @@ from approvals.services.conversation import (
     delegation_end,
     evidence_ask,
 )
-from approvals.services.decisions import (
-    ConditionInput,
-    DecisionPreview,
-    decision_preview,
-    decision_sign,
-)
+from approvals.services.decisions import DecisionPreview, decision_preview, decision_sign
 from approvals.services.executions import (
     change_complete,
     change_execute_now,
@@ -28,7 +24,7 @@ from approvals.services.lapses import lapse_close, lapse_open
 from approvals.services.materiality import materiality_confirm
 from approvals.services.reading import DossierChanged, dossier_read
 from approvals.services.revisions import install_default_policy, revision_draft, revision_publish
-from approvals.services.revocations import signature_revoke
+from approvals.services.revocations import revocation_preview, signature_revoke
 from approvals.services.submission import change_expire, change_refresh, change_resubmit, change_submit
 from approvals.services.validations import (
     challenge_accept,
@@ -36,7 +32,6 @@ from approvals.services.validations import (
     challenge_ask,
     finding_close,
     finding_raise,
-    validation_conclude,
     validation_open,
 )
 from approvals.services.waivers import waiver_decide, waiver_end, waiver_preview, waiver_request
@@ -59,6 +54,7 @@ __all__ = [
     "change_update",
     "change_withdraw",
     "comment_add",
+    "conclusion_preview",
     "condition_verify",
     "decision_preview",
     "decision_sign",
@@ -77,6 +73,7 @@ __all__ = [
     "materiality_confirm",
     "revision_draft",
     "revision_publish",
+    "revocation_preview",
     "roll_back",
     "signature_revoke",
     "stages_assign",

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import TypedDict
+from datetime import datetime
 
 from approvals import policies
 from approvals.dossier_format import decision_statement
 from approvals.duties import DutyRecords, duty_records
 from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.events import event_of, tell
-from approvals.models import ChangeRequest, Condition, Decision, Stage
+from approvals.models import ChangeRequest, Decision, Stage
 from approvals.policy_in_force import PolicyInForce
 from approvals.queries.condition_people import condition_people
 from approvals.services.changes import change_save, lock_change
+from approvals.services.conditions import ConditionInput, conditions_set
 from approvals.services.gates import gates_store
 from approvals.services.materiality import is_second_line
 from approvals.services.reading import (
@@ -30,22 +30,12 @@ from approvals.services.submission import approval_ends, change_refresh, note_bl
 from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Meaning, Verdict, meaning_of
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.events import DomainEvent
-from mlops_portal.foundation.history import bulk_save_as, save_as
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, RuleViolation, refuse_if
 from mlops_portal.foundation.web.words import day_text
-
-
-class ConditionInput(TypedDict):
-    """A duty that an approval adds. People are given by their ids."""
-
-    text: str
-    evidence: str
-    owner: int
-    verifier: int
-    due_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +142,9 @@ def _blockers(
     )
     bearers = condition_people(change)
     blockers += policies.condition_blockers(
-        wanted.verdict,
         wanted.conditions,
+        go_with=Verdict.APPROVE_WITH_CONDITIONS.label,
+        are_asked=wanted.verdict == Verdict.APPROVE_WITH_CONDITIONS,
         owners=bearers.owner_ids() if wanted.conditions else (),
         verifiers=bearers.verifier_ids() if wanted.conditions else (),
         now=wanted.now,
@@ -250,21 +241,7 @@ def _write(change: ChangeRequest, stage: Stage, evaluation: Evaluation, wanted: 
         signature=signature,
     )
     save_as(decision, by=wanted.by, now=wanted.now, reason=wanted.rationale.strip())
-    rows = [
-        Condition(
-            change=change,
-            decision=decision,
-            model_id=change.model_id,
-            unit_id=change.unit_id,
-            text=row["text"],
-            evidence=row["evidence"],
-            owner_id=row["owner"],
-            verifier_id=row["verifier"],
-            due_on=row["due_on"],
-        )
-        for row in wanted.conditions
-    ]
-    bulk_save_as(rows, by=wanted.by, now=wanted.now, reason="Condition of an approval")
+    conditions_set(origin=decision, rows=wanted.conditions, by=wanted.by, now=wanted.now)
     return decision
 
 

@@ -95,14 +95,12 @@ def lapse_close(*, lapse: Lapse, outcome: str, by: User, now: datetime) -> Lapse
 
 @operation
 def lapse_settle_met(*, condition: Condition, by: User, now: datetime) -> None:
-    """Settle the open lapse of a condition, if there is one: what was owed was done, though late."""
-    lapse = Lapse.objects.filter(condition=condition, closed_at__isnull=True).first()
-    if lapse is None:
-        return
-    lapse.outcome, lapse.closed_at, lapse.closed_by = Lapse.Outcome.FIXED, now, by
-    fields = ["outcome", "closed_at", "closed_by"]
-    save_as(lapse, by=by, now=now, reason="The condition is met", fields=fields)
-    tell("lapse_closed", lapse, by=by, now=now, outcome=lapse.outcome)
+    """Settle the open lapses of a condition, one for each place: what was owed was done, though late."""
+    for lapse in Lapse.objects.filter(condition=condition, closed_at__isnull=True).order_by("pk"):
+        lapse.outcome, lapse.closed_at, lapse.closed_by = Lapse.Outcome.FIXED, now, by
+        fields = ["outcome", "closed_at", "closed_by"]
+        save_as(lapse, by=by, now=now, reason="The condition is met", fields=fields)
+        tell("lapse_closed", lapse, by=by, now=now, outcome=lapse.outcome)
 
 
 @operation

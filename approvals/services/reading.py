@@ -1,5 +1,6 @@
-"""What a person read before they sign: the parts of the dossier, what changed since, and the refusal of other content."""
+"""What a person read before they sign: the parts of it, what changed since, and the refusal of other content."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +9,12 @@ from approvals.dossier_format import read_dossier, told
 from approvals.evaluation import Evaluation
 from approvals.models import ChangeRequest, Dossier, DossierReading
 from approvals.services.submission import parts_changed
+from approvals.signed_content import SignedPart, digest_of
+from approvals.states import Meaning
 from mlops_portal.foundation.errors import Conflict
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.rules import Blocker
 
 
 class DossierChanged(Conflict):
@@ -19,15 +23,62 @@ class DossierChanged(Conflict):
     code, title = "dossier_changed", "Changed while you were reading"
 
 
+class RecordChanged(Conflict):
+    """The records that a signature covers are no longer what the person read. Nothing was signed."""
+
+    code, title = "record_changed", "Changed while you were reading"
+
+
 @dataclass(frozen=True, slots=True)
 class PreviewPart:
-    """One part of the dossier in the signature dialog."""
+    """One part of what is signed, in the signature dialog."""
 
     name: str
     title: str
     digest: str
     is_changed: bool  # since the signer last read it
     changes: tuple[str, ...]
+    lines: tuple[str, ...] = ()  # what it says, where no other page does
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPreview:
+    """What a signature over records would say, before it is given."""
+
+    meaning: Meaning
+    recorded: tuple[SignedPart, ...]
+    blockers: tuple[Blocker, ...]
+    is_current: bool = True  # records have no filed revision that they could differ from
+
+    @property
+    def digest(self) -> str:
+        """What the signer has read when they have read every part."""
+        return digest_of(self.recorded)
+
+
+def listed(parts: Sequence[SignedPart], known: Mapping[str, str]) -> tuple[PreviewPart, ...]:
+    """Return parts as the dialog lists them; ``known`` are the digests that the signer read before."""
+    return tuple(
+        PreviewPart(
+            part.name,
+            part.title,
+            part.digest,
+            known.get(part.name, part.digest) != part.digest,
+            (),
+            part.lines,
+        )
+        for part in parts
+    )
+
+
+def refuse_other_record(recorded: Sequence[SignedPart], read_digest: str) -> None:
+    """Refuse to sign for somebody who read other records than there are now.
+
+    Raises:
+        RecordChanged: nothing was signed.
+    """
+    if digest_of(recorded) != read_digest:
+        raise RecordChanged("What you sign is no longer what you read.")
 
 
 def preview_parts(

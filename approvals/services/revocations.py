@@ -6,8 +6,10 @@ from approvals import policies
 from approvals.duties import duty_records
 from approvals.events import event_of, tell
 from approvals.models import ChangeRequest, Decision, Signature, Stage
+from approvals.revocation_content import DECIDE_WITHIN_HOURS, UNUSED, record_parts, statement_of
 from approvals.services.changes import change_save, lock_change
 from approvals.services.lapses import is_running, lapse_open
+from approvals.services.reading import RecordChanged, RecordPreview, refuse_other_record
 from approvals.services.signing import prove, sign
 from approvals.services.stages import clock_stop, stage_open_next, stages_pause
 from approvals.states import ChangeState, Meaning
@@ -17,56 +19,73 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.rules import RuleViolation, refuse_if
+from mlops_portal.foundation.rules import Blocker, RuleViolation, refuse_if
 
-DECIDE_WITHIN = timedelta(hours=24)
-UNUSED = (ChangeState.APPROVED, ChangeState.SCHEDULED)
+DECIDE_WITHIN = timedelta(hours=DECIDE_WITHIN_HOURS)
+MIN_REASON = 20
+
+
+def revocation_preview(*, decision: Decision, by: User, now: datetime) -> RecordPreview:
+    """Return what revoking would sign now, and what keeps ``by`` from it."""
+    return RecordPreview(Meaning.CLOSE, record_parts(decision), tuple(_blockers(decision, by=by, now=now)))
 
 
 def signature_revoke(
-    *, decision: Decision, reason: str, password: str, code: str, by: User, now: datetime
+    *,
+    decision: Decision,
+    reason: str,
+    read_digest: str,
+    password: str,
+    code: str,
+    by: User,
+    now: datetime,
 ) -> Decision:
-    """Revoke an approval, signed with a reason.
+    """Revoke an approval, signed with a reason over what is revoked and what follows from it, as the person read it.
 
     In review the stage is open again; an unused approval is revoked with it; a release that runs opens a lapse that
     is due within 24 hours: keep it under a waiver, roll back or suspend.
+
+    Raises:
+        RecordChanged: the approval, or where its version runs, differs from what was read; nothing was signed.
+        RuleViolation: with every reason.
+        Invalid: the password or the code is not right.
     """
-    if len(reason.strip()) < 20:
-        raise invalid("reason", "Give a reason of at least 20 characters.")
+    if len(reason.strip()) < MIN_REASON:
+        raise invalid("reason", f"Give a reason of at least {MIN_REASON} characters.")
     try:
-        _refuse(decision, by=by, now=now)
+        _refuse(decision, read_digest, by=by, now=now)
         prove(by, password=password, code=code, subject=decision, now=now)
-        return _revoke(decision=decision, reason=reason.strip(), by=by, now=now)
-    except RuleViolation as refusal:
-        refusal.evidence = event_of(
-            "decision_refused",
-            decision,
-            by=by,
-            now=now,
-            data={"reasons": [row.code for row in refusal.blockers]},
-        )
+        return _revoke(decision=decision, reason=reason.strip(), read_digest=read_digest, by=by, now=now)
+    except (RecordChanged, RuleViolation) as refusal:
+        reasons = [row.code for row in getattr(refusal, "blockers", [])] or [refusal.code]
+        refusal.evidence = event_of("decision_refused", decision, by=by, now=now, data={"reasons": reasons})
         raise
 
 
-def _refuse(decision: Decision, *, by: User, now: datetime) -> None:
+def _refuse(decision: Decision, read_digest: str, *, by: User, now: datetime) -> None:
+    refuse_if(_blockers(decision, by=by, now=now))
+    refuse_other_record(record_parts(decision), read_digest)
+
+
+def _blockers(decision: Decision, *, by: User, now: datetime) -> list[Blocker]:
     records = duty_records(decision.change, now=now)
     head = authority_blockers(by, "head_of_model_risk", unit_id=decision.unit_id, model_id=decision.model_id)
     same = by.pk in records.holding(decision.stage.right)
-    refuse_if(policies.revocation_blockers(decision, by=by, same_stage=same, is_head=not head))
+    return policies.revocation_blockers(decision, by=by, same_stage=same, is_head=not head)
 
 
 @operation
-def _revoke(*, decision: Decision, reason: str, by: User, now: datetime) -> Decision:
+def _revoke(*, decision: Decision, reason: str, read_digest: str, by: User, now: datetime) -> Decision:
     change = lock_change(decision.change_id)
-    decision = lock(Decision.objects.select_related("stage", "signature"), decision.pk)
+    decision = lock(Decision.objects.select_related("stage", "signature", "signer"), decision.pk)
     decision.change = change
-    _refuse(decision, by=by, now=now)
+    _refuse(decision, read_digest, by=by, now=now)
+    statement = statement_of(decision, record_parts(decision), reason, by=by)
     signature = lock(Signature.objects.all(), decision.signature_id)
     signature.revoked_at, signature.revoked_by, signature.revocation_reason = now, by, reason
     save_as(
         signature, by=by, now=now, reason=reason, fields=["revoked_at", "revoked_by", "revocation_reason"]
     )
-    statement = {"revokes": signature.digest, "reason": reason, "signer": str(by.pk)}
     sign(decision, meaning=Meaning.CLOSE, statement=statement, by=by, role=decision.stage.role, now=now)
     decision.voided_at, decision.void_reason = now, f"Revoked: {reason}"
     save_as(decision, by=by, now=now, reason=reason, fields=["voided_at", "void_reason"])

@@ -4,7 +4,7 @@ bears repetition.
 
 from datetime import datetime, timedelta
 
-from django.db.models import CharField, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 
 from approvals.events import tell
@@ -38,9 +38,16 @@ def waivers_end(*, now: datetime) -> int:
 
 
 def conditions_lapse(*, now: datetime) -> int:
-    """Open lapses for conditions past their date."""
+    """Open lapses for conditions past their date; of a validation wherever its version runs without a lapse yet."""
+    serving = Deployment.objects.filter(
+        version=OuterRef("validation__version"), state=DeploymentState.LIVE
+    ).exclude(
+        environment__in=Lapse.objects.filter(condition=OuterRef(OuterRef("pk"))).values("change__environment")
+    )
     due = Condition.objects.filter(
-        state=Condition.State.OPEN, due_on__lt=portal_day(now), lapses__isnull=True
+        Q(change__isnull=False, lapses__isnull=True) | Q(Exists(serving)),
+        state=Condition.State.OPEN,
+        due_on__lt=portal_day(now),
     )
     return sum(condition_lapse(condition=condition, now=now) for condition in list(due.order_by("pk")))
 

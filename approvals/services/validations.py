@@ -1,21 +1,15 @@
-"""Independent validations: opened by a validator, challenged, concluded over their content and signed."""
+"""Independent validations: opened by a validator, with challenges and findings. How one ends is in `conclusions`."""
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
 
 from django.db.models import Max
 
 from approvals import policies
 from approvals.events import tell
 from approvals.models import Challenge, ChangeRequest, Validation, ValidationFinding
-from approvals.policy_in_force import policy_in_force
-from approvals.services.signing import prove, sign
-from approvals.states import OPEN_STATES, Meaning
-from mlops_portal.foundation import canonical
+from approvals.states import OPEN_STATES
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import Conflict, invalid
-from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
@@ -23,12 +17,10 @@ from mlops_portal.foundation.people.models import ServiceAccount, User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.words import day_text
-from registry.models import MetricValue, ModelVersion, RegisteredModel
+from registry.models import ModelVersion, RegisteredModel
 from registry.queries.offices import Offices, offices_of
-from registry.services.models import model_note_validation
 
 RIGHT = "approvals.validate"
-MIN_SUMMARY = 40
 
 
 def _makers(version: ModelVersion, offices: Offices) -> frozenset[int]:
@@ -91,7 +83,8 @@ def validation_open(
     return validation
 
 
-def _lock_open(validation: Validation) -> Validation:
+def lock_open(validation: Validation) -> Validation:
+    """Lock a validation that is still being worked on."""
     lock(RegisteredModel.objects.all(), validation.model_id)
     found = lock(Validation.objects.select_related("version__model", "validator"), validation.pk)
     refuse_if(
@@ -115,7 +108,7 @@ def finding_raise(
     now: datetime,
 ) -> ValidationFinding:
     """Record what the validation found, with who repairs it and until when."""
-    validation = _lock_open(validation)
+    validation = lock_open(validation)
     if severity not in ValidationFinding.Severity.values:
         raise invalid("severity", "Choose critical, high, medium or low.")
     if due_on < portal_day(now):
@@ -170,7 +163,7 @@ def finding_close(*, finding: ValidationFinding, evidence: str, by: User, now: d
 @operation
 def challenge_ask(*, validation: Validation, question: str, by: User, now: datetime) -> Challenge:
     """Ask the developers a question that must be settled before the conclusion."""
-    validation = _lock_open(validation)
+    validation = lock_open(validation)
     refuse_if(
         []
         if by.pk == validation.validator_id
@@ -195,7 +188,7 @@ def challenge_ask(*, validation: Validation, question: str, by: User, now: datet
 @operation
 def challenge_answer(*, challenge: Challenge, answer: str, by: User, now: datetime) -> Challenge:
     """Answer a challenge, as anybody but its validator."""
-    validation = _lock_open(challenge.validation)
+    validation = lock_open(challenge.validation)
     challenge = lock(Challenge.objects.all(), challenge.pk)
     require(by, "approvals.comment", unit_id=challenge.unit_id, model_id=challenge.model_id)
     blockers = []
@@ -216,7 +209,7 @@ def challenge_answer(*, challenge: Challenge, answer: str, by: User, now: dateti
 @operation
 def challenge_accept(*, challenge: Challenge, by: User, now: datetime) -> Challenge:
     """Accept an answer, as the validator."""
-    validation = _lock_open(challenge.validation)
+    validation = lock_open(challenge.validation)
     challenge = lock(Challenge.objects.all(), challenge.pk)
     blockers = []
     if by.pk != validation.validator_id:
@@ -228,154 +221,3 @@ def challenge_accept(*, challenge: Challenge, by: User, now: datetime) -> Challe
     save_as(challenge, by=by, now=now, reason="Accepted")
     tell("challenge_accepted", validation, by=by, now=now, number=challenge.number)
     return challenge
-
-
-def validation_conclude(
-    *,
-    validation: Validation,
-    components: Sequence[str],
-    outcome: str,
-    summary: str,
-    has_no_conflict: bool,
-    conflict_declaration: str = "",
-    baseline: Mapping[str, float] | None = None,
-    report: StoredFile | None = None,
-    password: str,
-    code: str,
-    by: User,
-    now: datetime,
-) -> Validation:
-    """Conclude a validation, signed. Its validity follows from the tier; its content is fixed by a digest.
-
-    Without ``baseline`` the version's overall metrics as recorded now become it.
-    """
-    prove(by, password=password, code=code, subject=validation, now=now)
-    return _conclude(
-        validation=validation,
-        components=components,
-        outcome=outcome,
-        summary=summary,
-        has_no_conflict=has_no_conflict,
-        conflict_declaration=conflict_declaration,
-        baseline=baseline,
-        report=report,
-        by=by,
-        now=now,
-    )
-
-
-@operation
-def _conclude(
-    *,
-    validation: Validation,
-    components: Sequence[str],
-    outcome: str,
-    summary: str,
-    has_no_conflict: bool,
-    conflict_declaration: str,
-    baseline: Mapping[str, float] | None,
-    report: StoredFile | None,
-    by: User,
-    now: datetime,
-) -> Validation:
-    validation = _lock_open(validation)
-    version, model = validation.version, validation.version.model
-    require(by, RIGHT, unit_id=model.unit_id, model_id=model.pk)
-    _check(components, outcome)
-    policy = policy_in_force(now)
-    blockers = [] if policy else [Blocker("no_policy", "No policy is in force.", "a policy publisher")]
-    if model.tier is None:
-        blockers.append(Blocker("no_tier", "The model has no approved risk tier yet.", "a risk officer"))
-    refuse_if(blockers)
-    assert policy is not None  # noqa: S101  (refused above)
-    tier = model.tier or 1
-    blockers = policies.conclusion_blockers(
-        validation,
-        by=by,
-        required=policy.document.validation_components[tier],
-        components=components,
-        outcome=outcome,
-        open_challenges=validation.challenges.exclude(state=Challenge.State.ACCEPTED).count(),
-        critical_open=validation.findings.filter(
-            severity=ValidationFinding.Severity.CRITICAL, closed_at__isnull=True
-        ).count(),
-    )
-    blockers += validation_open_blockers(version, by=by)
-    if len(summary.strip()) < MIN_SUMMARY:
-        blockers.append(Blocker("summary", f"The summary needs at least {MIN_SUMMARY} characters."))
-    if not has_no_conflict and not conflict_declaration.strip():
-        blockers.append(
-            Blocker("conflict", "Describe the conflict of interest, or declare that there is none.")
-        )
-    refuse_if(blockers)
-    validation.components, validation.outcome, validation.summary = (
-        sorted(set(components)),
-        outcome,
-        summary.strip(),
-    )
-    validation.has_no_conflict, validation.conflict_declaration = (
-        has_no_conflict,
-        conflict_declaration.strip(),
-    )
-    validation.baseline = dict(baseline) if baseline is not None else _baseline(version)
-    validation.report, validation.concluded_at = report, now
-    validation.valid_until = now + timedelta(days=policy.document.validation_validity_days[tier])
-    content = _content(validation)
-    validation.content_digest = canonical.digest(content)
-    statement = {
-        "validation": str(validation.pk),
-        "content": validation.content_digest,
-        "outcome": outcome,
-        "signer": str(by.pk),
-    }
-    validation.signature = sign(
-        validation,
-        meaning=Meaning.VALIDATE,
-        statement=statement,
-        by=by,
-        role="independent_validator",
-        now=now,
-    )
-    validation.state = Validation.State.CONCLUDED
-    save_as(validation, by=by, now=now, reason=summary.strip())
-    model_note_validation(
-        model=model, validated_at=now, next_validation_on=portal_day(validation.valid_until), by=by, now=now
-    )
-    tell(
-        "validation_concluded", validation, by=by, now=now, outcome=outcome, digest=validation.content_digest
-    )
-    return validation
-
-
-def _check(components: Sequence[str], outcome: str) -> None:
-    if outcome not in Validation.Outcome.values:
-        raise invalid("outcome", "Choose an outcome.")
-    if unknown := sorted(set(components) - set(Validation.Component.values)):
-        raise invalid("components", f"Unknown: {', '.join(unknown)}.")
-
-
-def _baseline(version: ModelVersion) -> dict[str, float]:
-    overall = MetricValue.objects.filter(version=version, segment="").order_by("name", "pk")
-    return dict(overall.values_list("name", "value"))
-
-
-def _content(validation: Validation) -> dict[str, Any]:
-    """Return everything a validator puts their name to."""
-    version = validation.version
-    return {
-        "version": [version.model_id, version.number, version.artifact_sha256],
-        "kind": validation.kind,
-        "scope": validation.scope,
-        "components": validation.components,
-        "outcome": validation.outcome,
-        "summary": validation.summary,
-        "has_no_conflict": validation.has_no_conflict,
-        "conflict_declaration": validation.conflict_declaration,
-        "baseline": validation.baseline,
-        "report": validation.report.sha256 if validation.report else "",
-        "valid_until": validation.valid_until,
-        "findings": [[row.title, row.severity, row.detail] for row in validation.findings.order_by("pk")],
-        "challenges": [
-            [row.number, row.question, row.answer] for row in validation.challenges.order_by("number")
-        ],
-    }

@@ -12,9 +12,11 @@ from approvals.models import Condition, Lapse
 from approvals.services.conditions import condition_verify
 from approvals.services.lapses import lapse_close, lapse_ways_out
 from approvals.views.scope import change_crumbs
+from approvals.views.validations import crumbs_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
 
+SET_BY = ("validation__version__model", "validation__model")
 RELATED = (
     "change__model__owner",
     "change__model__developer",
@@ -28,13 +30,17 @@ RELATED = (
 class ConditionVerify(ActionPage):
     """Say whether a condition is met."""
 
-    queryset = Condition.objects.select_related(*RELATED, "owner", "verifier", "decision")
+    queryset = Condition.objects.select_related(*RELATED, *SET_BY, "owner", "verifier", "decision")
     right, object_name, form_class = "approvals.view", "condition", forms.Verification
     title, submit, template_name = "Verify a condition", "Note what you saw", "approvals/condition.html"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
-        """Lead over the request."""
-        return [*change_crumbs(self.object.change), (self.get_title(), "")]
+        """Lead over the request or the validation that set it."""
+        condition = self.object
+        if condition.change is not None:
+            return [*change_crumbs(condition.change), (self.get_title(), "")]
+        page = (condition.validation.version.name, condition.get_origin_url())
+        return [*crumbs_of(condition.model), page, (self.get_title(), "")]
 
     def blockers(self) -> list[Blocker]:
         """Only its verifier says so."""

@@ -1,7 +1,6 @@
 """Signatures of decisions: the two steps, the receipt, and taking one back."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
@@ -11,15 +10,17 @@ from approvals.models import Decision, Stage
 from approvals.queries import signature_page
 from approvals.queries.condition_people import condition_people
 from approvals.queries.gate_rows import gates_at_signing
-from approvals.queries.record_log import act_of_decision
+from approvals.queries.record_log import act_of_decision, act_of_revocation
+from approvals.revocation_content import statement_of
 from approvals.services.decisions import decision_preview, decision_sign
-from approvals.services.revocations import signature_revoke
+from approvals.services.revocations import MIN_REASON, revocation_preview, signature_revoke
 from approvals.states import POSITIVE_VERDICTS, ChangeClass, ChangeState, Verdict, act_word
 from approvals.views.scope import ChangeMixin, change_crumbs
-from approvals.views.two_steps import TwoSteps
+from approvals.views.two_steps import DossierSteps, RecordSteps
+from mlops_portal.foundation import canonical
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.web.ledger_numbers import numbers_of
-from mlops_portal.foundation.web.pages import ActionPage, DetailPage
+from mlops_portal.foundation.web.pages import DetailPage
 
 TITLES = {
     Verdict.APPROVE_WITH_CONDITIONS: ("Sign: approve with conditions", "Sign and approve with conditions"),
@@ -35,7 +36,7 @@ class SignedMixin:
     template_name = "approvals/signed_action.html"
 
 
-class Sign(ChangeMixin, TwoSteps):
+class Sign(ChangeMixin, DossierSteps):
     """A decision at the stage that decides now."""
 
     record_name = "approvals/sign_decision.html"
@@ -187,7 +188,8 @@ class Receipt(DetailPage):
     def more(self) -> Mapping[str, Any]:
         """Add the conditions, the waivers relied on and the ledger number."""
         decision = self.object
-        act = act_of_decision(decision)
+        act, revoked = act_of_decision(decision), act_of_revocation(decision)
+        numbers = numbers_of([one for one in (act, revoked) if one])
         return {
             "change": decision.change,
             "signature": decision.signature,
@@ -196,31 +198,82 @@ class Receipt(DetailPage):
             "conditions": list(decision.condition_rows.select_related("owner", "verifier").order_by("pk")),
             "gates": gates_at_signing(decision),
             "waivers": list(decision.change.waivers.filter(pk__in=decision.waiver_ids).order_by("pk")),
-            "number": numbers_of([act]).get(act),
+            "number": numbers.get(act),
+            "revocation": signature_page.revocation_of(decision) if revoked else None,
+            "revocation_number": numbers.get(revoked) if revoked else None,
             "record_verb": signature_page.record_verb(decision.meaning, Verdict(decision.verdict)),
             "tones": tones,
             "may_revoke": decision.verdict in POSITIVE_VERDICTS and decision.voided_at is None,
         }
 
 
-class Revoke(SignedMixin, ActionPage):
-    """Revoke an approval, signed with a reason; it is never erased."""
+class Revoke(RecordSteps):
+    """Revoke an approval, signed over what is revoked and what follows; it is never erased."""
 
     queryset = Decision.objects.select_related(
-        "change__model", "change__unit", "stage", "signature", "signer"
+        "change__model", "change__unit", "change__version__model", "stage", "signature", "signer"
     )
-    right, object_name, form_class, danger = "approvals.view", "decision", forms.SignedReason, True
-    title, submit = "Revoke an approval", "Sign and revoke this approval"
+    right, object_name = "approvals.view", "decision"
+    heading, submit = "Sign: revoke the approval", "Sign and revoke this approval"
+    record_name, words_field = "approvals/sign_revocation.html", "reason"
+    covers = "the approval, its dossier, its version and where it runs, what follows, reason, meaning, signer"
+    binding = "A revocation stands; only a new decision approves again."
+
+    def get_title(self) -> str:
+        """Name the request."""
+        return f"{self.heading} of {self.object.change.code}"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the request."""
         receipt = reverse("approvals:receipt", args=[self.object.pk])
-        return [*change_crumbs(self.object.change), ("Receipt", receipt), (self.get_title(), "")]
+        return [*change_crumbs(self.object.change), ("Receipt", receipt), ("Revoke", "")]
 
-    def act(self, *, by: Any, now: datetime, **data: Any) -> Any:
+    def find_subject(self) -> None:
+        """Find the decision, what revoking it would sign and what keeps this person from it."""
+        self.object = self.find()
+        self.check_scope(self.object)
+        self.preview = revocation_preview(decision=self.object, by=self.request.user, now=self.now)
+
+    def make_form(self, data: Any = None) -> forms.Revocation:
+        """Build the form of the reason."""
+        return forms.Revocation(data=data, minimum=MIN_REASON)
+
+    def complaints(self) -> list[tuple[str | None, str]]:
+        """Check the length."""
+        reason = self.form.cleaned_data.get("reason", "").strip()
+        if len(reason) >= MIN_REASON:
+            return []
+        return [("reason", f"The reason has {len(reason)} characters; at least {MIN_REASON} are needed.")]
+
+    def digest_now(self) -> str:
+        """Return the digest of exactly what was typed, over what the records say."""
+        reason = self.form.cleaned_data["reason"].strip()
+        return canonical.digest(
+            statement_of(self.object, self.preview.recorded, reason, by=self.request.user)
+        )
+
+    def sign_now(self, *, read_digest: str, password: str, code: str) -> Decision:
         """Revoke it."""
-        return signature_revoke(decision=self.object, by=by, now=now, **data)
+        return signature_revoke(
+            decision=self.object,
+            reason=self.form.cleaned_data["reason"],
+            read_digest=read_digest,
+            password=password,
+            code=code,
+            by=self.request.user,
+            now=self.now,
+        )
 
-    def done(self, result: Any) -> tuple[str, str]:
-        """Show the receipt, which now says so."""
-        return "The approval is revoked.", reverse("approvals:receipt", args=[self.object.pk])
+    def receipt_of(self, result: Decision) -> str:
+        """Lead to the receipt of the approval, which now says how it was revoked."""
+        return f"{reverse('approvals:receipt', args=[result.pk])}#revocation"
+
+    def statement_context(self) -> Mapping[str, Any]:
+        """Add the decision."""
+        decision = self.object
+        about = f"{decision.change.code}, revision {decision.dossier_number}, {decision.stage.title}"
+        return {
+            "about": about,
+            "back": reverse("approvals:receipt", args=[decision.pk]),
+            "decision": decision,
+        }

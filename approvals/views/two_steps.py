@@ -4,7 +4,7 @@ The digest is computed from the words that were typed. The signing step carries 
 computes it once more: when the two differ, nothing is signed and the new digest is shown instead.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.forms import Form
@@ -12,7 +12,14 @@ from django.http import HttpRequest, HttpResponseBase
 
 from approvals import forms
 from approvals.models import ChangeRequest
-from approvals.services.reading import DossierChanged
+from approvals.services.reading import (
+    DossierChanged,
+    PreviewPart,
+    RecordChanged,
+    RecordPreview,
+    listed,
+)
+from approvals.signed_content import SignedPart
 from mlops_portal.foundation.errors import DomainError, Invalid
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.error_views import record_evidence
@@ -26,11 +33,13 @@ class TwoSteps(ObjectMixin, Page):
     template_name, crumb = "approvals/sign.html", "Sign"
     fragment = "approvals/sign_form.html"
     record_name = ""  # the sentence that a person puts their name to
+    manifest_name = ""  # the list of the parts that are signed
+    fields_name = "approvals/sign_fields.html"  # the fields of the first step
+    words_field = "rationale"  # the field that holds the reason
     covers = ""  # what the digest covers, in words
     binding = ""  # who can take the signature back
     heading = submit = ""
-    change: ChangeRequest
-    preview: Any  # parts, meaning, blockers, digest of the dossier
+    preview: Any  # meaning, blockers, whether what is signed is what was filed
 
     def find_subject(self) -> None:
         """Find what is signed and how it reads now."""
@@ -58,7 +67,26 @@ class TwoSteps(ObjectMixin, Page):
 
     def statement_context(self) -> Mapping[str, Any]:
         """Return what the sentence needs."""
-        return {}
+        raise NotImplementedError
+
+    @property
+    def parts(self) -> Sequence[PreviewPart]:
+        """The parts that the signer reads."""
+        raise NotImplementedError
+
+    @property
+    def read_digest(self) -> str:
+        """The digest of what the signer has before them."""
+        raise NotImplementedError
+
+    @property
+    def must_acknowledge(self) -> list[str]:
+        """Name the parts this person has not read as they are now."""
+        return [part.title for part in self.parts if part.is_changed]
+
+    def reading_words(self) -> str:
+        """Return what a person says who has not noted reading what they sign as it is."""
+        return f"I have read the {plural(len(self.must_acknowledge), 'part')} that changed"
 
     def prepare(self) -> None:
         """Find the subject, and start at the first step."""
@@ -95,20 +123,6 @@ class TwoSteps(ObjectMixin, Page):
                 self.form.add_error(field, message)
         return not self.form.errors
 
-    @property
-    def must_acknowledge(self) -> list[str]:
-        """Name the parts this person has not read as they are now."""
-        if not self.preview.has_read_before:
-            return [part.title for part in self.preview.parts]
-        return [part.title for part in self.preview.parts if part.is_changed]
-
-    def reading_words(self) -> str:
-        """Return what a person says who has not noted reading the dossier as it is."""
-        parts = plural(len(self.must_acknowledge), "part")
-        if self.preview.has_read_before:
-            return f"I have read the {parts} that changed"
-        return f"I have read the {parts} of the dossier"
-
     def sign(self) -> HttpResponseBase:
         """Prove and sign; a refusal shows the step again and clears the password."""
         given = self.request.POST
@@ -136,40 +150,145 @@ class TwoSteps(ObjectMixin, Page):
             if error.status != 409:
                 raise
             record_evidence(error)
-            self.problem = error
-            return self.answer(fragment=self.fragment, status=409)
+            return self.refused(error)
         return ActionPage.finish(self, "Signed. This is your receipt.", self.receipt_of(result))
+
+    def refused(self, problem: DomainError) -> HttpResponseBase:
+        """Show why nothing was signed; the words are kept."""
+        self.problem = problem
+        return self.answer(fragment=self.fragment, status=409)
+
+    @property
+    def has_moved(self) -> bool:
+        """Tell whether what is signed changed under the signer."""
+        return isinstance(self.problem, DossierChanged | RecordChanged) or not self.preview.is_current
 
     def more(self) -> Mapping[str, Any]:
         """Everything the dialog lists."""
-        preview, change, given = self.preview, self.change, self.request.POST
-        signing = self.step == "sign"
+        problem, parts = self.problem, self.parts
         return {
-            "preview": preview,
+            "preview": self.preview,
             "object": self.object,
-            "change": change,
             "heading": self.heading,
             "submit": self.submit,
             "record_name": self.record_name,
+            "manifest_name": self.manifest_name,
+            "fields_name": self.fields_name,
+            "words_field": self.words_field,
             "covers": self.covers,
             "binding": self.binding,
             "form": self.form,
             "proof": self.proof,
             "step": self.step,
             "digest": self.digest,
-            "read_digest": given.get("read") or change.dossier_digest,
-            "changed_parts": [part for part in preview.parts if part.is_changed],
+            "read_digest": self.read_digest,
+            "parts": parts,
+            "changed_parts": [part for part in parts if part.is_changed],
             "acknowledge": self.must_acknowledge,
-            "has_acknowledged": bool(given.get("acknowledged")),
+            "has_acknowledged": bool(self.request.POST.get("acknowledged")),
             "is_unread": self.is_unread,
             "reading_words": self.reading_words(),
-            "reading": change.readings.filter(reader=self.request.user).first(),
-            "problem": self.problem,
-            "problem_blockers": self.problem.blockers if isinstance(self.problem, RuleViolation) else [],
-            "has_moved": isinstance(self.problem, DossierChanged) or not preview.is_current,
+            "problem": problem,
+            "problem_blockers": problem.blockers if isinstance(problem, RuleViolation) else [],
+            "has_moved": self.has_moved,
             "notice": self.notice,
-            "statement_text": self.form.cleaned_data["rationale"].strip() if signing else "",
+            "statement_text": self.form.cleaned_data[self.words_field].strip() if self.step == "sign" else "",
             **self.statement_context(),
+        }
+
+
+class DossierSteps(TwoSteps):
+    """A signature over the filed dossier of a request. What changed is told since the signer last noted reading it."""
+
+    manifest_name = "approvals/sign_dossier.html"
+    change: ChangeRequest
+
+    @property
+    def parts(self) -> Sequence[PreviewPart]:
+        """The parts of the dossier."""
+        return self.preview.parts
+
+    @property
+    def read_digest(self) -> str:
+        """The revision that the signer began to read: no other is signed."""
+        return self.request.POST.get("read") or self.change.dossier_digest
+
+    @property
+    def must_acknowledge(self) -> list[str]:
+        """Name the parts this person has not read as they are now: all of them, if they never noted reading any."""
+        if not self.preview.has_read_before:
+            return [part.title for part in self.parts]
+        return super().must_acknowledge
+
+    def reading_words(self) -> str:
+        """Return what a person says who has not noted reading the dossier as it is."""
+        if self.preview.has_read_before:
+            return super().reading_words()
+        return f"I have read the {plural(len(self.must_acknowledge), 'part')} of the dossier"
+
+    def more(self) -> Mapping[str, Any]:
+        """Add the request and when its dossier was read."""
+        change = self.change
+        return {
+            **super().more(),
+            "change": change,
+            "show_changes": change.get_absolute_url(),
+            "reading": change.readings.filter(reader=self.request.user).first(),
+        }
+
+
+class RecordSteps(TwoSteps):
+    """A signature over records, which the pages of this signature list themselves, line by line.
+
+    Each page carries the digest of what it lists. What changed is told since the signer opened the first of them.
+    """
+
+    manifest_name = "approvals/sign_records.html"
+    preview: RecordPreview
+
+    def written(self) -> Sequence[SignedPart]:
+        """Return the parts that the signer wrote beside their reason, once they are complete."""
+        return ()
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The digest of each part as the signer opened it."""
+        return dict(part.split(":", 1) for part in self.request.POST.getlist("part") if ":" in part)
+
+    @property
+    def parts(self) -> Sequence[PreviewPart]:
+        """What the records say."""
+        return listed(self.preview.recorded, self.known)
+
+    @property
+    def read_digest(self) -> str:
+        """What this page lists."""
+        return self.preview.digest
+
+    def sign(self) -> HttpResponseBase:
+        """Sign, unless the records moved since the page was shown."""
+        if self.request.POST.get("read") != self.preview.digest:
+            return self.refused(RecordChanged())
+        return super().sign()
+
+    def refused(self, problem: DomainError) -> HttpResponseBase:
+        """Go back to the first step with what the records say now, and say which of them changed."""
+        self.find_subject()
+        self.step = "write"
+        if isinstance(problem, RecordChanged):
+            changed = ", ".join(part.title.lower() for part in self.parts if part.is_changed)
+            problem.message = (
+                f"Changed: {changed}." if changed else "What you sign is no longer what you read."
+            )
+        return super().refused(problem)
+
+    def more(self) -> Mapping[str, Any]:
+        """Add what the signer wrote, and how each part read when they began."""
+        found = super().more()
+        return {
+            **found,
+            "known": [f"{part.name}:{self.known.get(part.name, part.digest)}" for part in found["parts"]],
+            "written": listed(self.written(), {}) if self.step == "sign" else (),
         }
 
 

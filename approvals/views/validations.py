@@ -1,4 +1,4 @@
-"""Independent validations: the list of a model, one validation, its challenges and findings, its signed conclusion."""
+"""Independent validations: the list of a model, one validation, its challenges and findings."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,6 @@ from approvals.models import Challenge, Validation, ValidationFinding
 from approvals.policy_in_force import policy_in_force
 from approvals.queries import validation_page
 from approvals.services import validations as services
-from approvals.views.signing import SignedMixin
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
@@ -210,27 +209,3 @@ class FindingClose(OfValidation, ActionPage):
     def act(self, *, by: Any, now: datetime, **data: Any) -> ValidationFinding:
         """Close it."""
         return services.finding_close(finding=self.object, by=by, now=now, **data)
-
-
-class ValidationConclude(OfValidation, SignedMixin, ActionPage):
-    """Conclude, signed over scope, components, challenges, findings and baseline."""
-
-    form_class, title, submit = forms.Conclusion, "Conclude the validation", "Sign and conclude"
-
-    def blockers(self) -> list[Blocker]:
-        """Only its validator concludes it."""
-        if self.request.user.pk == self.object.validator_id:
-            return []
-        return [Blocker("not_validator", "Only its validator concludes a validation.")]
-
-    def initial(self) -> dict[str, Any]:
-        """Start with what was covered so far."""
-        return {"components": self.object.components}
-
-    def act(self, *, by: Any, now: datetime, **data: Any) -> Validation:
-        """Conclude it."""
-        return services.validation_conclude(validation=self.object, by=by, now=now, **data)
-
-    def done(self, result: Validation) -> tuple[str, str]:
-        """Show it."""
-        return "Concluded and signed.", reverse("approvals:validation", args=[self.object.pk])

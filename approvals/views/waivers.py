@@ -16,7 +16,7 @@ from approvals.services.waivers import says_of, statement_of, waiver_decide, wai
 from approvals.states import ChangeState, Meaning, Verdict
 from approvals.views.drafts import draft_gates
 from approvals.views.scope import ChangeMixin, change_crumbs
-from approvals.views.two_steps import TwoSteps
+from approvals.views.two_steps import DossierSteps
 from approvals.waiver_policies import waiver_decision_blockers
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.errors import NotFound
@@ -180,7 +180,7 @@ class WaiverDetail(DetailPage):
         )
 
 
-class WaiverSign(TwoSteps):
+class WaiverSign(DossierSteps):
     """Grant or decline a waiver: the same two steps as every decision."""
 
     queryset = WAIVERS

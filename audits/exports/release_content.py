@@ -147,6 +147,9 @@ def _add_version(release: Release, version_id: int) -> None:
     release.findings = list(
         ValidationFinding.objects.filter(**of_them).select_related("owner").order_by("pk")
     )
+    release.conditions += list(
+        Condition.objects.filter(**of_them).select_related("owner", "verifier").order_by("pk")
+    )
     release.challenges = list(Challenge.objects.filter(**of_them).order_by("pk"))
     release.metrics = list(
         MetricValue.objects.filter(version_id=version_id).order_by("name", "segment", "-evaluated_at", "-pk")

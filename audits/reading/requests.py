@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Q
 from django.urls import reverse
 
-from approvals.models import ChangeRequest, Decision, Signature, Validation, Waiver
+from approvals.models import ChangeRequest, Condition, Decision, Signature, Validation, Waiver
 from approvals.models.parts import PARTS
 from audits.models import LedgerEntry
 from registry.models import Document
@@ -23,6 +23,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     Decision._meta.label: lambda row: reverse("approvals:receipt", args=[row.pk]),
     Waiver._meta.label: lambda row: reverse("approvals:waiver", args=[row.pk]),
     Validation._meta.label: lambda row: reverse("approvals:validation", args=[row.pk]),
+    Condition._meta.label: lambda row: row.get_origin_url(),
     Document._meta.label: lambda row: reverse("registry:document-detail", args=[row.model_id, row.pk]),
 }
 
@@ -69,7 +70,9 @@ def requests_of(subjects: Iterable[Subject]) -> dict[Subject, int]:
     for label, keys in below.items():
         if label in COLUMNS:
             kind, column = COLUMNS[label]
-            rows = kind._default_manager.filter(pk__in=keys).values_list("pk", column)
+            rows = kind._default_manager.filter(pk__in=keys, **{f"{column}__isnull": False}).values_list(
+                "pk", column
+            )
             found |= {(label, str(pk)): change for pk, change in rows}
     found |= {(SIGNATURE, key): found[about] for key, about in signed.items() if about in found}
     return {subject: change for subject, change in found.items() if subject in wanted}
@@ -101,4 +104,6 @@ def _page_of_signature(key: str, user: Any) -> tuple[str, str]:
     label, about = signed_by([key]).get(key, ("", ""))
     if label == Waiver._meta.label and Waiver.objects.visible_to(user).filter(pk=about).exists():
         return "Receipt", reverse("approvals:waiver-receipt", args=[about])
+    if label == Validation._meta.label and Validation.objects.visible_to(user).filter(pk=about).exists():
+        return "Receipt", reverse("approvals:validation-receipt", args=[about])
     return page_of(label, about, user) if label != SIGNATURE else ("", "")

@@ -4,14 +4,15 @@ import hashlib
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from approvals.services import validation_conclude, validation_open
+from approvals.services import ConditionInput, conclusion_preview, validation_conclude, validation_open
 from approvals.services.validations import challenge_accept, challenge_answer, challenge_ask, finding_raise
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint, Measure
 from mlops_portal.demonstration.derived import validation_summary, weakness
-from mlops_portal.demonstration.texts import SECTIONS, challenge_about, finding_about
+from mlops_portal.demonstration.texts import SECTIONS, challenge_about, condition_about, finding_about
 from mlops_portal.demonstration.timeline import Life
 from mlops_portal.demonstration.world import World, repository_of
+from mlops_portal.foundation.people.models import User
 from registry.models import Dataset, Document, ModelVersion, RegisteredModel
 from registry.services.attesting import documents_attest
 from registry.services.evidence_together import documents_save
@@ -265,6 +266,7 @@ def validate(
             by=validator,
             now=world.now,
         )
+    conditions = [_condition(world, plan, validator)] if outcome == "approved_with_conditions" else []
     validation_conclude(
         validation=validation,
         components=["conceptual_soundness", "outcomes_analysis", "data_review", "implementation_check"]
@@ -273,7 +275,21 @@ def validate(
         outcome=outcome,
         summary=validation_summary(plan, version),
         has_no_conflict=True,
+        conditions=conditions,
+        read_digest=conclusion_preview(validation=validation, by=validator, now=world.now).digest,
         by=validator,
         now=world.now,
         **world.proof(validator),
     )
+
+
+def _condition(world: World, plan: Blueprint, validator: User) -> ConditionInput:
+    """Return what a validator asks for who approves a version that is worse for one group."""
+    text, evidence = condition_about(plan)
+    return {
+        "text": text,
+        "evidence": evidence,
+        "owner": world.person(developer_of(plan)).pk,
+        "verifier": validator.pk,
+        "due_on": (world.now + timedelta(days=90)).date(),
+    }

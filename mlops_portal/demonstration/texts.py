@@ -103,3 +103,11 @@ def finding_about(plan: Blueprint, severity: str, weakness: str) -> tuple[str, s
         ),
     }
     return details[severity]
+
+
+def condition_about(plan: Blueprint) -> tuple[str, str]:
+    """Return what a validator asks for, and the evidence wanted, of a version that is worse for one group."""
+    return (
+        f"Report the performance for {plan.worse} every month beside that of the version before it.",
+        f"Three monthly reports for {plan.worse}, in the documents of the version",
+    )

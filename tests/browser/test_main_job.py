@@ -47,8 +47,10 @@ def validate(validator, version):
         components=["conceptual_soundness", "outcomes_analysis", "data_review", "implementation_check"],
         outcome="approved", summary=SUMMARY, has_no_conflict=True,
     )  # fmt: skip
-    prove(validator, validator.page.locator("#action-form"), button="Sign and conclude")
-    expect(validator.page.locator("#main")).to_contain_text("Approved")
+    validator.page.get_by_role("button", name="Review what you sign").click()
+    expect(validator.page.locator("#sign-form")).to_contain_text("No conflict of interest")
+    prove(validator, validator.page.locator("#sign-form"), button="Sign and conclude")
+    expect(validator.page.locator("#main")).to_contain_text("Signed as")
 
 
 def file_release(developer, version):

@@ -18,7 +18,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "kpis.KpiTarget": {"kpi": "lead_time", "unit": None},
     "registry.Environment": {"connector": "manual"},
 }
-FILLED = {"foundation.RoleGrant": {"user", "unit"}}
+FILLED = {"foundation.RoleGrant": {"user", "unit"}, "approvals.Condition": {"change", "decision"}}
 
 
 def text_for(field: models.Field) -> str:

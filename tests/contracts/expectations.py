@@ -159,6 +159,7 @@ PAGES: dict[str, Needs] = {
     "approvals:finding-raise": validation("approvals.validate"),
     "approvals:challenge-ask": validation("approvals.validate"),
     "approvals:validation-conclude": validation("approvals.validate"),
+    "approvals:validation-receipt": validation(A, "validation-signed"),
     "approvals:challenge-answer": validation("approvals.comment", "challenge"),
     "approvals:challenge-accept": validation("approvals.validate", "challenge"),
     "approvals:finding-close": validation("approvals.validate", "finding"),

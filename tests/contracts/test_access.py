@@ -189,6 +189,7 @@ def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, A
         "lapse": {"pk": made[Lapse].pk},
         "execution": {"pk": made[Execution].pk},
         "validation": {"pk": Validation.objects.first().pk},
+        "validation-signed": {"pk": Validation.objects.filter(signature__isnull=False).first().pk},
         "challenge": {"pk": made[Challenge].pk},
         "finding": {"pk": made[ValidationFinding].pk},
         "policy": {"pk": policy.pk},

@@ -12,13 +12,15 @@ from approvals.asked import open_items
 from approvals.models import ChangeRequest, Decision, Validation
 from approvals.policy.document import PolicyDocument
 from approvals.policy_in_force import policy_in_force
-from approvals.services.validations import validation_conclude, validation_open
+from approvals.services.conclusions import conclusion_preview, validation_conclude
+from approvals.services.validations import validation_open
 from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from registry.models import (
     Consumer,
     Dataset,
+    Deployment,
     Document,
     DocumentSection,
     Environment,
@@ -239,20 +241,38 @@ def _data(version: ModelVersion, scope: dict[str, Any], at: datetime) -> None:
         save_as(VersionDataset(**scope, version=version, dataset=dataset, role=role), by=None, now=at)
 
 
-def validate(version: ModelVersion, *, cast: Cast, now: datetime, outcome: str = "approved") -> Validation:
+def validate(
+    version: ModelVersion, *, cast: Cast, now: datetime, outcome: str = "approved", **fields: Any
+) -> Validation:
     """Validate a version through the services."""
     opened = validation_open(version=version, kind="initial", scope="All of it.", by=cast.validator, now=now)
-    return validation_conclude(
-        validation=opened,
-        components=list(Validation.Component.values),
-        outcome=outcome,
-        summary="Concept, data, outcomes and implementation were examined and reproduced.",
-        has_no_conflict=True,
-        password=PASSWORD,
-        code=fresh_code(cast.validator),
-        by=cast.validator,
-        now=now,
-    )
+    return conclude(opened, by=cast.validator, now=now, outcome=outcome, **fields)
+
+
+def conclude(validation: Validation, *, by: User, now: datetime, **fields: Any) -> Validation:
+    """Conclude a validation as ``by``, who has read its record as it is."""
+    values = {
+        "components": list(Validation.Component.values),
+        "outcome": "approved",
+        "summary": "Concept, data, outcomes and implementation were examined and reproduced.",
+        "has_no_conflict": True,
+        "read_digest": conclusion_preview(validation=validation, by=by, now=now).digest,
+        "password": PASSWORD,
+        "code": fresh_code(by),
+        **fields,
+    }
+    return validation_conclude(validation=validation, by=by, now=now, **values)
+
+
+def condition(owner: User, verifier: User, due_on: date, text: str = "Watch the young.") -> dict[str, Any]:
+    """Return what is written of a condition."""
+    return {
+        "text": text,
+        "evidence": "A report.",
+        "owner": owner.pk,
+        "verifier": verifier.pk,
+        "due_on": due_on,
+    }
 
 
 def production(
@@ -270,6 +290,15 @@ def production(
         by=None,
         now=now,
     )
+
+
+def serve(change: ChangeRequest, *, now: datetime) -> Deployment:
+    """Write that the version of a request serves where the request is about."""
+    deployment = Deployment(
+        model=change.model, version=change.version, environment=change.environment, unit=change.unit, state="live",
+        started_at=now, finished_at=now, traffic_percent=100,
+    )  # fmt: skip
+    return save_as(deployment, by=None, now=now)
 
 
 def draft(
@@ -315,6 +344,22 @@ def decide(
         **fields,
     }
     return services.decision_sign(stage=stage, verdict=verdict, by=person, now=now, **values)
+
+
+def revoke(
+    decision: Decision, *, by: User, now: datetime, reason: str = "The evidence turned out to be wrong."
+) -> Decision:
+    """Revoke an approval as ``by``, who has read what follows from it."""
+    preview = services.revocation_preview(decision=decision, by=by, now=now)
+    return services.signature_revoke(
+        decision=decision,
+        reason=reason,
+        read_digest=preview.digest,
+        password=PASSWORD,
+        code=fresh_code(by),
+        by=by,
+        now=now,
+    )
 
 
 def answered(change: ChangeRequest, *, by: User, now: datetime, text: str = "It is done.") -> ChangeRequest:

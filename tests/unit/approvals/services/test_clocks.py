@@ -81,11 +81,9 @@ def test_the_clock_of_a_later_stage_stops_when_an_earlier_approval_is_revoked(
     change = make.approve_by(filed, [release_cast.owner, signer], now=now)
     later = change.stages.get(state="current")
     assert later.clock_started_at is not None
-    services.signature_revoke(
-        decision=change.decisions.get(signer=signer), reason="The sample was not the one agreed.",
-        password=make.PASSWORD, code=make.fresh_code(signer), by=signer,
-        now=later.clock_started_at + timedelta(hours=3),
-    )  # fmt: skip
+    make.revoke(
+        change.decisions.get(signer=signer), by=signer, now=later.clock_started_at + timedelta(hours=3)
+    )
     later.refresh_from_db()
     assert (later.state, later.clock_started_at, later.due_at) == ("pending", None, None)
     assert later.used_seconds == 3 * 3600

@@ -13,7 +13,6 @@ from approvals.queries.inbox_page import conditions_owed
 from approvals.queries.my_duties import duties_of
 from approvals.services import DossierChanged
 from approvals.services.validations import validation_open_blockers
-from approvals.states import Verdict
 from audits.models import LedgerEntry
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.history import save_as
@@ -313,7 +312,7 @@ def test_a_condition_may_be_due_on_the_day_itself_and_on_no_earlier_one(now: dat
     def blockers(due_on: date) -> list[str]:
         row = {"text": "Report", "evidence": "Report", "owner": 1, "verifier": 2, "due_on": due_on}
         found = policies.condition_blockers(
-            Verdict.APPROVE_WITH_CONDITIONS, [row], owners={1}, verifiers={2}, now=evening
+            [row], go_with="Approve", are_asked=True, owners={1}, verifiers={2}, now=evening
         )
         return [blocker.message for blocker in found]
 
@@ -422,10 +421,7 @@ def test_a_revoked_approval_opens_its_stage_again(
 ) -> None:
     make.approve_by(filed, [olga, vera], now=now)
     decision = filed.decisions.get(signer=vera)
-    services.signature_revoke(
-        decision=decision, reason="The sample was not the one agreed.", password=make.PASSWORD,
-        code=make.fresh_code(vera), by=vera, now=now + timedelta(hours=1),
-    )  # fmt: skip
+    make.revoke(decision, by=vera, now=now + timedelta(hours=1))
     states = dict(filed.stages.values_list("key", "state"))
     assert states == {"acceptance": "done", "validation": "current", "risk": "pending", "change": "pending"}
     decision.refresh_from_db()

@@ -409,10 +409,7 @@ def test_a_revoked_approval_of_a_running_release_needs_a_decision_within_a_day(
 ) -> None:
     at = now + timedelta(days=2)
     signer = release_cast.risk_officer
-    services.signature_revoke(
-        decision=running.decisions.get(signer=signer), reason="The evidence turned out to be wrong.",
-        password=make.PASSWORD, code=make.fresh_code(signer), by=signer, now=at,
-    )  # fmt: skip
+    make.revoke(running.decisions.get(signer=signer), by=signer, now=at)
     lapse = Lapse.objects.get(change=running)
     assert lapse.due_at == at + timedelta(hours=24)
     running.refresh_from_db()
@@ -427,18 +424,10 @@ def test_an_unused_approval_falls_with_its_signature(
 ) -> None:
     change = release(small, prod, release_cast, at=now)
     decision = change.decisions.get(signer=release_cast.risk_officer)
-    arguments = {
-        "decision": decision,
-        "reason": "The evidence turned out to be wrong.",
-        "password": make.PASSWORD,
-        "now": now,
-    }
     with pytest.raises(RuleViolation) as refusal:
-        services.signature_revoke(
-            by=release_cast.owner, code=make.fresh_code(release_cast.owner), **arguments
-        )
+        make.revoke(decision, by=release_cast.owner, now=now)
     assert codes(refusal) == ["authority"]
-    services.signature_revoke(by=carl, code=make.fresh_code(carl), **arguments)
+    make.revoke(decision, by=carl, now=now)
     change.refresh_from_db()
     assert change.state == "revoked"
 
