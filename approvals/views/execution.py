@@ -129,7 +129,11 @@ class ExecutionConfirm(ExecutionMixin, ActionPage):
         """Approvers report nothing, and what is settled is settled."""
         change = self.object.change
         return policies.settle_blockers(
-            change, self.object, by=self.request.user, signers=executions.signers_of(change)
+            change,
+            self.object,
+            by=self.request.user,
+            signers=executions.signers_of(change),
+            now=self.now,
         )
 
     def more(self) -> Mapping[str, Any]:

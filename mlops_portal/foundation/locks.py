@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet
 
 from mlops_portal.foundation.errors import NotFound
 
@@ -35,7 +35,7 @@ def lock(rows: QuerySet[M], pk: object) -> M:
 def _present(row: M) -> M:
     """Forget related rows that were read before the lock was waited for, if the row names others by now."""
     for field in row._meta.concrete_fields:
-        if field.is_relation and field.is_cached(row):
+        if isinstance(field, ForeignKey) and field.is_cached(row):
             related = field.get_cached_value(row)
             if getattr(row, field.attname) != (related.pk if related is not None else None):
                 field.delete_cached_value(row)

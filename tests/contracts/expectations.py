@@ -215,6 +215,7 @@ SURROUNDINGS: dict[str, Needs] = {
     "administration:grant-revoke": Needs(GRANT, "grant", GRANT),
     "administration:unit-edit": Needs("people.manage_units", "unit-by-id", "people.manage_units"),
     "administration:account-grant": Needs(MANAGE, "account", MANAGE),
+    "administration:account-hand-over": Needs(MANAGE, "account", MANAGE),
     "administration:token-create": Needs(MANAGE, "account", MANAGE),
     "administration:token-revoke": Needs(MANAGE, "token", MANAGE),
     "administration:access-decide": Needs(GRANT, "access-request", GRANT),
