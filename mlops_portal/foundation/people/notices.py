@@ -66,6 +66,11 @@ def by_somebody(event: DomainEvent) -> bool:
     return event.actor_id is not None
 
 
+def was_agreed(event: DomainEvent) -> bool:
+    """Tell whether a role ended because a second person agreed with whoever asked for it."""
+    return bool(event.data.get("agreed"))
+
+
 GRANT = Record(
     find=_grants,
     subject=lambda grant: f"{ROLES[grant.role].label}, {grant.unit or 'one model'}",
@@ -151,8 +156,17 @@ RULES = (
         verb="people.grant_revoked",
         about=GRANT,
         to=(ASKER,),
+        when=was_agreed,
         tone="ok",
         text="{by} agreed: {person} is no longer {role} on {where}.",
+        place=_person_page,
+    ),
+    Rule(
+        verb="people.grant_revoked",
+        about=GRANT,
+        to=(ASKER,),
+        tone="ok",
+        text="{by} ended the role of {role} on {where} that {person} held, as you asked. It needed no second person.",
         place=_person_page,
     ),
     Rule(

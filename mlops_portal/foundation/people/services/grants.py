@@ -386,9 +386,12 @@ def grant_revoke(*, grant: RoleGrant, reason: str, by: User, now: datetime) -> R
         if asker.pk == by.pk:
             message = "You asked for this already. A second person revokes the role of an administrator."
             refuse_if([Blocker("same_person", message, "another administrator, or the holder")])
+    asker = revocation_asker(grant)
+    agreed = asker is not None and asker.pk != by.pk and needs_second_to_revoke(grant, by=asker)
     grant.revoked_by, grant.revoked_at, grant.is_effective = by, now, False
     save_as(grant, by=by, now=now, reason=reason, fields=["revoked_by", "revoked_at", "is_effective"])
-    _emit("people.grant_revoked", grant, by, now, reason, asked_by=grant.revocation_asked_by_id)
+    asked_by = grant.revocation_asked_by_id
+    _emit("people.grant_revoked", grant, by, now, reason, asked_by=asked_by, agreed=agreed)
     if grant.user:
         rederive(grant.user)
     return grant
