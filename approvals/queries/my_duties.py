@@ -36,7 +36,9 @@ def duties_among(
     return {stage.pk: duty_of(person, stage, records[stage.change_id], now=now) for stage in stages}
 
 
-def records_of(person: User, changes: Sequence[ChangeRequest], now: datetime) -> dict[int, DutyRecords]:
+def records_of(
+    person: User | None, changes: Sequence[ChangeRequest], now: datetime
+) -> dict[int, DutyRecords]:
     """Load the records of changes, of delegations only this person's, without who holds which right."""
     ids = [change.pk for change in changes]
     versions = {change.version_id for change in changes if change.version_id}
