@@ -11,6 +11,7 @@ from approvals.events import tell
 from approvals.model_facts.people import Circle, circle_of, makers_of
 from approvals.models import Challenge, ChangeRequest, Validation, ValidationFinding
 from approvals.policy_in_force import policy_in_force
+from approvals.queries.condition_people import see_the_model
 from approvals.services.signing import prove, sign
 from approvals.states import OPEN_STATES, Meaning
 from mlops_portal.foundation import canonical
@@ -107,12 +108,20 @@ def finding_raise(
     by: User,
     now: datetime,
 ) -> ValidationFinding:
-    """Record what the validation found, with who repairs it and until when."""
+    """Record what the validation found, with who repairs it and until when.
+
+    Raises:
+        Invalid: what is not possible, or an owner who does not see the model.
+        RuleViolation: somebody else's validation, or one's own finding.
+    """
     validation = _lock_open(validation)
     if severity not in ValidationFinding.Severity.values:
         raise invalid("severity", "Choose critical, high, medium or low.")
     if due_on < portal_day(now):
         raise invalid("due_on", f"{day_text(due_on)} is in the past.")
+    able = see_the_model(unit_id=validation.unit_id, model_id=validation.model_id)
+    if not able.filter(pk=owner.pk).exists():
+        raise invalid("owner", f"{owner.name} does not see this model, so nobody would repair it.")
     blockers = (
         []
         if by.pk == validation.validator_id
