@@ -119,7 +119,7 @@ PAGES: dict[str, Needs] = {
     "approvals:assign": Needs(DECIDE),
     "approvals:ask": Needs(DECIDE),
     "approvals:change-list": Needs(A),
-    "approvals:new": Needs("approvals.request"),
+    "approvals:new": Needs(("approvals.request", "approvals.rollback")),
     "approvals:change-detail": change(A),
     "approvals:preview": change(A),
     "approvals:edit": change("approvals.request"),
