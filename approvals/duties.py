@@ -7,11 +7,12 @@ from typing import Any
 
 from django.db.models import Q, QuerySet, Value
 
-from approvals.model_facts.people import People, people_of
+from approvals.model_facts.people import BY_TOKEN, Circle, People, circle_of, makers_of, people_of
 from approvals.models import ChangeRequest, Decision, Delegation, Execution, Stage, Validation
 from approvals.states import POSITIVE_VERDICTS, ChangeClass, Verdict
 from mlops_portal.foundation.operations import Act, current_act
-from mlops_portal.foundation.people.models import RoleGrant, ServiceAccount, UnitClosure, User
+from mlops_portal.foundation.people.behind import behind
+from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
 from registry.models import Document
@@ -35,7 +36,7 @@ class DutyRecords:
 
     change: ChangeRequest
     people: People
-    implementers: frozenset[int]
+    implementers: Circle
     uploaders: frozenset[int]
     decisions: list[Decision]
     stages: dict[int, Stage]
@@ -97,30 +98,23 @@ def duty_records(change: ChangeRequest, *, now: datetime) -> DutyRecords:
     """Load the records of one change in a fixed number of statements."""
     version, model = change.version, change.model
     offices = offices_of(model, since=counts_since(change))
-    developers = {model.developer_id, *offices.developers, *(version.developer_ids if version else [])}
-    machine_ids = {change.requester_id, version.registered_by_id if version else None, *developers} - {None}
-    accounts = ServiceAccount.objects.filter(
-        Q(user_id__in=machine_ids) | Q(name=change.filed_by_account or None)
-    )
-    behind: dict[int, int] = {}
-    requesters = {change.requester_id}
-    for account in accounts:
-        behind[account.user_id] = account.owner_id
-        if account.name == change.filed_by_account:
-            requesters.add(account.owner_id)
     did = _who_did(change)
+    started = did["carried_out"]
+    acted = {change.requester_id, *makers_of(model, version, offices), *(pk for pk, _ in started)}
+    known = behind(acted)
     return DutyRecords(
         change=change,
         people=people_of(
             model,
             version,
-            requester_ids=frozenset(requesters),
-            validator_ids=did["validated"],
-            behind=behind,
+            requester_id=change.requester_id,
+            asked_at=change.created_at,
+            validator_ids=frozenset(pk for pk, _ in did["validated"]),
+            behind=known,
             offices=offices,
         ),
-        implementers=did["carried_out"],
-        uploaders=did["uploaded"],
+        implementers=circle_of(started, known),
+        uploaders=frozenset(pk for pk, _ in did["uploaded"]),
         decisions=list(
             Decision.objects.filter(change=change, voided_at__isnull=True).select_related("signer", "stage")
         ),
@@ -133,35 +127,38 @@ def duty_records(change: ChangeRequest, *, now: datetime) -> DutyRecords:
     )
 
 
-def _who_did(change: ChangeRequest) -> dict[str, frozenset[int]]:
-    """Return who validated the version, carried the change out and uploaded its documents; one statement for all."""
+def _who_did(change: ChangeRequest) -> dict[str, set[tuple[int, datetime]]]:
+    """Return who validated the version, carried the change out and uploaded its documents, and when; one statement."""
 
-    def named(what: str, rows: QuerySet[Any], field: str) -> QuerySet[Any]:
-        return rows.order_by().annotate(what=Value(what)).values_list("what", field)
+    def named(what: str, rows: QuerySet[Any], person: str, at: str) -> QuerySet[Any]:
+        return rows.order_by().annotate(what=Value(what)).values_list("what", person, at)
 
     documents = Document.objects.filter(
         Q(version_id=change.version_id) | Q(version__isnull=True), model_id=change.model_id
     )
     acts = [
-        named("uploaded", documents, "uploaded_by_id"),
-        named("carried_out", Execution.objects.filter(change=change), "started_by_id"),
+        named("uploaded", documents, "uploaded_by_id", "updated_at"),
+        named("carried_out", Execution.objects.filter(change=change), "started_by_id", "started_at"),
     ]
     if change.version_id is not None:
-        acts.append(
-            named("validated", Validation.objects.filter(version_id=change.version_id), "validator_id")
-        )
-    found: dict[str, set[int]] = {"uploaded": set(), "carried_out": set(), "validated": set()}
-    for what, person_id in acts[0].union(*acts[1:]):
+        validations = Validation.objects.filter(version_id=change.version_id)
+        acts.append(named("validated", validations, "validator_id", "opened_at"))
+    found: dict[str, set[tuple[int, datetime]]] = {
+        "uploaded": set(),
+        "carried_out": set(),
+        "validated": set(),
+    }
+    for what, person_id, at in acts[0].union(*acts[1:]):
         if person_id is not None:
-            found[what].add(person_id)
-    return {what: frozenset(people) for what, people in found.items()}
+            found[what].add((person_id, at))
+    return found
 
 
 # Exclusion of a stage → who is meant, and the sentence.
 _SENTENCES = {
-    "requester": "You filed this request, or stand behind the account that did.",
+    "requester": "You filed this request, or own the service account that did.",
     "owner": "You own this model, or did since the version was registered.",
-    "developer": "You developed or registered what is to be decided.",
+    "developer": "You developed or registered what is to be decided, or own the pipeline that did.",
     "validator": "You validated this version.",
     "implementer": "You carried out this change.",
     "earlier_stage": "You decided an earlier stage of this request.",
@@ -229,16 +226,20 @@ def _own_duties(person: User, stage: Stage, records: DutyRecords) -> list[Blocke
         "owner": records.people.owners,
         "developer": records.people.developers,
         "validator": records.people.validators,
-        "implementer": records.implementers,
+        "implementer": records.implementers.people,
         "earlier_stage": frozenset(earlier),
     }
+    by_token = {**records.people.by_token, "implementer": records.implementers.by_token}
     exclusions = set(stage.exclusions)
     if stage.is_deciding and records.change.change_class != ChangeClass.CONTAINMENT:
         exclusions.add("requester")
     if stage.is_independent:
         exclusions |= {"owner", "developer", "implementer"}
     return [
-        Blocker(f"is_{name}" if name != "earlier_stage" else name, sentence)
+        Blocker(
+            f"is_{name}" if name != "earlier_stage" else name,
+            BY_TOKEN[name] if person.pk in by_token.get(name, ()) else sentence,
+        )
         for name, sentence in _SENTENCES.items()
         if name in exclusions and person.pk in groups[name]
     ]

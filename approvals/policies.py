@@ -10,6 +10,7 @@ from approvals.asked import Item
 from approvals.duties import DutyRecords, duty_of
 from approvals.evaluation import Evaluation
 from approvals.model_facts.inventory import alternatives_described
+from approvals.model_facts.people import BY_TOKEN, Circle
 from approvals.models import ChangeRequest, Condition, Decision, Execution, Lapse, Stage, Validation
 from approvals.states import (
     POSITIVE_VERDICTS,
@@ -22,6 +23,7 @@ from approvals.states import (
 )
 from approvals.traffic import held_until, plan_words, steps_of, takes_steps
 from mlops_portal.foundation.days import portal_day
+from mlops_portal.foundation.people.behind import people_behind
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
@@ -421,18 +423,24 @@ def validator_blockers(
     version: ModelVersion,
     *,
     by: User,
-    requester_ids: frozenset[int],
-    developers: frozenset[int],
+    requesters: Circle,
+    developers: Circle,
     owners: frozenset[int],
 ) -> list[Blocker]:
     """Validator ≠ developer, owner, requester (RULES 1.2); ``owners`` are those since the version was registered."""
     blockers = []
-    if by.pk in developers:
-        blockers.append(Blocker("is_developer", "You developed or registered this version."))
+    if by.pk in developers.people:
+        by_token = by.pk in developers.by_token
+        said = BY_TOKEN["developer"] if by_token else "You developed or registered this version."
+        blockers.append(Blocker("is_developer", said))
     if by.pk in owners | {version.model.owner_id}:
         blockers.append(Blocker("is_owner", "You own this model, or did since the version was registered."))
-    if by.pk in requester_ids:
-        blockers.append(Blocker("is_requester", "You filed a request for this version."))
+    if by.pk in requesters.people:
+        by_token = by.pk in requesters.by_token
+        said = "You made a token of the service account that filed a request for this version."
+        blockers.append(
+            Blocker("is_requester", said if by_token else "You filed a request for this version.")
+        )
     return blockers
 
 
@@ -539,19 +547,19 @@ def start_blockers(
         blockers.append(Blocker("too_early", f"The window opens on {zoned_text(change.window_starts_at)}."))
     if change.window_ends_at and now >= change.window_ends_at:
         blockers.append(Blocker("too_late", f"The window closed on {zoned_text(change.window_ends_at)}."))
-    if is_manual and by is not None and by.pk in signers and not contains:
+    if is_manual and signers & people_behind(by, since=now) and not contains:
         blockers.append(Blocker("is_approver", "Who starts a manual step is none of its approvers."))
     return blockers + traffic_blockers(change)
 
 
 def settle_blockers(
-    change: ChangeRequest, execution: Execution, *, by: User, signers: Collection[int]
+    change: ChangeRequest, execution: Execution, *, by: User, signers: frozenset[int], now: datetime
 ) -> list[Blocker]:
     """Why ``by`` may not say what became of an execution that the portal cannot see."""
     blockers = []
     if execution.state not in (Execution.State.WAITING, Execution.State.UNKNOWN):
         blockers.append(Blocker("settled", "This execution is settled already."))
-    if by.pk in signers and change.change_class != ChangeClass.CONTAINMENT:
+    if signers & people_behind(by, since=now) and change.change_class != ChangeClass.CONTAINMENT:
         blockers.append(Blocker("is_approver", "Who carries a change out is none of its approvers."))
     return blockers
 

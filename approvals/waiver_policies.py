@@ -6,6 +6,7 @@ from approvals.duties import DutyRecords
 from approvals.models import ChangeRequest, Waiver
 from approvals.policy.document import Gate, PolicyDocument
 from approvals.states import APPROVAL_LIVE_STATES, ChangeState
+from mlops_portal.foundation.people.behind import people_behind
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
@@ -70,7 +71,8 @@ def ended_blockers(change: ChangeRequest) -> list[Blocker]:
 def beneficiaries(waiver: Waiver, records: DutyRecords) -> set[int]:
     """Return the keys of the people whom a waiver lets pass: they do not grant it."""
     people = records.people
-    return {*people.requesters, *people.owners, *people.developers, waiver.requested_by_id}
+    asked = people_behind(waiver.requested_by, since=waiver.requested_at)
+    return {*people.requesters, *people.owners, *people.developers, *asked}
 
 
 def waiver_decision_blockers(

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from mlops_portal.foundation.people.behind import Behind, behind, people_behind
 from mlops_portal.foundation.people.gates import Granting
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
@@ -58,23 +59,35 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 # People
 
 
-def person_behind(user: User | None) -> int | None:
-    """Return the person who counts for separation of duties: the owner of a service account (RULES 1.7)."""
-    if user is None:
-        return None
+def person_behind(user: User) -> int:
+    """Return the person who answers for what ``user`` does: the owner of a service account."""
     return user.pk if user.is_person else user.service_account.owner_id
 
 
 def same_person_blockers(
-    *, first: User | None, second: User | None, message: str, owner: str
+    *,
+    first: User | None,
+    second: User | None,
+    since: datetime,
+    message: str,
+    owner: str,
+    known: Behind | None = None,
 ) -> list[Blocker]:
-    """Why the second of two people may not act: they are the first, or a machine of the first. ``owner`` may."""
+    """Why the second of two people may not act: they are the first, or stand behind its account. ``owner`` may.
+
+    ``since`` is when the first acted; ``known`` who stands behind accounts, if the caller read it for many.
+    """
     if second is None:
         return [Blocker("no_person", "A person decides this, never the portal.")]
     if not second.is_person:
         return [Blocker("not_a_person", "A person decides this, never a service account.")]
-    if person_behind(first) == second.pk:
+    if first is None or first.is_person:
+        return [Blocker("same_person", message, owner)] if first == second else []
+    known = known or behind([first.pk])
+    if second.pk in known.owners([first.pk], since=since):
         return [Blocker("same_person", message, owner)]
+    if second.pk in known.makers([first.pk], since=since):
+        return [Blocker("same_person", f"{message} You made a token of {first}, which acted here.", owner)]
     return []
 
 
@@ -300,6 +313,7 @@ def rating_decision_blockers(rating: RiskAssessment, *, by: User | None) -> list
         same_person_blockers(
             first=rating.proposed_by,
             second=by,
+            since=rating.proposed_at,
             message="Somebody other than the proposer approves a rating.",
             owner="another risk officer",
         )
@@ -324,6 +338,7 @@ def limits_decision_blockers(limits: ThresholdSet, *, by: User | None) -> list[B
         same_person_blockers(
             first=limits.proposed_by,
             second=by,
+            since=limits.proposed_at,
             message="Somebody other than the proposer locks limits.",
             owner="another validator or risk officer",
         )
@@ -410,8 +425,13 @@ def claimable_grades(by: User | None, *, version: ModelVersion) -> frozenset[str
         return frozenset(grades)
     if not rights_of(by).has(VALIDATE, unit_id=version.unit_id, model_id=version.model_id):
         return frozenset(grades)
+    since = version.registered_at
     built_it = by.pk in (version.registered_by_id, *version.developer_ids)
-    if not built_it and not _held_office(by, version.model, since=version.registered_at):
+    if not (
+        built_it
+        or _held_office(by, version.model, since=since)
+        or by.pk in people_behind(version.registered_by, since=since)
+    ):
         grades |= {str(Grade.ATTESTED), str(Grade.REPRODUCED)}
     return frozenset(grades)
 
@@ -454,7 +474,9 @@ def weaker_evidence_blockers(metrics: Sequence[MetricValue]) -> list[Blocker]:
     ]
 
 
-def document_approval_blockers(document: Document, *, by: User | None) -> list[Blocker]:
+def document_approval_blockers(
+    document: Document, *, by: User | None, known: Behind | None = None
+) -> list[Blocker]:
     """Why ``by`` may not approve this document."""
     blockers = []
     if document.status == SectionStatus.APPROVED:
@@ -465,8 +487,10 @@ def document_approval_blockers(document: Document, *, by: User | None) -> list[B
         same_person_blockers(
             first=document.uploaded_by,
             second=by,
+            since=document.updated_at,
             message="Somebody other than its author approves a document.",
             owner="another model owner or developer",
+            known=known,
         )
     )
     return blockers
@@ -477,6 +501,7 @@ def section_approval_blockers(section: DocumentSection, *, by: User | None) -> l
     return same_person_blockers(
         first=section.document.uploaded_by,
         second=by,
+        since=section.document.updated_at,
         message="Somebody other than its author approves a section.",
         owner="another model owner or developer",
     )
@@ -485,12 +510,13 @@ def section_approval_blockers(section: DocumentSection, *, by: User | None) -> l
 # Uses and operations
 
 
-def use_decision_blockers(use: UnitUse, *, by: User | None) -> list[Blocker]:
+def use_decision_blockers(use: UnitUse, *, by: User | None, now: datetime) -> list[Blocker]:
     """Why ``by`` may not decide this use."""
     blockers = []
     if use.state != UseState.REQUESTED:
         blockers.append(Blocker("decided", "This use was decided already."))
-    if use.requested_by_id == person_behind(by) or (by is not None and by.pk == use.requested_by_id):
+    asked = people_behind(use.requested_by, since=use.requested_at)
+    if asked & people_behind(by, since=now):
         blockers.append(
             Blocker("own_request", "Somebody other than the requester accepts a use.", "the using unit")
         )

@@ -30,8 +30,11 @@ class NewChange(forms.Form):
         queryset=Environment.objects.none(), required=False, empty_label="Wherever it runs (only to retire)"
     )
 
-    def __init__(self, *, model: RegisteredModel, user: User, **kwargs: Any) -> None:
+    def __init__(
+        self, *, model: RegisteredModel, user: User, kinds: Sequence[tuple[str, str]], **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.fields["kind"].choices = kinds
         for name in ("version", "environment"):
             self.fields[name].mark = f"{NEEDED}, except to retire"
         self.fields["version"].queryset = ModelVersion.objects.alive().filter(model=model).order_by("-number")
@@ -46,8 +49,11 @@ class ModelChoice(forms.Form):
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        found = RegisteredModel.objects.inventory().visible_to(user, "approvals.request")
-        self.fields["model"].queryset = found.by_title()
+        inventory = RegisteredModel.objects.inventory()
+        asks, rolls_back = (
+            inventory.visible_to(user, right) for right in ("approvals.request", "approvals.rollback")
+        )
+        self.fields["model"].queryset = (asks | rolls_back).by_title()
 
 
 ALTERNATIVES = (

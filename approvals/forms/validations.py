@@ -27,8 +27,15 @@ class Finding(forms.Form):
     title = forms.CharField(max_length=200)
     severity = forms.ChoiceField(choices=ValidationFinding.Severity.choices)
     detail = forms.CharField(widget=area(4), required=False, max_length=8000)
-    owner = PersonChoice(label="Who repairs it")
+    owner = PersonChoice(label="Who repairs it", help_text="People who see this model.")
     due_on = DayField(label="Due")
+
+    def __init__(self, *, among: QuerySet[User], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fields["owner"].queryset = among
+        self.fields["owner"].error_messages["invalid_choice"] = (
+            "Choose somebody who sees this model and does not validate it."
+        )
 
 
 class Question(forms.Form):

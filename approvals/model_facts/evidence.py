@@ -6,6 +6,7 @@ from typing import Any
 
 from approvals.facts import Answer, Observed, Reading, Subject
 from approvals.model_facts.inventory import days_since
+from approvals.model_facts.people import people_of
 from approvals.model_facts.records import Records
 from mlops_portal.foundation import canonical
 from registry.models import Document, DocumentSection, MetricValue, ModelVersion, ThresholdSet, VersionDataset
@@ -344,15 +345,22 @@ def _validation_facts(subject: Subject, records: Records, version: ModelVersion)
     )
     model = records.models[version.model_id]
     change = records.changes.get(subject.change_id or 0)
-    made = {model.owner_id, model.developer_id, version.registered_by_id, *map(int, version.developer_ids)}
-    made |= {change.requester_id} if change else set()
-    made |= {records.person_behind(found) for found in set(made)}
+    made = people_of(
+        model,
+        version,
+        requester_id=change.requester_id if change else None,
+        asked_at=change.created_at if change else records.now,
+        validator_ids=frozenset(),
+        behind=records.behind,
+    )
     return {
         "validation_outcome": Observed(
             value=validation.outcome, digests={f"validation:{validation.pk}": validation.content_digest}
         ),
         "validation_signed": signed,
-        "validation_independent": validation.validator_id not in made and bool(validation.has_no_conflict),
+        "validation_independent": validation.validator_id
+        not in made.owners | made.developers | made.requesters
+        and bool(validation.has_no_conflict),
         "validation_age_days": days_since(validation.concluded_at, records.now),
         "validation_components": tuple(sorted(validation.components)),
         "critical_findings_open": critical,

@@ -79,9 +79,10 @@ def _conflicts(subject: Subject, records: Records, model: RegisteredModel) -> tu
     people = people_of(
         model,
         version,
-        requester_ids=frozenset({change.requester_id}) if change else frozenset(),
+        requester_id=change.requester_id if change else None,
+        asked_at=change.created_at if change else records.now,
         validator_ids=frozenset({validation.validator_id}) if validation else frozenset(),
-        behind={user_id: account.owner_id for user_id, account in records.accounts.items()},
+        behind=records.behind,
     )
     named = {
         person.pk: person.name

@@ -11,7 +11,8 @@ from django.db.models import Model, Prefetch, QuerySet
 from approvals.facts import Subject
 from approvals.models import ChangeRequest, Condition, Validation, ValidationFinding
 from approvals.states import ChangeState
-from mlops_portal.foundation.people.models import ServiceAccount, User
+from mlops_portal.foundation.people.behind import Behind, behind
+from mlops_portal.foundation.people.models import User
 from registry.models import (
     Component,
     Consumer,
@@ -63,14 +64,8 @@ class Records:
     data: dict[int, list[VersionDataset]] = field(default_factory=dict)
     validations: dict[int, Validation] = field(default_factory=dict)  # latest concluded one by version
     critical: dict[int, list[ValidationFinding]] = field(default_factory=dict)  # open ones by version
-    accounts: dict[int, ServiceAccount] = field(default_factory=dict)  # by the user that acts for it
-
+    behind: Behind = field(default_factory=Behind)  # the people behind service accounts
     record_facts: dict[int, RecordFacts] = field(default_factory=dict)
-
-    def person_behind(self, user_id: int | None) -> int | None:
-        """Return the person who answers for what this user did: the owner of a service account."""
-        account = self.accounts.get(user_id or 0)
-        return account.owner_id if account else user_id
 
     def other_ran(self, subject: Subject) -> bool:
         """Tell whether another version ran where the change would take effect: only then is there one to return to."""
@@ -140,7 +135,7 @@ def load(subjects: Sequence[Subject], now: datetime, *, known: Sequence[ChangeRe
     records.versions = ModelVersion.objects.select_related("registered_by").in_bulk(version_ids)
     _load_model_rows(records, model_ids)
     _load_version_rows(records, version_ids)
-    _load_accounts(records)
+    records.behind = behind(_machines(records))
     records.record_facts = facts_of(records.models.values(), now=now)
     return records
 
@@ -226,15 +221,11 @@ def _load_version_rows(records: Records, version_ids: set[int]) -> None:
         records.critical.setdefault(finding.validation.version_id, []).append(finding)
 
 
-def _load_accounts(records: Records) -> None:
-    machines = {
+def _machines(records: Records) -> set[int | None]:
+    return {
         row.requester_id for row in records.changes.values() if row.requester.kind == User.Kind.SERVICE
     } | {
         row.registered_by_id
         for row in records.versions.values()
         if row.registered_by is not None and row.registered_by.kind == User.Kind.SERVICE
     }
-    if machines:
-        records.accounts = {
-            row.user_id: row for row in ServiceAccount.objects.filter(user_id__in=_ids(machines))
-        }

@@ -25,8 +25,13 @@ def colleagues_for(stages: Sequence[Stage], *, by: User, now: datetime) -> list[
     return [person for person in first if person in shared]
 
 
-def records_with_holders(stages: Sequence[Stage], *, by: User, now: datetime) -> Mapping[int, DutyRecords]:
-    """Load by change what separation of duties looks at; each stage comes with its change, model and version."""
+def records_with_holders(
+    stages: Sequence[Stage], *, by: User | None, now: datetime
+) -> Mapping[int, DutyRecords]:
+    """Load by change what separation of duties looks at; each stage comes with its change, model and version.
+
+    For whom ``by`` stands in is read with it.
+    """
     prefetch_related_objects(stages, LINE)
     changes = {stage.change_id: stage.change for stage in stages}
     records = records_of(by, list(changes.values()), now)

@@ -1,4 +1,7 @@
-"""Who may carry a condition: people who see the request and whose role fits, never an auditor (RULES 4.5)."""
+"""Who may carry a condition: people who see the request and whose role fits, never an auditor (RULES 4.5).
+
+And who may repair a finding: whoever sees the model.
+"""
 
 from dataclasses import dataclass
 
@@ -44,6 +47,11 @@ def condition_people(about: ChangeRequest | Validation) -> ConditionPeople:
     if isinstance(about, Validation):
         owners = owners.exclude(pk=about.validator_id)
     return ConditionPeople(owners, verifiers)
+
+
+def see_the_model(*, unit_id: int, model_id: int) -> QuerySet[User]:
+    """Return the active people who see a model, by name."""
+    return holders_of_any({"registry.view"}, unit_id=unit_id, model_id=model_id)
 
 
 def _holders(rights: frozenset[str], about: ChangeRequest | Validation) -> QuerySet[User]:

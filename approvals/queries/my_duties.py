@@ -11,9 +11,10 @@ from datetime import datetime
 from django.db.models import Q
 
 from approvals.duties import DutyRecords, Holding, counts_since, duty_of
-from approvals.model_facts.people import people_of
+from approvals.model_facts.people import circle_of, makers_of, people_of
 from approvals.models import ChangeRequest, Decision, Delegation, Execution, Stage, Validation
-from mlops_portal.foundation.people.models import RoleGrant, ServiceAccount, UnitClosure, User
+from mlops_portal.foundation.people.behind import behind
+from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
 from registry.queries.offices import offices_since
@@ -35,22 +36,24 @@ def duties_among(
     return {stage.pk: duty_of(person, stage, records[stage.change_id], now=now) for stage in stages}
 
 
-def records_of(person: User, changes: Sequence[ChangeRequest], now: datetime) -> dict[int, DutyRecords]:
+def records_of(
+    person: User | None, changes: Sequence[ChangeRequest], now: datetime
+) -> dict[int, DutyRecords]:
     """Load the records of changes, of delegations only this person's, without who holds which right."""
     ids = [change.pk for change in changes]
     versions = {change.version_id for change in changes if change.version_id}
-    accounts = list(ServiceAccount.objects.all())
-    behind = {account.user_id: account.owner_id for account in accounts}
-    owners = {account.name: account.owner_id for account in accounts}
     validators = _grouped(
         Validation.objects.filter(version_id__in=versions).values_list("version_id", "validator_id")
     )
-    implementers = _grouped(
-        Execution.objects.filter(change__in=ids, started_by__isnull=False).values_list(
-            "change_id", "started_by_id"
-        )
-    )
+    started: dict[int, list[tuple[int | None, datetime]]] = defaultdict(list)
+    executions = Execution.objects.filter(change__in=ids, started_by__isnull=False)
+    for change_id, by_id, at in executions.values_list("change_id", "started_by_id", "started_at"):
+        started[change_id].append((by_id, at))
     offices = offices_since({change.pk: (change.model_id, counts_since(change)) for change in changes})
+    acted = {pk for acts in started.values() for pk, _ in acts}
+    for change in changes:
+        acted |= {change.requester_id, *makers_of(change.model, change.version, offices[change.pk])}
+    known = behind(acted)
     decisions: dict[int, list[Decision]] = defaultdict(list)
     for decision in Decision.objects.filter(change__in=ids, voided_at__isnull=True).select_related(
         "signer", "stage"
@@ -70,12 +73,13 @@ def records_of(person: User, changes: Sequence[ChangeRequest], now: datetime) ->
             people=people_of(
                 change.model,
                 change.version,
-                requester_ids=frozenset({change.requester_id} | _behind(change, owners)),
+                requester_id=change.requester_id,
+                asked_at=change.created_at,
                 validator_ids=validators.get(change.version_id or 0, frozenset()),
-                behind=behind,
+                behind=known,
                 offices=offices[change.pk],
             ),
-            implementers=implementers.get(change.pk, frozenset()),
+            implementers=circle_of(started[change.pk], known),
             uploaders=frozenset(),
             decisions=decisions[change.pk],
             stages=every[change.pk],
@@ -83,11 +87,6 @@ def records_of(person: User, changes: Sequence[ChangeRequest], now: datetime) ->
         )
         for change in changes
     }
-
-
-def _behind(change: ChangeRequest, owners: Mapping[str, int]) -> set[int]:
-    owner = owners.get(change.filed_by_account) if change.filed_by_account else None
-    return {owner} if owner else set()
 
 
 def _grouped(rows: Iterable[tuple[int, int]]) -> dict[int, frozenset[int]]:

@@ -316,7 +316,7 @@ def _independence_blockers(change: ChangeRequest, records: DutyRecords) -> list[
     if change.change_class == ChangeClass.CONTAINMENT:
         return []
     people = records.people
-    involved = people.requesters | people.owners | people.developers | records.implementers
+    involved = people.requesters | people.owners | people.developers | records.implementers.people
     deciders = {
         row.signer_id
         for row in records.decisions

@@ -380,7 +380,7 @@ def execution_confirm(
     _may_operate(by, change)
     by_hand = execution.state == Execution.State.WAITING
     done = list(execution.steps.order_by("intended_at", "pk")) if by_hand else []
-    blockers = policies.settle_blockers(change, execution, by=by, signers=signers_of(change))
+    blockers = policies.settle_blockers(change, execution, by=by, signers=signers_of(change), now=now)
     if len(note.strip()) < 10:
         blockers.append(Blocker("note", "Say in at least 10 characters what you saw."))
     if succeeded and by_hand:

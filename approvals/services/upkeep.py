@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 
+from approvals.duties import eligible, note_eligible
 from approvals.events import tell
 from approvals.models import ChangeRequest, Condition, Lapse, Stage, Validation, Waiver
+from approvals.queries.colleagues import records_with_holders
 from approvals.services.conditions import condition_lapse
 from approvals.services.executions import EXECUTE_JOB, change_complete
 from approvals.services.lapses import lapse_come_back, lapse_open, lapse_settle_gone
@@ -102,12 +104,16 @@ def lapses_follow_service(*, now: datetime) -> int:
 @operation
 def stages_escalate(*, now: datetime, since: datetime) -> int:
     """Say once, when it happens, that the approvers of a stage are past their deadline."""
-    overdue = Stage.objects.filter(state=Stage.State.CURRENT, due_at__lte=now, due_at__gt=since)
-    count = 0
-    for stage in overdue.select_related("change").order_by("pk"):
+    rows = Stage.objects.filter(state=Stage.State.CURRENT, due_at__lte=now, due_at__gt=since)
+    overdue = list(rows.select_related("change__model", "change__version").order_by("pk"))
+    # Whoever is told is looked for at once for all of them, not for each anew.
+    asked = [stage for stage in overdue if stage.assigned_to_id is None]
+    records = records_with_holders(asked, by=None, now=now) if asked else {}
+    for stage in asked:
+        note_eligible(stage, eligible(stage, records[stage.change_id], now=now))
+    for stage in overdue:
         tell("stage_overdue", stage.change, by=None, now=now, stage=stage.key, role=stage.role)
-        count += 1
-    return count
+    return len(overdue)
 
 
 @operation

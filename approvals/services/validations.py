@@ -6,14 +6,17 @@ from django.db.models import Max
 
 from approvals import policies
 from approvals.events import tell
+from approvals.model_facts.people import Circle, circle_of, makers_of
 from approvals.models import Challenge, ChangeRequest, Validation, ValidationFinding
+from approvals.queries.condition_people import see_the_model
 from approvals.states import OPEN_STATES
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import Conflict, invalid
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
-from mlops_portal.foundation.people.models import ServiceAccount, User
+from mlops_portal.foundation.people.behind import behind
+from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.words import day_text
@@ -23,25 +26,16 @@ from registry.queries.offices import Offices, offices_of
 RIGHT = "approvals.validate"
 
 
-def _makers(version: ModelVersion, offices: Offices) -> frozenset[int]:
+def _makers(version: ModelVersion, offices: Offices) -> Circle:
     """Return who built or registered the version, with the people behind service accounts."""
-    ids = {
-        version.model.developer_id,
-        version.registered_by_id,
-        *map(int, version.developer_ids),
-        *offices.developers,
-    }
-    behind = ServiceAccount.objects.filter(user_id__in=[pk for pk in ids if pk]).values_list(
-        "owner_id", flat=True
-    )
-    return frozenset(pk for pk in [*ids, *behind] if pk)
+    ids = makers_of(version.model, version, offices)
+    return circle_of(((pk, version.registered_at) for pk in ids), behind(ids))
 
 
-def _requesters(version: ModelVersion) -> frozenset[int]:
+def _requesters(version: ModelVersion) -> Circle:
     changes = ChangeRequest.objects.filter(version=version, state__in=OPEN_STATES)
-    ids = set(changes.values_list("requester_id", flat=True))
-    ids |= set(ServiceAccount.objects.filter(user_id__in=ids).values_list("owner_id", flat=True))
-    return frozenset(ids)
+    asked = list(changes.values_list("requester_id", "created_at"))
+    return circle_of(asked, behind([pk for pk, _ in asked]))
 
 
 def validation_open_blockers(version: ModelVersion, *, by: User) -> list[Blocker]:
@@ -50,7 +44,7 @@ def validation_open_blockers(version: ModelVersion, *, by: User) -> list[Blocker
     return policies.validator_blockers(
         version,
         by=by,
-        requester_ids=_requesters(version),
+        requesters=_requesters(version),
         developers=_makers(version, offices),
         owners=offices.owners,
     )
@@ -107,12 +101,20 @@ def finding_raise(
     by: User,
     now: datetime,
 ) -> ValidationFinding:
-    """Record what the validation found, with who repairs it and until when."""
+    """Record what the validation found, with who repairs it and until when.
+
+    Raises:
+        Invalid: what is not possible, or an owner who does not see the model.
+        RuleViolation: somebody else's validation, or one's own finding.
+    """
     validation = lock_open(validation)
     if severity not in ValidationFinding.Severity.values:
         raise invalid("severity", "Choose critical, high, medium or low.")
     if due_on < portal_day(now):
         raise invalid("due_on", f"{day_text(due_on)} is in the past.")
+    able = see_the_model(unit_id=validation.unit_id, model_id=validation.model_id)
+    if not able.filter(pk=owner.pk).exists():
+        raise invalid("owner", f"{owner.name} does not see this model, so nobody would repair it.")
     blockers = (
         []
         if by.pk == validation.validator_id
@@ -147,7 +149,7 @@ def finding_close(*, finding: ValidationFinding, evidence: str, by: User, now: d
     if finding.closed_at is not None:
         blockers.append(Blocker("closed", "This finding is closed already."))
     offices = offices_of(version.model, since=version.registered_at)
-    if by.pk in _makers(version, offices) | offices.owners | {version.model.owner_id}:
+    if by.pk in _makers(version, offices).people | offices.owners | {version.model.owner_id}:
         blockers.append(Blocker("own_model", "Whoever owns or developed it does not close its findings."))
     if finding.owner_id == by.pk:
         blockers.append(Blocker("is_owner", "Who repairs a finding does not close it."))

@@ -16,14 +16,12 @@ from approvals.services.rollouts import is_manual
 from approvals.traffic import next_step_words, traffic_words
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.signing import SignedMixin
-from mlops_portal.foundation.people.rights import holders, rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.access import is_fragment
 from mlops_portal.foundation.web.pages import ActionPage, PanelPage
 from registry.models import Deployment
 from registry.states import DeploymentState
 
-NAMED = 4  # people who may do what one may not
 OPERATE = ("approvals.execute", "approvals.rollback")
 
 
@@ -129,7 +127,11 @@ class ExecutionConfirm(ExecutionMixin, ActionPage):
         """Approvers report nothing, and what is settled is settled."""
         change = self.object.change
         return policies.settle_blockers(
-            change, self.object, by=self.request.user, signers=executions.signers_of(change)
+            change,
+            self.object,
+            by=self.request.user,
+            signers=executions.signers_of(change),
+            now=self.now,
         )
 
     def more(self) -> Mapping[str, Any]:
@@ -209,20 +211,15 @@ class RollBack(ContainmentMixin, ActionPage):
         }
 
     def _instead(self) -> dict[str, str]:
-        """Say how a rollback is requested where the short way is closed: the address, or who may file."""
+        """Say where a rollback is requested when the short way is closed: whoever rolls back may file that."""
         if self.object.state != DeploymentState.LIVE:
             return {}
-        scope = {"unit_id": self.object.unit_id, "model_id": self.object.model_id}
-        if rights_of(self.request.user).has("approvals.request", **scope):
-            named = {
-                "model": scope["model_id"],
-                "environment": self.object.environment_id,
-                "kind": "rollback",
-            }
-            return {"file_instead": f"{reverse('approvals:new')}?{urlencode(named)}"}
-        names = [one.name for one in holders("approvals.request", **scope)]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return {"filers": ", ".join(names[:NAMED]) + more}
+        named = {
+            "model": self.object.model_id,
+            "environment": self.object.environment_id,
+            "kind": "rollback",
+        }
+        return {"file_instead": f"{reverse('approvals:new')}?{urlencode(named)}"}
 
 
 class Suspend(ContainmentMixin, ActionPage):

@@ -23,6 +23,7 @@ from mlops_portal.foundation.web.pages import Action, ActionPage, CreatePage, Li
 from mlops_portal.foundation.web.rows import AddsRows
 from registry.models import Deployment, ModelVersion, RegisteredModel
 
+FILES = ("approvals.request", "approvals.rollback")  # who only rolls back files that and nothing else
 NEW = Action("New request", "approvals:new", right="approvals.request", icon="plus", primary=True)
 
 
@@ -76,10 +77,19 @@ def step_fields(content: forms.ChangeContent) -> dict[str, Any]:
 class NewChange(AddsRows, CreatePage):
     """One column, four steps: the first fixes what the request is about, the next page holds the rest with its gates."""
 
-    right, title, submit = "approvals.request", "New request", "Save the draft and run the gates"
+    right, title, submit = FILES, "New request", "Save the draft and run the gates"
     template_name, fragment = "approvals/new.html", "approvals/new.html#form"
     crumbs = (("Approvals", "/approvals/"),)
-    back_url = "approvals:mine"
+
+    def get_back_url(self) -> str:
+        """Return to one's own requests, or to all of them."""
+        return reverse("approvals:mine" if self.holds("approvals.request") else "approvals:change-list")
+
+    def kinds(self) -> list[tuple[str, str]]:
+        """Return what the reader may ask for here."""
+        assert self.model is not None  # noqa: S101  (make_form asked)
+        asks = self.holds("approvals.request", unit_id=self.model.unit_id, model_id=self.model.pk)
+        return [(kind, label) for kind, label in ChangeKind.choices if asks or kind == ChangeKind.ROLLBACK]
 
     def prepare(self) -> None:
         """Find the model of the address, and the version where it names one.
@@ -116,8 +126,12 @@ class NewChange(AddsRows, CreatePage):
                 .values_list("pk", flat=True)
                 .first()
             )
-        form = forms.NewChange(data=data, initial=initial, model=self.model, user=self.request.user)
-        if not initial["kind"] or initial["kind"] == ChangeKind.DEPLOY:
+        kinds = self.kinds()
+        initial["kind"] = initial["kind"] or kinds[0][0]
+        form = forms.NewChange(
+            data=data, initial=initial, model=self.model, user=self.request.user, kinds=kinds
+        )
+        if initial["kind"] == ChangeKind.DEPLOY:
             for name in ("version", "environment"):
                 form.initial[name] = form.initial.get(name) or form.fields[name].queryset.first()
         return form
@@ -188,11 +202,27 @@ class RequestFor(Page):
         )
 
 
-class EditChange(AddsRows, ChangeMixin, ActionPage):
+class FilingMixin(ChangeMixin):
+    """An act of whoever may file a request of this kind."""
+
+    right = FILES
+
+    def check_scope(self, subject: ChangeRequest) -> None:
+        """Refuse who only rolls back any other request.
+
+        Raises:
+            NotAllowed: naming the right in words.
+        """
+        services.require_filing(
+            self.request.user, kind=subject.kind, unit_id=subject.unit_id, model_id=subject.model_id
+        )
+
+
+class EditChange(AddsRows, FilingMixin, ActionPage):
     """The draft with its gates in the rail; "File" is off until what is required is there."""
 
     crumb = "Edit"
-    right, title = "approvals.request", "Edit {object}"
+    title = "Edit {object}"
     submit = "Save and run the gates"
     template_name, fragment = "approvals/edit.html", "approvals/edit.html#form"
 
@@ -269,10 +299,10 @@ def words_of_failing(evaluation: Evaluation) -> str:
     return " ".join(found)
 
 
-class FileChange(ChangeMixin, ActionPage):
+class FileChange(FilingMixin, ActionPage):
     """File a draft, or file again what was sent back: the act is the button."""
 
-    right, title, submit = "approvals.request", "File {object}", "File {object}"
+    title, submit = "File {object}", "File {object}"
 
     def get_back_url(self) -> str:
         """Return to the draft."""
@@ -291,11 +321,11 @@ class FileChange(ChangeMixin, ActionPage):
         return f"{result.code} is filed as revision {result.dossier_number}.", result.get_absolute_url()
 
 
-class Withdraw(ChangeMixin, ActionPage):
+class Withdraw(FilingMixin, ActionPage):
     """Take a request back."""
 
     crumb = "Withdraw"
-    right, form_class, danger = "approvals.request", forms.Reason, True
+    form_class, danger = forms.Reason, True
     title, submit = "Withdraw {object}", "Withdraw the request"
 
     def blockers(self) -> list[Blocker]:

@@ -10,6 +10,7 @@ from approvals import forms, tones
 from approvals.models import Challenge, Validation, ValidationFinding
 from approvals.policy_in_force import policy_in_force
 from approvals.queries import validation_page
+from approvals.queries.condition_people import see_the_model
 from approvals.services import validations as services
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.rights import rights_of
@@ -142,6 +143,11 @@ class FindingRaise(OfValidation, ActionPage):
 
     told = "The finding is raised."
     form_class, title, submit = forms.Finding, "Raise a finding", "Raise the finding"
+
+    def form_kwargs(self) -> dict[str, Any]:
+        """Offer who sees the model, but its validator."""
+        scope = {"unit_id": self.object.unit_id, "model_id": self.object.model_id}
+        return {"among": see_the_model(**scope).exclude(pk=self.object.validator_id)}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ValidationFinding:
         """Raise it."""

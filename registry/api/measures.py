@@ -111,7 +111,7 @@ class LimitsIn(StrictSerializer):
 
     limits = JsonRows(
         help_text="Objects with code, metric, direction (min or max) and release; also title, segment, suite, watch, "
-        "stop, act, blocking."
+        "stop, act, blocking. Without suite or blocking a limit keeps those of the limit of its code."
     )
     rationale = optional_text()
 

@@ -17,6 +17,7 @@ from mlops_portal.foundation.errors import Conflict
 from mlops_portal.foundation.events import Verb, register_verbs
 from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock, lock_all
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import require
@@ -188,7 +189,7 @@ def import_resume(*, run: ImportRun, by: User | None, now: datetime) -> ImportRu
     """
     require(by, "registry.import", unit_id=run.unit_id)
     _settle_lost(run.source, now=now)
-    run = ImportRun.objects.select_for_update().get(pk=run.pk)
+    run = lock(ImportRun.objects.all(), run.pk)
     if blockers := resume_blockers(run, job_of(run)):
         raise Conflict(blockers[0].message)
     run.state, run.message, run.finished_at = ImportState.QUEUED, "", None
@@ -244,7 +245,7 @@ def import_give_up(*, run: ImportRun, by: User | None, now: datetime) -> ImportR
         RuleViolation: a worker runs it, or it has ended.
     """
     require(by, "registry.import", unit_id=run.unit_id)
-    run = ImportRun.objects.select_for_update(of=("self",)).select_related("unit").get(pk=run.pk)
+    run = lock(ImportRun.objects.select_related("unit"), run.pk)
     refuse_if(give_up_blockers(run))
     run.state, run.message, run.finished_at = ImportState.STOPPED, "It was given up.", now
     run.save()
@@ -254,7 +255,8 @@ def import_give_up(*, run: ImportRun, by: User | None, now: datetime) -> ImportR
 
 def _settle_lost(source: str, *, now: datetime) -> None:
     """Close runs whose job ended without a chance to say so; they would keep their source for ever."""
-    for run in ImportRun.objects.select_for_update(of=("self",)).filter(source=source, state__in=OPEN):
+    under_way = ImportRun.objects.filter(source=source, state__in=OPEN)
+    for run in lock_all(under_way, under_way.values("pk")):
         job = job_of(run)
         state = state_after_its_job(run, job.state if job else None)
         if state != run.state:
@@ -305,8 +307,7 @@ def _held(run: ImportRun) -> ImportRun:
     Raises:
         Conflict: somebody gave it up, or let it go on elsewhere.
     """
-    rows = ImportRun.objects.select_for_update(of=("self",)).select_related("unit", "file")
-    found = rows.get(pk=run.pk)
+    found = lock(ImportRun.objects.select_related("unit", "file"), run.pk)
     if (found.job_number, found.state) != (run.job_number, ImportState.RUNNING):
         raise Conflict(TAKEN_AWAY)
     return found

@@ -18,7 +18,7 @@ from django.db.models import Count
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.events import Verb, register_verbs
 from mlops_portal.foundation.history import history_model
-from mlops_portal.foundation.locks import lock_all
+from mlops_portal.foundation.locks import lock, lock_all
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import RoleGrant, User
 from mlops_portal.foundation.people.rights import require, rights_of
@@ -40,7 +40,6 @@ JOB_KIND = "registry.import_undo"
 OWN = frozenset(
     {"registry.Component", "registry.ModelCounter", "registry.RecordTask", "registry.ImportedModel"}
 )
-GONE = "was deleted already"
 UNSEEN = "stands in a unit that you do not see"
 
 register_verbs([Verb("registry.import_undone", "undid an import")])
@@ -178,7 +177,7 @@ def undo_start(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
         NotAllowed: ``by`` may not import into its unit.
     """
     require(by, "registry.import", unit_id=run.unit_id)
-    run = ImportRun.objects.select_for_update(of=("self",)).select_related("unit").get(pk=run.pk)
+    run = lock(ImportRun.objects.select_related("unit"), run.pk)
     refuse_if(undo_blockers(run))
     job = jobs.start(
         kind=JOB_KIND,
@@ -221,11 +220,13 @@ def _withdraw(*, run: ImportRun, pks: Sequence[int], by: User | None, now: datet
     left = rows_left(run).filter(pk__in=pks)
     wanted = left.values_list("model_id", flat=True)
     held = lock_all(RegisteredModel.objects.alive().select_related("unit"), list(wanted))
-    rows = list(left)  # read under the locks: another worker may have withdrawn some
+    rows = list(
+        left
+    )  # read under the locks: others may have withdrawn or deleted some, and nothing brings one back
     models = {model.pk: model for model in held}
     why = reasons_to_stay(held, by=by)
     for row in rows:
-        row.stays = why.get(row.model_id, "") if row.model_id in models else GONE
+        row.stays = why.get(row.model_id, "")
         if not row.stays:
             try:
                 model_delete(

@@ -7,6 +7,7 @@ from typing import Any
 from mlops_portal.foundation.errors import FieldError, Invalid, invalid
 from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.people.behind import behind
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import refuse_if
@@ -108,11 +109,12 @@ def documents_approve(*, version: ModelVersion, by: User, now: datetime) -> list
     lock_living(version.model_id)
     version = lock_version(version)
     rows = Document.objects.filter(version=version).exclude(status=SectionStatus.APPROVED)
-    rows = rows.select_related("uploaded_by__service_account").prefetch_related("sections")
+    rows = rows.select_related("uploaded_by").prefetch_related("sections")
     documents = list(rows.order_by("pk"))
+    known = behind([document.uploaded_by_id for document in documents])
     for document in documents:
         require_approval(document, by)
-        refuse_if(policies.document_approval_blockers(document, by=by))
+        refuse_if(policies.document_approval_blockers(document, by=by, known=known))
     drafts = list(
         DocumentSection.objects.filter(document__in=documents, status=SectionStatus.DRAFT).order_by("pk")
     )

@@ -73,6 +73,8 @@ def threshold_set_propose(
 ) -> ThresholdSet:
     """Propose limits: a list of {code, metric, direction, release} with title, segment, suite, watch, stop, act, blocking.
 
+    Where a limit does not say its suite, or whether it blocks, it keeps what the limit of that code says by now.
+
     Raises:
         Invalid: naming row and field.
         RuleViolation: a proposal awaits approval already.
@@ -89,7 +91,9 @@ def threshold_set_propose(
             [Blocker("open_limits", "Limits of this model await approval.", "a validator or risk officer")]
         )
     last = ThresholdSet.objects.filter(model=model).aggregate(last=Max("number"))["last"] or 0
-    rows = [{"segment": "", "suite": "", "blocking": True, "title": row["code"], **row} for row in limits]
+    kept = _kept(model)
+    usual = {"segment": "", "suite": "", "blocking": True}
+    rows = [{**usual, **kept.get(row["code"], {}), "title": row["code"], **row} for row in limits]
     proposed = ThresholdSet(
         model=model, unit_id=model.unit_id, number=last + 1, proposed_by=proposer, proposed_at=now
     )
@@ -97,6 +101,16 @@ def threshold_set_propose(
     save_as(proposed, by=by, now=now, reason=rationale or "Limits proposed")
     tell("limits_proposed", proposed, by=by, now=now, number=proposed.number)
     return proposed
+
+
+def _kept(model: RegisteredModel) -> dict[str, dict[str, Any]]:
+    """Return suite and blocking by code of the limits in force, else of the newest proposal."""
+    sets = list(ThresholdSet.objects.filter(model=model).order_by("-number"))
+    earlier = next((one for one in sets if one.state == ReviewState.APPROVED), sets[0] if sets else None)
+    return {
+        row["code"]: {name: row[name] for name in ("suite", "blocking") if name in row}
+        for row in (earlier.limits if earlier else ())
+    }
 
 
 @operation

@@ -184,9 +184,9 @@ def use_decide(*, use: UnitUse, accept: bool, by: User, now: datetime, note: str
         RuleViolation: decided already, or one's own request.
     """
     model = lock_living(use.model_id)
-    use = lock(UnitUse.objects.select_related("using_unit"), use.pk)
+    use = lock(UnitUse.objects.select_related("using_unit", "requested_by"), use.pk)
     require(by, "registry.accept_use", unit_id=use.using_unit_id)
-    refuse_if(policies.use_decision_blockers(use, by=by))
+    refuse_if(policies.use_decision_blockers(use, by=by, now=now))
     use.state = UseState.ACCEPTED if accept else UseState.DECLINED
     use.decided_by, use.decided_at, use.note = by, now, note
     decided = ["state", "decided_by", "decided_at", "note"]

@@ -18,16 +18,20 @@ from registry.views.decided import DecisionPage
 from registry.views.versions import model_crumbs
 
 DIRECTIONS = [("min", "at least"), ("max", "at most")]
+ADVISORY = "advisory"
+EFFECTS = [("blocks", "blocks"), (ADVISORY, "is advisory")]
 COLUMNS = (
     Cell("code", "Code", required=True, hint="PERF-01"),
     Cell("title", "Title", hint="All applicants"),
     Cell("metric", "Metric", required=True, hint="AUC"),
     Cell("segment", "Group", hint="under 25"),
+    Cell("suite", "Suite", hint="out of time"),
     Cell("direction", "Direction", required=True, choices=DIRECTIONS),
     Cell("release", "Release limit", kind="number", required=True, hint="0.75"),
     Cell("watch", "Watch at", kind="number"),
     Cell("act", "Act at", kind="number"),
     Cell("stop", "Stop at", kind="number"),
+    Cell("blocking", "If missed", choices=EFFECTS),
 )
 
 
@@ -38,13 +42,22 @@ class LimitsForm(forms.Form):
         label="Limits",
         columns=COLUMNS,
         noun="the limits",
-        help_text="Empty rows are left out. A limit without a group is for all cases.",
+        help_text="Empty rows are left out. A limit without a group is for all cases. A release limit that is missed "
+        "blocks the release unless it is advisory.",
     )
     rationale = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}),
         max_length=4000,
         help_text="Why these limits and no others.",
     )
+
+    def clean_limits(self) -> list[dict[str, Any]]:
+        """Say of every limit which suite it is for and whether it blocks: what was cleared is not kept."""
+        rows = self.cleaned_data["limits"]
+        return [
+            {**row, "suite": row.get("suite", ""), "blocking": row.get("blocking") != ADVISORY}
+            for row in rows
+        ]
 
 
 class LimitsPropose(AddsRows, ActionPage):
@@ -62,7 +75,9 @@ class LimitsPropose(AddsRows, ActionPage):
     def initial(self) -> dict[str, Any]:
         """Start with the newest set."""
         newest = ThresholdSet.objects.filter(model=self.object).order_by("-number").first()
-        return {"limits": newest.limits if newest else []}
+        rows = newest.limits if newest else []
+        said = {True: "blocks", False: ADVISORY}
+        return {"limits": [{**row, "blocking": said[bool(row.get("blocking", True))]} for row in rows]}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ThresholdSet:
         """Propose."""

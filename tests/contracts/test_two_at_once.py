@@ -4,12 +4,13 @@ One wins, the other is told in words; nothing is lost, nothing doubled, and nobo
 """
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +21,8 @@ from approvals.services import upkeep
 from mlops_portal.foundation.errors import DomainError
 from mlops_portal.foundation.files.models import StoredFile
 from mlops_portal.foundation.files.services import store
-from mlops_portal.foundation.history import history_model
+from mlops_portal.foundation.history import history_model, save_as
+from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import (
     BusinessUnit,
@@ -31,6 +33,7 @@ from mlops_portal.foundation.people.models import (
 )
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.services.grants import grant_confirm, grant_revoke, role_grant
+from mlops_portal.foundation.people.services.tokens import account_create, token_create
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import CustomField, MetricValue, ModelVersion, RegisteredModel
 from registry.services.lineage import dataset_register, pipeline_register
@@ -205,6 +208,53 @@ def test_one_confirms_while_another_revokes(adam, bea, retail, make_person, now)
     grant.refresh_from_db()
     assert grant.revoked_at is not None
     assert not grant.is_effective, "whichever came first, the role does not hold"
+
+
+def test_two_who_revoke_an_administrator_at_once_are_the_two_it_needs(adam, bea, group, make_person, now):
+    role = make_person("Cid Third", "administrator", unit=group).grants.get()
+    at_once(*[lambda by=by: grant_revoke(grant=role, reason="x", by=by, now=now) for by in (adam, bea)])
+    role.refresh_from_db()
+    assert role.revoked_at == now
+    assert {role.revocation_asked_by, role.revoked_by} == {adam, bea}
+
+
+def test_a_row_that_names_somebody_else_since_is_found_after_the_wait(retail, ada, olga, mona, now):
+    account = account_create(name="ci", unit=retail, owner=ada, by=None, now=now)
+
+    def hand_over(person):
+        with transaction.atomic():
+            found = lock(ServiceAccount.objects.select_related("owner"), account.pk)
+            found.owner = person
+            time.sleep(0.2)  # so that the other waits for this lock
+            return save_as(found, by=None, now=now, reason="x")
+
+    outcomes = at_once(lambda: hand_over(olga), lambda: hand_over(mona))
+    assert [one.pk for one in outcomes] == [account.pk] * 2
+
+
+@pytest.mark.parametrize("unwanted", ["the account operates", "its maker approves"])
+def test_who_makes_a_token_ends_up_behind_no_account_whose_roles_clash(
+    unwanted, retail, olga, make_person, now
+):
+    mara = make_person("Mara Makes", "administrator", unit=retail)
+    account = account_create(name="ci", unit=retail, owner=olga, by=None, now=now)
+    roles = [(account.user, "operator"), (mara, "change_manager")]
+    second = roles.pop(0 if unwanted == "the account operates" else 1)
+    for user, role in roles:
+        role_grant(user=user, role=role, unit=retail, reason="first", by=None, now=now)
+
+    def makes_a_token():
+        return token_create(
+            account=account, label="ci", scopes=["registry.view"], days=9, by=mara, now=now
+        ).token
+
+    def is_granted():
+        return role_grant(user=second[0], role=second[1], unit=retail, reason="x", by=None, now=now)
+
+    outcomes = at_once(makes_a_token, is_granted)
+    refusals = [one.message for one in outcomes if isinstance(one, DomainError)]
+    assert len(refusals) == 1, "one of both, never both"
+    assert "be held by one person" in refusals[0]
 
 
 def test_the_same_content_stored_at_once_is_kept_once(ada, now):

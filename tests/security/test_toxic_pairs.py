@@ -242,7 +242,7 @@ def account_of(owner, unit, now):
 def test_an_account_of_an_approver_operates_nothing(role, make_person, retail, adam, as_person, now):
     approver = make_person("Nora Approves", role, unit=retail)
     account = account_of(approver, retail, now)
-    with pytest.raises(RuleViolation, match="The person behind a service account counts"):
+    with pytest.raises(RuleViolation, match="Whoever owns a service account, or made a live token"):
         role_grant(user=account.user, role="operator", unit=retail, reason="x", by=None, now=now)
     place = reverse("administration:account-grant", args=[account.pk])
     answer = as_person(adam).post(place, {"role": "operator", "reason": "quicker"})

@@ -14,6 +14,7 @@ from mlops_portal.foundation.people.services.grants import (
 )
 from mlops_portal.foundation.people.services.persons import person_deactivate, person_invite
 from mlops_portal.foundation.rules import RuleViolation
+from mlops_portal.foundation.web.models import Notification
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +70,34 @@ def test_an_asker_who_left_does_not_count(adam, bea, carl, role, now):
     revoke(role, carl, now)
     revoke(carl.grants.get(), carl, now)
     assert revoke(role, adam, now).revoked_at is None
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "holder_left", "told"),
+    [
+        pytest.param(
+            "adam", True,
+            "Adam Fischer ended the role of administrator on Aldermoor Group that Bea Second held, as you asked. "
+            "It needed no second person.", id="the holder had left: one revokes it alone",
+        ),
+        pytest.param(
+            "adam", False, "Adam Fischer agreed: Bea Second is no longer administrator on Aldermoor Group.",
+            id="a second administrator",
+        ),
+        pytest.param(
+            "bea", False, "Bea Second agreed: Bea Second is no longer administrator on Aldermoor Group.",
+            id="the holder",
+        ),
+    ],
+)  # fmt: skip
+def test_the_asker_is_told_of_agreement_only_where_a_second_person_was_needed(
+    ended_by, holder_left, told, adam, bea, carl, role, request, now
+):
+    revoke(role, carl, now)
+    if holder_left:
+        person_deactivate(person=bea, reason="Emergency", by=None, now=now)
+    revoke(role, request.getfixturevalue(ended_by), now)
+    assert Notification.objects.filter(person=carl).order_by("-pk").first().text == told
 
 
 def test_the_role_is_kept_by_the_asker_or_another_not_by_the_holder(adam, bea, carl, role, now):

@@ -126,6 +126,13 @@ class AccountEntry(forms.Form):
         self.fields["unit"].queryset = units_of(user, "people.manage_accounts")
 
 
+class AccountOwner(forms.Form):
+    """Who answers for an account from now on."""
+
+    owner = Person(label="New owner", help_text="Counts for separation of duties.")
+    reason = forms.CharField(widget=_area(), max_length=2000)
+
+
 class AccountRole(forms.Form):
     """What the account may do in its unit."""
 

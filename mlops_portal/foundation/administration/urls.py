@@ -21,6 +21,7 @@ urlpatterns = [
     path("units/<int:pk>/edit/", views.UnitEdit.as_view(), name="unit-edit"),
     path("accounts/", views.Accounts.as_view(), name="accounts"),
     path("accounts/add/", views.AccountCreate.as_view(), name="account-create"),
+    path("accounts/<int:pk>/owner/", views.AccountHandOver.as_view(), name="account-hand-over"),
     path("accounts/<int:pk>/role/", views.AccountGrant.as_view(), name="account-grant"),
     path("accounts/<int:pk>/token/", views.TokenCreate.as_view(), name="token-create"),
     path("tokens/<int:pk>/revoke/", views.TokenRevoke.as_view(), name="token-revoke"),

@@ -478,7 +478,7 @@ class AccountCreate(CreatePage):
 class AccountAction(ActionPage):
     """An act on a service account."""
 
-    queryset = ServiceAccount.objects.select_related("user", "unit")
+    queryset = ServiceAccount.objects.select_related("user", "unit", "owner")
     object_name, right = "account", "people.manage_accounts"
     crumbs = (*HERE, ("Service accounts", "/admin/accounts/"))
 
@@ -505,12 +505,29 @@ class AccountGrant(AccountAction):
         return grants.role_grant(user=self.object.user, unit=self.object.unit, by=by, now=now, **data)
 
 
+class AccountHandOver(AccountAction):
+    """Name another owner."""
+
+    told = "{object} has another owner, who is told."
+    form_class, title, submit = forms.AccountOwner, "Hand over {object}", "Change the owner"
+    lede = "What the account did until now still counts as the earlier owner's. Both are told."
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> ServiceAccount:
+        """Hand over."""
+        return tokens.account_hand_over(account=self.object, by=by, now=now, **data)
+
+
 class TokenCreate(AccountAction):
     """Make a token; the secret is shown once, on the answer to this form, and stored nowhere."""
 
     form_class, title, submit = forms.TokenEntry, "New token of {object}", "Make token"
+    lede = "Whoever makes a token counts like the owner: you do not decide on what the account does."
     template_name = "administration/token.html"
     secret = ""
+
+    def blockers(self) -> list[Blocker]:
+        """Say which roles may not meet in whoever would hold the token."""
+        return grants.account_blockers(self.object, person=self.request.user, now=self.now)
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> tokens.NewToken:
         """Make."""

@@ -14,6 +14,8 @@ register_verbs(
         Verb("people.access_asked", "asked for access"),
         Verb("people.access_granted", "granted the access that was asked for"),
         Verb("people.access_declined", "declined the access that was asked for"),
+        Verb("people.account_made", "created a service account"),
+        Verb("people.account_handed_over", "named another owner of a service account"),
         Verb("people.token_made", "made a token"),
         Verb("people.token_revoked", "revoked a token"),
         Verb("people.person_deactivated", "deactivated a person"),

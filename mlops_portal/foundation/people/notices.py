@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from django.urls import reverse
 
 from mlops_portal.foundation.events import DomainEvent
-from mlops_portal.foundation.people.models import ApiToken, RoleGrant
+from mlops_portal.foundation.people.models import ApiToken, RoleGrant, ServiceAccount
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.people.services.grants import is_waiting
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
@@ -66,6 +66,11 @@ def by_somebody(event: DomainEvent) -> bool:
     return event.actor_id is not None
 
 
+def was_agreed(event: DomainEvent) -> bool:
+    """Tell whether a role ended because a second person agreed with whoever asked for it."""
+    return bool(event.data.get("agreed"))
+
+
 GRANT = Record(
     find=_grants,
     subject=lambda grant: f"{ROLES[grant.role].label}, {grant.unit or 'one model'}",
@@ -78,6 +83,17 @@ TOKEN = Record(
     place=lambda token: Place(""),
     words=lambda token, happening: {"label": token.label, "account": str(token.account)},
 )
+ACCOUNT = Record(
+    find=lambda events: ServiceAccount.objects.filter(pk__in=ids(events)).select_related("owner", "unit"),
+    subject=lambda account: f"Service account {account}",
+    place=lambda account: Place(""),
+    words=lambda account, happening: {
+        "account": str(account),
+        "owner": account.owner.name,
+        "unit": account.unit.name,
+        "reason": sentence(str(happening.data.get("reason", ""))),
+    },
+)
 HOLDER = Receivers("the person", lambda grant, happening: [grant.user_id])
 GRANTER = Receivers("who granted it", lambda grant, happening: [grant.granted_by_id])
 ASKER = Receivers("who asked for the revocation", lambda grant, happening: [happening.data.get("asked_by")])
@@ -86,6 +102,8 @@ REVOKERS = Receivers("those who can be the second person", _revokers)
 ACCOUNT_OWNER = Receivers(
     "the owner of the service account", lambda token, happening: [token.account.owner_id]
 )
+NAMED_OWNER = Receivers("the owner named", lambda account, happening: [account.owner_id])
+EARLIER_OWNER = Receivers("the owner until now", lambda account, happening: [happening.data["earlier_owner"]])
 
 RULES = (
     Rule(
@@ -138,8 +156,17 @@ RULES = (
         verb="people.grant_revoked",
         about=GRANT,
         to=(ASKER,),
+        when=was_agreed,
         tone="ok",
         text="{by} agreed: {person} is no longer {role} on {where}.",
+        place=_person_page,
+    ),
+    Rule(
+        verb="people.grant_revoked",
+        about=GRANT,
+        to=(ASKER,),
+        tone="ok",
+        text="{by} ended the role of {role} on {where} that {person} held, as you asked. It needed no second person.",
         place=_person_page,
     ),
     Rule(
@@ -172,6 +199,26 @@ RULES = (
         to=(HOLDER,),
         tone="warn",
         text="Your role of {role} on {where} ended today. If you still need it, ask an administrator of the unit.",
+    ),
+    Rule(
+        verb="people.account_made",
+        about=ACCOUNT,
+        to=(NAMED_OWNER,),
+        tone="warn",
+        text="{by} created the service account {account} in {unit} with you as its owner. What it does counts as yours.",
+    ),
+    Rule(
+        verb="people.account_handed_over",
+        about=ACCOUNT,
+        to=(NAMED_OWNER,),
+        tone="warn",
+        text="{by} made you the owner of the service account {account}: {reason} What it does counts as yours.",
+    ),
+    Rule(
+        verb="people.account_handed_over",
+        about=ACCOUNT,
+        to=(EARLIER_OWNER,),
+        text="{by} made {owner} the owner of the service account {account}: {reason} What it did until now still counts as yours.",
     ),
     Rule(
         verb="people.token_made",

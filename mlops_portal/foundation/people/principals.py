@@ -43,15 +43,21 @@ def secret_of(authorization: str) -> str | None:
     return None
 
 
+def _lasts(principal: Principal, now: datetime) -> bool:
+    """Tell whether neither the token nor a role of the account has ended by its date since they were read."""
+    ends_at = principal.rights.ends_at
+    return now < principal.token.expires_at and (ends_at is None or now < ends_at)
+
+
 def principal_of(authorization: str, *, now: datetime) -> Principal | None:
-    """Return the live principal behind an Authorization header, or None. Revocation is noticed within five seconds."""
+    """Return the live principal behind an Authorization header, or None. Revocation is noticed within five seconds, an end by date at once."""
     secret = secret_of(authorization)
     if secret is None:
         return None
     key = secret_hash(secret)
     revision = _watch.current()
     cached = _cache.get(key)
-    if cached and cached[1] == revision and time.monotonic() < cached[2] and now < cached[0].token.expires_at:
+    if cached and cached[1] == revision and time.monotonic() < cached[2] and _lasts(cached[0], now):
         return cached[0]
     _cache.pop(key, None)
     token = token_find(secret, now=now)

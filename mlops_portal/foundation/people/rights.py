@@ -7,12 +7,13 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import CharField, F, Q, QuerySet, Value
+from django.db.models.functions import Cast, Now
 
 from mlops_portal.foundation.errors import NotAllowed
 from mlops_portal.foundation.people.models import (
@@ -28,6 +29,7 @@ from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.prepared import Prepared
 
 NO_UNITS: frozenset[int] = frozenset()
+OVER = ""  # in place of a role: its last day has passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,9 @@ class Rights:
     by_unit: dict[str, frozenset[int]] = field(default_factory=dict)
     by_model: dict[str, frozenset[int]] = field(default_factory=dict)
     all_units: frozenset[int] = NO_UNITS
+    ends_at: datetime | None = (
+        None  # the first end of a role they rest on: whoever keeps them asks again then
+    )
 
     def units(self, right: str) -> frozenset[int]:
         """Units on which the right is held."""
@@ -125,6 +130,7 @@ class Rights:
             by_unit={name: units for name, units in self.by_unit.items() if name in allowed},
             by_model={name: models for name, models in self.by_model.items() if name in allowed},
             all_units=self.all_units,
+            ends_at=self.ends_at,
         )
 
     def reaching(self, added: Iterable[int], *, below: int | None) -> "Rights":
@@ -136,6 +142,7 @@ class Rights:
             },
             by_model=self.by_model,
             all_units=self.all_units | fresh,
+            ends_at=self.ends_at,
         )
 
 
@@ -155,13 +162,21 @@ def _effective() -> QuerySet[RoleGrant]:
     return RoleGrant.objects.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=Now()), is_effective=True)
 
 
-def _on_models(user_id: int) -> QuerySet[Any, Any]:
-    """Return the roles on single models, and a mark (no model) where a role on a unit is over and not ended yet."""
+def _by_grants(user_id: int) -> QuerySet[Any, Any]:
+    """Return the roles on single models, those that end with their end, and a mark where one on a unit is over.
+
+    A role that is over and not ended yet stands as ``OVER``. Ends are texts: a query made ready converts nothing.
+    """
     own = Q(user_id=user_id) | Q(group__user=user_id)
+    of_note = Q(model_id__isnull=False) | Q(valid_until__isnull=False)
     over = RoleGrant.objects.filter(own, is_effective=True, model_id__isnull=True, valid_until__lte=Now())
-    names = ("role", "model_id")
+    ends, names = Cast("valid_until", CharField()), ("held", "model_id", "ends")
     return (
-        _effective().filter(own, model_id__isnull=False).values_list(*names).union(over.values_list(*names))
+        _effective()
+        .filter(own, of_note)
+        .annotate(held=F("role"), ends=ends)
+        .values_list(*names)
+        .union(over.annotate(held=Value(OVER), ends=ends).values_list(*names))
     )
 
 
@@ -173,25 +188,32 @@ def _on_units_by_grants(user_id: int) -> list[tuple[str, int]]:
 
 
 _REVISION = Prepared(lambda key: RightsRevision.objects.filter(pk=key).values_list("number"))
-_ON_UNITS, _ON_MODELS = Prepared(_on_units), Prepared(_on_models)
+_ON_UNITS, _BY_GRANTS = Prepared(_on_units), Prepared(_by_grants)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _load(user: User) -> Rights:
     _tree.load(revision())
     by_unit: dict[str, set[int]] = defaultdict(set)
-    on_units, on_models = _ON_UNITS.rows(user.pk), _ON_MODELS.rows(user.pk)
-    if any(model_id is None for _, model_id in on_models):
+    on_units, by_grants = _ON_UNITS.rows(user.pk), _BY_GRANTS.rows(user.pk)
+    if any(role == OVER for role, _, _ in by_grants):
         on_units = _on_units_by_grants(user.pk)
     for name, unit_id in on_units:
         by_unit[name] |= _tree.subtree.get(unit_id, NO_UNITS)
     by_model: dict[str, set[int]] = defaultdict(set)
-    for role, model_id in on_models:
+    for role, model_id, _ in by_grants:
         for name in ROLES[role].rights if model_id is not None else ():
             by_model[name].add(model_id)
+    ends = [_moment(end) for role, _, end in by_grants if end and role != OVER]
     return Rights(
         by_unit={name: frozenset(units) for name, units in by_unit.items()},
         by_model={name: frozenset(models) for name, models in by_model.items()},
         all_units=_tree.all_units,
+        ends_at=min(ends, default=None),
     )
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from django.urls import reverse
 from django.utils import timezone
 
-from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, User
+from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.people.services.grants import living, waiting
 from mlops_portal.foundation.web.words import plural
 
 RIGHT = "people.manage_units"
@@ -70,14 +71,14 @@ def units(now: datetime) -> Result:
 
 def deciders(now: datetime) -> Result:
     """Tell which deciding roles nobody holds, and which wait for a second person."""
-    grants = RoleGrant.objects.filter(role__in=DECIDE, revoked_at__isnull=True)
+    grants = living(now).filter(role__in=DECIDE)
     held = set(grants.filter(is_effective=True).values_list("role", flat=True))
     missing = [ROLES[name].label.lower() for name in DECIDE if name not in held]
     if not missing:
         people = grants.filter(is_effective=True).values("user_id").distinct().count()
         return Result(is_done=True, text=f"{plural(people, 'person,people')} who decide")
-    waiting = grants.filter(is_effective=False, confirmed_at__isnull=True).count()
-    second = f"; {plural(waiting, 'role')} for a second person to confirm" if waiting else ""
+    open_still = waiting(now).filter(role__in=DECIDE).count()
+    second = f"; {plural(open_still, 'role')} for a second person to confirm" if open_still else ""
     return Result(is_done=False, text=f"Nobody is {', '.join(missing)} yet{second}")
 
 

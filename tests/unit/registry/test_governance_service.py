@@ -192,6 +192,26 @@ def test_limits_are_proposed_by_one_and_locked_by_another(churn, ada, vera, now)
         services.threshold_set_lock(limits=second, by=vera, now=now)
 
 
+def test_limits_proposed_anew_keep_suite_and_blocking_of_those_in_force(churn, ada, vera, now):
+    def proposed(*rows):
+        return services.threshold_set_propose(model=churn, limits=rows, by=ada, now=now)
+
+    row = {"code": "P1", "metric": "auc", "direction": "min", "release": 0.7}
+    services.threshold_set_lock(
+        limits=proposed(row | {"suite": "stress", "blocking": False}), by=vera, now=now
+    )
+    declined = proposed(row | {"suite": "other", "blocking": True})
+    services.threshold_set_decline(limits=declined, reason="No.", by=vera, now=now)
+    again, new = proposed(row | {"release": 0.8}, row | {"code": "P2"}).limits
+    assert (again["release"], again["suite"], again["blocking"]) == (0.8, "stress", False)
+    assert (new["suite"], new["blocking"]) == ("", True)
+    services.threshold_set_decline(
+        limits=ThresholdSet.objects.latest("number"), reason="No.", by=vera, now=now
+    )
+    (cleared,) = proposed(row | {"suite": "", "blocking": True}).limits
+    assert (cleared["suite"], cleared["blocking"]) == ("", True)
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from mlops_portal.foundation.errors import Conflict
+from mlops_portal.foundation.errors import Conflict, NotFound
 from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people.services.units import unit_create
 from mlops_portal.foundation.rules import RuleViolation
 from registry import services
-from registry.imports import mapping
+from registry.imports import mapping, undoing
 from registry.imports import service as importing
 from registry.imports.writing import ChunkWriter
-from registry.models import Alias, Deployment, RegisteredModel
+from registry.models import Alias, Deployment, ImportedModel, RegisteredModel
 from registry.services.models import ModelExists
 from tests.factories.registry import EnvironmentFactory, ModelFactory, UnitFactory, VersionFactory
 from tests.threads import at_once
@@ -120,3 +120,26 @@ def test_an_import_keeps_what_somebody_edits_meanwhile(monkeypatch):
     last = history_model(RegisteredModel).objects.latest("history_date", "history_id")
     assert (model.title, model.decisions_per_day, model.revision) == ("Edited", 1300, 3)
     assert (last.title, last.decisions_per_day, last.revision) == ("Edited", 1300, 3)
+
+
+def test_a_model_deleted_while_its_import_is_undone_is_left_out_of_both_lists():
+    """Whichever comes first: each model is deleted once, and none is kept for a reason of its own."""
+    unit = unit_create(code="race", name="Race", by=None, now=NOW)
+    document = {"name": "x", "source": "x", "key": ["Id"], "fields": {"name": "Model"}}
+    run = importing.import_start(
+        content=b"Id,Model\n1,one\n2,two\n3,three\n", name="x.csv", mapping=mapping.build(document),
+        unit=unit, by=None, now=NOW, in_background=False,
+    )  # fmt: skip
+    run = importing.import_run(run=run, by=None, clock=lambda: NOW, progress=lambda *_: None)
+    one = RegisteredModel.objects.get(name="one")
+    undo = {"run": run, "by": None, "clock": lambda: NOW, "progress": lambda *_: None}
+    results = at_once(
+        lambda: services.model_delete(model=one, reason="by hand", by=None, now=NOW),
+        lambda: undoing.undo_run(**undo),
+        lambda: undoing.undo_run(**undo),
+    )
+    refused(results, NotFound)
+    assert not RegisteredModel.objects.alive().exists()
+    assert not ImportedModel.objects.exclude(stays="").exists()
+    deletions = history_model(RegisteredModel).objects.filter(deleted_at__isnull=False)
+    assert sorted(deletions.values_list("name", flat=True)) == ["one", "three", "two"]

@@ -16,6 +16,7 @@ from approvals.views.decision_bar import Standing, bar_for
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.work.worker import run_pending
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
+from registry.services.models import model_register
 from tests.factories import approvals as make
 
 SignIn = Callable[[User], Client]
@@ -180,13 +181,8 @@ def test_the_board_says_by_which_change_a_version_came_and_which_acts_are_open(
     assert first.code not in page
 
 
-def test_where_no_way_back_is_approved_its_page_shows_no_form_but_says_who_files_a_request(
-    light: RegisteredModel,
-    prod: Environment,
-    release_cast: make.Cast,
-    now: datetime,
-    as_person: SignIn,
-    make_person: Callable[..., User],
+def test_where_no_way_back_is_approved_its_page_shows_no_form_but_leads_to_a_request(
+    light: RegisteredModel, prod: Environment, release_cast: make.Cast, now: datetime, as_person: SignIn
 ) -> None:
     change = started(light, prod, release_cast, now)
     run_pending(clock=timezone.now)
@@ -201,17 +197,50 @@ def test_where_no_way_back_is_approved_its_page_shows_no_form_but_says_who_files
     assert page.count("No way back was approved with this release") == 1
     assert 'id="action-form"' not in page
     assert 'name="password"' not in page
-    assert "kind=rollback" not in page, "an operator files nothing"
-    assert release_cast.developer.name in page
+    assert f"/changes/new/?model={light.pk}&amp;environment={prod.pk}&amp;kind=rollback" in page
+    assert "File a rollback request for " in page
     given = {"reason": "Error rate doubled.", "password": "x", "code": "1"}
     refused = operator.post(address, given)
     assert refused.status_code == 409
     assert "No way back was approved with this release" in refused.content.decode()
 
-    both = make_person("Bo Both", "operator", "developer", unit=light.unit)
-    page = text_of(as_person(both), address)
-    assert f"/changes/new/?model={light.pk}&amp;environment={prod.pk}&amp;kind=rollback" in page
-    assert "File a rollback request for " in page
+
+def test_an_operator_files_a_rollback_in_the_browser_and_nothing_else(
+    light: RegisteredModel, prod: Environment, release_cast: make.Cast, retail: BusinessUnit, plant: BusinessUnit,
+    make_person: Callable[..., User], now: datetime, as_person: SignIn,
+) -> None:  # fmt: skip
+    started(light, prod, release_cast, now)
+    run_pending(clock=timezone.now)
+    second = make.complete_version(light, cast=release_cast, now=now, artifact="b")
+    elsewhere = model_register(name="Press tonnage", unit=plant, by=None, now=now)
+    operator = as_person(release_cast.operator)
+    chosen = operator.get("/changes/new/").context["form"].fields["model"].queryset
+    assert list(chosen) == [light], f"not {elsewhere}: nobody rolls back there"
+    assert operator.get(f"/changes/new/?model={elsewhere.pk}").status_code == 404
+
+    place = f"/changes/new/?model={light.pk}&environment={prod.pk}&kind=rollback"
+    form = operator.get(place).context["form"]
+    assert [kind for kind, _ in form.fields["kind"].choices] == ["rollback"]
+    about = {"version": second.pk, "environment": prod.pk, "content-limits-count": 0}
+    for kind in ("deploy", "retire", "suspend", "resume"):
+        assert operator.post(place, about | {"kind": kind}).status_code == 400
+    assert operator.post(place, about | {"kind": "rollback"}).status_code == 303
+    draft = ChangeRequest.objects.get(kind="rollback")
+    assert (draft.requester, draft.state, draft.version) == (release_cast.operator, "draft", second)
+    own = f"/changes/{draft.pk}/"
+    assert f'href="{own}edit/"' in text_of(operator, own)
+    assert f'action="{own}file/"' in text_of(operator, f"{own}edit/")
+    assert operator.get(f"{own}withdraw/").status_code == 200
+
+    other = make.draft(second, prod, by=release_cast.developer, now=now)
+    colleague = as_person(make_person("Otto Second", "operator", unit=retail))
+    for step in ("edit", "file", "withdraw"):
+        assert operator.get(f"/changes/{other.pk}/{step}/").status_code in (403, 404)
+        assert operator.post(f"/changes/{other.pk}/{step}/", {"reason": "x"}).status_code in (403, 404)
+        assert colleague.get(f"{own}{step}/").status_code == 404, "a draft of somebody else"
+    viewer = as_person(make_person("Vic Viewer", "viewer", unit=retail))
+    assert viewer.get(place).status_code == 403
+    assert ChangeRequest.objects.filter(kind="rollback").count() == 1
 
 
 @pytest.mark.parametrize(

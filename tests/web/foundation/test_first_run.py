@@ -5,10 +5,12 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 from django.urls import reverse
+from django.utils import timezone
 
 from approvals.models import PolicyRevision
 from approvals.services import install_default_policy
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.units import unit_create
 from mlops_portal.foundation.web.first_run import checklist
 from registry.services.models import model_register
@@ -58,6 +60,16 @@ def test_lines_are_done_one_by_one_and_then_the_list_goes(
     install_default_policy(by=None, second=publisher, now=now - timedelta(days=1))
     assert states(adam) is None
     assert "Set the portal up" not in as_person(adam).get("/").content.decode()
+
+
+def test_a_role_waits_for_a_second_person_until_its_last_day(retail, adam, make_person):
+    began, ends = timezone.now() - timedelta(days=3), timezone.now() + timedelta(hours=1)
+    for name, until in (("Nils New", ends), ("Olaf Over", began + timedelta(days=1))):
+        role_grant(
+            user=make_person(name), role="validator", unit=retail, valid_until=until,
+            reason="joins", by=adam, now=began,
+        )  # fmt: skip
+    assert states(adam)["deciders"][1].endswith("yet; 1 role for a second person to confirm")
 
 
 def test_a_draft_waits_for_a_second_publisher(group, adam, make_person, as_person, now):

@@ -262,6 +262,28 @@ def test_the_next_limits_start_from_all_of_the_last_ones_unrounded(full, as_pers
     assert [row["release"] for row in again.limits] == [row["release"] for row in rows]
 
 
+def test_the_next_limits_keep_suite_and_effect_unless_somebody_changes_them(full, as_person, olga, vera, now):
+    row = {"code": "P1", "metric": "auc", "direction": "min", "release": 0.7}
+    rows = [row | {"suite": "out of time", "blocking": False}, row | {"code": "P2"}]
+    first = threshold_set_propose(model=full, limits=rows, by=olga, now=now)
+    threshold_set_decline(limits=first, reason="Once more.", by=vera, now=now)
+    client, url = as_person(olga), reverse("registry:limits-propose", args=[full.pk])
+    typed = filled(client.get(url).context["form"]) | {"rationale": "As before."}
+
+    def proposed(**changes):
+        assert client.post(url, typed | changes).status_code == 303
+        made = ThresholdSet.objects.filter(model=full).latest("number")
+        page = as_person(vera).get(reverse("registry:limits-lock", args=[full.pk, made.pk])).content.decode()
+        threshold_set_decline(limits=made, reason="Once more.", by=vera, now=now)
+        return [(one["suite"], one["blocking"]) for one in made.limits], page
+
+    kept, page = proposed()
+    assert kept == [("out of time", False), ("", True)]
+    assert ("suite out of time" in page, page.count("advisory")) == (True, 1)
+    changes = {"limits-0-suite": "", "limits-0-blocking": "blocks", "limits-1-blocking": "advisory"}
+    assert proposed(**changes)[0] == [("", True), ("", False)]
+
+
 def test_a_page_for_limits_shows_few_rows_and_adds_more(full, as_person, olga):
     client, url = as_person(olga), reverse("registry:limits-propose", args=[full.pk])
     assert 'name="limits-count" value="2"' in client.get(url).content.decode()

@@ -1,5 +1,7 @@
 """Role grants: the record of rights; guardian's rows are derived from it, here and nowhere else."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 
 from django.contrib.auth.models import Permission
@@ -12,8 +14,10 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock, lock_all
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
+from mlops_portal.foundation.people.behind import behind, people_behind
 from mlops_portal.foundation.people.gates import Granting, grant_gates
 from mlops_portal.foundation.people.models import (
+    ApiToken,
     BusinessUnit,
     RoleGrant,
     ServiceAccount,
@@ -27,6 +31,7 @@ from mlops_portal.foundation.people.services.units import bump_revision
 from mlops_portal.foundation.rules import Blocker, refuse_if
 
 ADMINISTRATOR = "administrator"
+COUNTS_AS_ACCOUNT = "Whoever owns a service account, or made a live token of it, counts as the account."
 BY_TWO = frozenset({ADMINISTRATOR, *(name for name, role in ROLES.items() if role.deciding)})
 
 
@@ -52,41 +57,72 @@ def _related_units(unit_id: int) -> set[int]:
     return set(above) | set(below)
 
 
-def identities_of(user: User) -> frozenset[int]:
-    """Return the person behind ``user`` with every service account of theirs: they count as one (RULES 1.7)."""
-    person_id = user.pk if user.is_person else user.service_account.owner_id
-    accounts = ServiceAccount.objects.filter(owner=person_id, deactivated_at__isnull=True)
-    return frozenset({person_id, user.pk, *accounts.values_list("user_id", flat=True)})
+def identities_of(user: User, *, now: datetime) -> frozenset[int]:
+    """Return the people behind ``user`` with every service account they act through: they count as one (RULES 1.7)."""
+    people = people_behind(user, since=now)
+    live = ApiToken.objects.filter(created_by__in=people, revoked_at__isnull=True, expires_at__gt=now)
+    accounts = ServiceAccount.objects.filter(
+        Q(owner__in=people) | Q(pk__in=live.values("account_id")), deactivated_at__isnull=True
+    )
+    return frozenset({user.pk, *people, *accounts.values_list("user_id", flat=True)})
 
 
 def grant_blockers(
     *, user: User, role: str, unit: BusinessUnit | None, model_id: int | None, now: datetime
 ) -> list[Blocker]:
     """Why ``user`` may not hold ``role`` there: what else they, or an account of theirs, hold or do (RULES 1.3)."""
-    identities = identities_of(user)
-    held = living(now).filter(user__in=identities)
-    if unit is not None:
-        held = held.filter(Q(unit_id__in=_related_units(unit.pk)) | Q(model_id__isnull=False))
+    identities = identities_of(user, now=now)
     blockers = []
-    for other in sorted(set(held.values_list("role", flat=True))):
-        if frozenset({role, other}) in TOXIC_PAIRS:
-            labels = f"{ROLES[role].label} and {ROLES[other].label.lower()}"
-            by_account = set(held.filter(role=other).values_list("user_id", flat=True)) != {user.pk}
-            behind = " The person behind a service account counts as the account." if by_account else ""
-            blockers.append(
-                Blocker(
-                    "toxic_pair",
-                    f"{labels} may not be held by one person.{behind} Revoke the {ROLES[other].label.lower()} first, "
-                    "or give this role to somebody else.",
-                )
+    for other, holders in _clashing(role, unit.pk if unit else None, identities, now):
+        why = "" if holders == {user.pk} else f" {COUNTS_AS_ACCOUNT}"
+        labels = f"{ROLES[role].label} and {ROLES[other].label.lower()}"
+        blockers.append(
+            Blocker(
+                "toxic_pair",
+                f"{labels} may not be held by one person.{why} Revoke the {ROLES[other].label.lower()} first, "
+                "or give this role to somebody else.",
             )
+        )
     question = Granting(person=user, identities=identities, role=role, unit=unit, model_id=model_id)
     return blockers + [blocker for gate in grant_gates for blocker in gate(question)]
 
 
+def _clashing(
+    role: str, unit_id: int | None, identities: Collection[int], now: datetime
+) -> list[tuple[str, set[int]]]:
+    """Return which roles that these hold may not be held beside ``role`` there, each with its holders."""
+    held = living(now).filter(user__in=identities)
+    if unit_id is not None:
+        held = held.filter(Q(unit_id__in=_related_units(unit_id)) | Q(model_id__isnull=False))
+    holders: dict[str, set[int]] = defaultdict(set)
+    for other, holder_id in held.values_list("role", "user_id"):
+        if frozenset({role, other}) in TOXIC_PAIRS:
+            holders[other].add(holder_id)
+    return sorted(holders.items())
+
+
+def account_blockers(account: ServiceAccount, *, person: User, now: datetime) -> list[Blocker]:
+    """Why ``person`` may not act through an account: a role of it and one of theirs may not meet (RULES 1.3, 1.7)."""
+    identities = identities_of(person, now=now) - {account.user_id}
+    found = {
+        (grant.role, other)
+        for grant in living(now).filter(user=account.user_id)
+        for other, _ in _clashing(grant.role, grant.unit_id, identities, now)
+    }
+    return [
+        Blocker(
+            "toxic_pair",
+            f"{account} is {ROLES[role].label.lower()} and {person.name} {ROLES[other].label.lower()}, which may not "
+            f"be held by one person. {COUNTS_AS_ACCOUNT}",
+            "somebody else",
+        )
+        for role, other in sorted(found)
+    ]
+
+
 def rederive(user: User) -> None:
     """Make guardian's rows of one person equal to their effective grants, one change of them after the other."""
-    _lock_behind(user)
+    lock_all(User.objects.all(), [user.pk], keeps_key=True)
     content_type = ContentType.objects.get_for_model(BusinessUnit)
     ids = dict(Permission.objects.filter(content_type=content_type).values_list("codename", "pk"))
     wanted = {
@@ -149,15 +185,17 @@ def _require_over(unit_id: int | None, model_id: int | None, by: User | None) ->
     require(by, "people.grant", unit_id=unit_id, model_id=model_id)
 
 
-def _behind(user: User) -> int:
-    """Return the key of the person who acts, or answers for the account that does."""
-    return user.pk if user.is_person else user.service_account.owner_id
+def lock_behind(users: Collection[User], *, now: datetime) -> None:
+    """Let what is given to people, or to accounts that they act through, wait for each other: together it may be toxic.
 
-
-def _lock_behind(user: User) -> None:
-    """Let what is given to one person, or to an account of theirs, wait for each other: together it may be toxic."""
+    Accounts are locked before people: who stands behind them is fixed only then.
+    """
     # Their key stays: what somebody else writes at this moment may name them.
-    lock_all(User.objects.all(), [_behind(user)], keeps_key=True)
+    machines = {user.pk for user in users if not user.is_person}
+    if machines:
+        lock_all(User.objects.all(), machines, keeps_key=True)
+    people = {user.pk for user in users if user.is_person} | behind(machines).people(machines, since=now)
+    lock_all(User.objects.all(), people, keeps_key=True)
 
 
 def _is_effective(grant: RoleGrant, now: datetime) -> bool:
@@ -215,7 +253,7 @@ def role_grant(
     if not user.is_person and ROLES[role].deciding:
         message = f"A service account does not decide, so it cannot be {ROLES[role].label.lower()}."
         refuse_if([Blocker("machine", message, "a person")])
-    _lock_behind(user)
+    lock_behind([user], now=now)
     refuse_if(grant_blockers(user=user, role=role, unit=unit, model_id=model_id, now=now))
     grant = RoleGrant(
         user=user,
@@ -270,7 +308,7 @@ def grant_confirm(*, grant: RoleGrant, by: User, now: datetime) -> RoleGrant:
     grant = lock(RoleGrant.objects.all(), grant.pk)
     _require_over(grant.unit_id, grant.model_id, by)
     if grant.user:
-        _lock_behind(grant.user)
+        lock_behind([grant.user], now=now)
     refuse_if(confirmation_blockers(grant, by=by, now=now))
     grant.confirmed_by, grant.confirmed_at = by, now
     grant.is_effective = _is_effective(grant, now)
@@ -348,9 +386,12 @@ def grant_revoke(*, grant: RoleGrant, reason: str, by: User, now: datetime) -> R
         if asker.pk == by.pk:
             message = "You asked for this already. A second person revokes the role of an administrator."
             refuse_if([Blocker("same_person", message, "another administrator, or the holder")])
+    asker = revocation_asker(grant)
+    agreed = asker is not None and asker.pk != by.pk and needs_second_to_revoke(grant, by=asker)
     grant.revoked_by, grant.revoked_at, grant.is_effective = by, now, False
     save_as(grant, by=by, now=now, reason=reason, fields=["revoked_by", "revoked_at", "is_effective"])
-    _emit("people.grant_revoked", grant, by, now, reason, asked_by=grant.revocation_asked_by_id)
+    asked_by = grant.revocation_asked_by_id
+    _emit("people.grant_revoked", grant, by, now, reason, asked_by=asked_by, agreed=agreed)
     if grant.user:
         rederive(grant.user)
     return grant
@@ -403,8 +444,8 @@ def grants_refresh(*, now: datetime) -> int:
         if grant.user:
             changed[grant.user.pk] = grant.user
         ended += 1
-    # After all grants: whoever revokes one locks it before its holder. In one order of the people behind.
-    lock_all(User.objects.all(), {_behind(user) for user in changed.values()}, keeps_key=True)
+    # After all grants: whoever revokes one locks it before its holder.
+    lock_behind(list(changed.values()), now=now)
     for user in changed.values():
         rederive(user)
     return ended

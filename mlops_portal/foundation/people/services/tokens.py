@@ -5,8 +5,9 @@ import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from mlops_portal.foundation.errors import Invalid, invalid
+from mlops_portal.foundation.errors import Invalid, NotAllowed, invalid
 from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -15,11 +16,14 @@ from mlops_portal.foundation.people import events  # noqa: F401  (registers the 
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, ServiceAccount, TokenUse, User
 from mlops_portal.foundation.people.rights import declared, label_of, require
 from mlops_portal.foundation.people.roles import DECIDING_RIGHTS
+from mlops_portal.foundation.people.services.grants import account_blockers, lock_behind
 from mlops_portal.foundation.people.services.persons import person_create
 from mlops_portal.foundation.people.services.units import bump_revision
+from mlops_portal.foundation.rules import refuse_if
 
 PREFIX = "mlp_"
 MAX_DAYS = 366
+OWNER = "The owner of a service account is a person who is active."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ def account_create(
 ) -> ServiceAccount:
     """Add a pipeline's identity in ``unit``; ``owner`` counts as the person behind it (RULES 1.7)."""
     require(by, "people.manage_accounts", unit_id=unit.pk)
-    if not owner.is_person:
-        raise invalid("owner", "The owner of a service account is a person.")
+    if not (owner.is_person and owner.is_active):
+        raise invalid("owner", OWNER)
     taken = f"A service account named {name} exists."
     if ServiceAccount.objects.filter(name=name).exists():
         raise invalid("name", taken)
@@ -61,7 +65,35 @@ def account_create(
     account = ServiceAccount(
         name=name, user=identity, owner=owner, unit=unit, purpose=purpose, repository=repository
     )
-    return save_as(account, by=by, now=now, reason="Service account created")
+    save_as(account, by=by, now=now, reason="Service account created")
+    _tell("people.account_made", account, by, now, owner=owner.name)
+    return account
+
+
+@operation
+def account_hand_over(
+    *, account: ServiceAccount, owner: User, reason: str, by: User | None, now: datetime
+) -> ServiceAccount:
+    """Name another owner; whoever owned it still counts for what it did until now (RULES 1.7).
+
+    Raises:
+        RuleViolation: a role of the account and one of the new owner's may not be held by one person.
+        Invalid: the owner is no active person, or the same as before.
+    """
+    require(by, "people.manage_accounts", unit_id=account.unit_id)
+    lock_behind([account.user, owner], now=now)
+    account = lock(ServiceAccount.objects.select_related("user", "owner"), account.pk)
+    if not (owner.is_person and owner.is_active):
+        raise invalid("owner", OWNER)
+    if owner == account.owner:
+        raise invalid("owner", f"{owner.name} owns it already.")
+    refuse_if(account_blockers(account, person=owner, now=now))
+    earlier, account.owner = account.owner, owner
+    save_as(account, by=by, now=now, reason=reason, fields=["owner"])
+    bump_revision()
+    more = {"earlier_owner": earlier.pk, "reason": reason}
+    _tell("people.account_handed_over", account, by, now, owner=owner.name, **more)
+    return account
 
 
 @operation
@@ -71,9 +103,16 @@ def token_create(
     """Make a token limited to ``scopes`` (right names) that ends after ``days``.
 
     Raises:
+        NotAllowed: a machine makes it: whoever holds a token acts through the account, and that is a person.
+        RuleViolation: a role of the account and one of the maker's may not be held by one person.
         Invalid: an unknown scope, one that decides, no scope, or more than a year.
     """
     require(by, "people.manage_accounts", unit_id=account.unit_id)
+    if by is not None and not by.is_person:
+        raise NotAllowed("Tokens are made by people, not by service accounts.")
+    maker = by or account.owner
+    lock_behind([account.user, maker], now=now)
+    refuse_if(account_blockers(account, person=maker, now=now))
     unknown = sorted(set(scopes) - {right.name for right in declared()})
     if unknown or not scopes:
         raise invalid(
@@ -92,7 +131,7 @@ def token_create(
         secret_sha256=secret_hash(secret),
         scopes=sorted(set(scopes)),
         created_at=now,
-        created_by=by or account.owner,
+        created_by=maker,
         expires_at=now + timedelta(days=days),
     )
     save_as(token, by=by, now=now, reason="Token made")
@@ -122,6 +161,20 @@ def _emit(verb: str, token: ApiToken, by: User | None, now: datetime) -> None:
             occurred_at=now,
             unit_id=token.account.unit_id,
             data={"label": token.label, "scopes": token.scopes},
+        )
+    )
+
+
+def _tell(verb: str, account: ServiceAccount, by: User | None, now: datetime, **data: Any) -> None:
+    emit(
+        DomainEvent(
+            verb=verb,
+            subject_label="foundation.ServiceAccount",
+            subject_id=str(account.pk),
+            actor_id=str(by.pk) if by else None,
+            occurred_at=now,
+            unit_id=account.unit_id,
+            data={"account": account.name, **data},
         )
     )
 

@@ -3,15 +3,19 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from approvals import services
 from approvals.duties import duty_records
-from approvals.models import ChangeRequest
+from approvals.models import ChangeRequest, Stage
 from approvals.queries.clocks import clock_of
 from approvals.queries.inbox_page import at_my_stage, totals_of
+from approvals.services import upkeep
 from approvals.services.stages import stage_look_for_people
 from mlops_portal.foundation.history import save_as
-from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.web.models import Notification
 from registry.models import Environment, MetricValue, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
 from tests.kept import kept
@@ -103,3 +107,20 @@ def test_the_clock_keeps_what_was_used_when_a_gate_begins_to_fail(
     assert stage_look_for_people(stage, duty_records(change, now=later), by=None, now=later)
     assert (stage.clock_started_at, stage.due_at, stage.used_seconds) == (None, None, 3 * 3600)
     assert not stage_look_for_people(stage, duty_records(change, now=later), by=None, now=later)
+
+
+def test_who_is_told_of_overdue_stages_is_looked_for_at_once_for_all(
+    filed: ChangeRequest, version: ModelVersion, retail: BusinessUnit, ada: User, olga: User, now: datetime
+) -> None:
+    def statements() -> int:
+        due = Stage.objects.filter(state="current").order_by("due_at").last().due_at
+        with CaptureQueriesContext(connection) as done:
+            assert upkeep.stages_escalate(now=due, since=now) == Stage.objects.filter(state="current").count()
+        return len([query for query in done.captured_queries if not query["sql"].startswith("INSERT")])
+
+    one = statements()
+    for number in range(4):
+        place = make.production(retail, now=now, name=f"prod-{number}", connector="manual")
+        make.submitted(version, place, by=ada, now=now)
+    assert statements() == one
+    assert Notification.objects.filter(person=olga, text__contains="past its deadline").exists()

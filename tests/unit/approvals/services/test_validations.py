@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 
 from approvals import services
 from approvals.models import ChangeRequest, PolicyRevision, Validation
@@ -87,6 +89,26 @@ def test_a_critical_finding_keeps_the_validation_from_approving(
     assert codes(refusal) == ["critical"]
     services.finding_close(finding=finding, evidence="Retrained without the field.", by=vera, now=now)
     assert conclude(validation, vera, now).outcome == "approved"
+
+
+def test_a_finding_is_given_to_somebody_who_sees_the_model(
+    fresh: ModelVersion, vera: User, ada: User, olga: User, dora: User, now: datetime,
+    as_person: Callable[[User], Client],
+) -> None:  # fmt: skip
+    validation = services.validation_open(version=fresh, kind="initial", by=vera, now=now)
+    typed = {"title": "Leak", "detail": "It leaks.", "severity": "low", "due_on": date(2027, 12, 1)}
+    with pytest.raises(Invalid, match="Dora Lindqvist does not see this model"):
+        services.finding_raise(validation=validation, owner=dora, by=vera, now=now, **typed)
+    place, client = reverse("approvals:finding-raise", args=[validation.pk]), as_person(vera)
+    offered = set(client.get(place).context["form"].fields["owner"].queryset)
+    assert {ada, olga} <= offered
+    assert offered.isdisjoint({dora, vera})
+    for stranger in (dora, vera):
+        answer = client.post(place, typed | {"owner": stranger.pk})
+        assert answer.status_code == 400
+        assert "Choose somebody who sees this model and does not validate it." in answer.content.decode()
+    assert client.post(place, typed | {"owner": olga.pk}).status_code == 303
+    assert validation.findings.get().owner == olga
 
 
 def test_a_finding_is_due_on_a_day_that_has_not_ended_where_the_portal_is(
