@@ -242,6 +242,11 @@ def _data(version: ModelVersion, scope: dict[str, Any], at: datetime) -> None:
 def validate(version: ModelVersion, *, cast: Cast, now: datetime, outcome: str = "approved") -> Validation:
     """Validate a version through the services."""
     opened = validation_open(version=version, kind="initial", scope="All of it.", by=cast.validator, now=now)
+    return conclude(opened, now=now, outcome=outcome)
+
+
+def conclude(opened: Validation, *, now: datetime, outcome: str = "approved") -> Validation:
+    """Conclude an open validation as its validator."""
     return validation_conclude(
         validation=opened,
         components=list(Validation.Component.values),
@@ -249,8 +254,8 @@ def validate(version: ModelVersion, *, cast: Cast, now: datetime, outcome: str =
         summary="Concept, data, outcomes and implementation were examined and reproduced.",
         has_no_conflict=True,
         password=PASSWORD,
-        code=fresh_code(cast.validator),
-        by=cast.validator,
+        code=fresh_code(opened.validator),
+        by=opened.validator,
         now=now,
     )
 
