@@ -254,14 +254,32 @@ def verify_page(condition: Condition) -> Place:
 
 
 def _lapses(events: Sequence[DomainEvent]) -> Iterable[Lapse]:
-    return Lapse.objects.filter(pk__in=ids(events)).select_related(*OF_CHANGE, "model")
+    return Lapse.objects.filter(pk__in=ids(events)).select_related(*OF_CHANGE, "model", "owner")
+
+
+def _ended_validation(lapse: Lapse) -> int | None:
+    """Return the key of the validation whose end opened the lapse, if it was one."""
+    matter, _, key = lapse.key.partition(":")
+    return int(key) if matter == "validation" and key.isdecimal() else None
+
+
+def _validator(lapse: Lapse) -> Ids:
+    key = _ended_validation(lapse)
+    return Validation.objects.filter(pk=key).values_list("validator_id", flat=True) if key else ()
 
 
 LAPSE = Record(
     find=_lapses,
     subject=_subject,
     place=page_of,
-    words=lambda lapse, happening: {"text": sentence(lapse.text), "due": moment(lapse.due_at)},
+    words=lambda lapse, happening: {
+        "text": sentence(lapse.text),
+        "due": moment(lapse.due_at),
+        "owner": lapse.owner.name,
+    },
+)
+ENDED_VALIDATOR = Receivers(
+    "the validator whose validation ended", lambda lapse, happening: _validator(lapse)
 )
 LAPSE_OWNER = Receivers("the owner of the lapse", lambda lapse, happening: [lapse.owner_id])
 
@@ -286,7 +304,11 @@ def _findings(events: Sequence[DomainEvent]) -> Iterable[ValidationFinding]:
 
 def _validation_words(validation: Validation, happening: Happening) -> Mapping[str, str]:
     outcome = validation.get_outcome_display() if validation.outcome else ""
-    return {"outcome": uncapped(outcome), "number": str(happening.data.get("number", ""))}
+    return {
+        "outcome": uncapped(outcome),
+        "number": str(happening.data.get("number", "")),
+        "until": moment(validation.valid_until) if validation.valid_until else "",
+    }
 
 
 VALIDATION = Record(

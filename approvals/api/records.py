@@ -98,7 +98,7 @@ class ValidationOut(RecordSerializer):
 
     class Meta:
         model = Validation
-        exclude = ("report", "signature")
+        exclude = ("report", "signature", "end_told_at")
 
 
 class ValidationFilter(django_filters.FilterSet):

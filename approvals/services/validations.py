@@ -10,6 +10,7 @@ from approvals import policies
 from approvals.events import tell
 from approvals.models import Challenge, ChangeRequest, Validation, ValidationFinding
 from approvals.policy_in_force import policy_in_force
+from approvals.services.lapses import lapses_settle_validated
 from approvals.services.signing import prove, sign
 from approvals.states import OPEN_STATES, Meaning
 from mlops_portal.foundation import canonical
@@ -344,6 +345,7 @@ def _conclude(
     tell(
         "validation_concluded", validation, by=by, now=now, outcome=outcome, digest=validation.content_digest
     )
+    lapses_settle_validated(validation=validation, by=by, now=now)
     return validation
 
 
