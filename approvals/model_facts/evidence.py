@@ -7,7 +7,10 @@ from typing import Any
 from approvals.facts import Answer, Observed, Reading, Subject
 from approvals.model_facts.inventory import days_since
 from approvals.model_facts.records import Records
+from approvals.models import Validation
 from mlops_portal.foundation import canonical
+from mlops_portal.foundation.days import portal_day
+from mlops_portal.foundation.web.words import day_text
 from registry.models import Document, DocumentSection, MetricValue, ModelVersion, ThresholdSet, VersionDataset
 from registry.states import GRADE_ORDER, DatasetRole, Grade, SectionStatus
 
@@ -324,6 +327,12 @@ def _vendor_facts(
     }
 
 
+def _ended_on(validation: Validation, now: datetime) -> str:
+    if validation.valid_until is None or validation.valid_until > now:
+        return ""
+    return day_text(portal_day(validation.valid_until))
+
+
 def _validation_facts(subject: Subject, records: Records, version: ModelVersion) -> dict[str, Answer]:
     critical = len(records.critical.get(version.pk, []))
     validation = records.validations.get(version.pk)
@@ -333,6 +342,7 @@ def _validation_facts(subject: Subject, records: Records, version: ModelVersion)
             "validation_signed": False,
             "validation_independent": False,
             "validation_age_days": None,
+            "validation_ended_on": "",
             "validation_components": (),
             "critical_findings_open": critical,
         }
@@ -354,6 +364,7 @@ def _validation_facts(subject: Subject, records: Records, version: ModelVersion)
         "validation_signed": signed,
         "validation_independent": validation.validator_id not in made and bool(validation.has_no_conflict),
         "validation_age_days": days_since(validation.concluded_at, records.now),
+        "validation_ended_on": _ended_on(validation, records.now),
         "validation_components": tuple(sorted(validation.components)),
         "critical_findings_open": critical,
     }

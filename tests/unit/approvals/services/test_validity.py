@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from approvals import services
+from approvals.evaluation import evaluate, policy_for
 from approvals.models import ChangeRequest, Lapse, Validation
+from approvals.policy.gates import GateReading
 from approvals.services import upkeep
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.rules import RuleViolation
@@ -169,3 +171,88 @@ def test_no_end_is_told_that_matters_to_nobody(
     soon = validation.valid_until - timedelta(days=20)
     happens(running, release_cast, soon)
     assert upkeep.validations_tell_end(now=soon) == 0
+
+
+def gate_of(change: ChangeRequest, at: datetime) -> GateReading:
+    """Ask the gate on independent validation at a moment."""
+    policy = policy_for(change, at)
+    assert policy is not None
+    readings = evaluate(change, at=at, policy=policy).readings
+    return next(reading for reading in readings if reading.gate.id == "VAL-01")
+
+
+def test_the_gate_fails_from_the_hour_in_which_the_validation_ends_and_says_since_when(
+    filed: ChangeRequest,
+) -> None:
+    ends = filed.version.validations.get().valid_until
+    assert not gate_of(filed, ends - timedelta(hours=1)).is_failing
+    reading = gate_of(filed, ends + timedelta(hours=1))
+    assert reading.is_failing
+    assert reading.message == f"The validation ended on {day_text(ends)}."
+
+
+def test_it_fails_by_the_end_that_was_signed_though_the_tier_of_today_would_let_it_be_older(
+    filed: ChangeRequest,
+) -> None:
+    ends = filed.version.validations.get().valid_until
+    filed.model.tier = 3
+    save_as(filed.model, by=None, now=ends, reason="test", fields=["tier"])
+    assert "ended on" in gate_of(filed, ends + timedelta(days=30)).message
+
+
+def _revoked(validation: Validation, at: datetime) -> None:
+    signature = validation.signature
+    signature.revoked_at, signature.revoked_by, signature.revocation_reason = (
+        at,
+        validation.validator,
+        "Wrong",
+    )
+    save_as(signature, by=None, now=at, reason="test")
+
+
+def _not_approved(validation: Validation, at: datetime) -> None:
+    validation.outcome = "not_approved"
+    save_as(validation, by=None, now=at, reason="test", fields=["outcome"])
+
+
+def _reopened(validation: Validation, at: datetime) -> None:
+    validation.state, validation.signature = "open", None
+    save_as(validation, by=None, now=at, reason="test", fields=["state", "signature"])
+
+
+@pytest.mark.parametrize(
+    ("becomes", "message"),
+    [
+        pytest.param(_revoked, "not signed", id="one whose signature was revoked"),
+        pytest.param(_not_approved, "not approved", id="one that does not approve"),
+        pytest.param(
+            _reopened, "No validation of this version is concluded.", id="one that is not concluded"
+        ),
+    ],
+)
+def test_what_vouches_for_nothing_does_not_open_the_gate(
+    becomes: Callable[..., None], message: str, filed: ChangeRequest, now: datetime
+) -> None:
+    assert not gate_of(filed, now).is_failing
+    becomes(filed.version.validations.get(), now)
+    reading = gate_of(filed, now)
+    assert reading.is_failing
+    assert message in reading.message
+
+
+@pytest.mark.parametrize("becomes", [_revoked, _not_approved, _reopened])
+def test_what_vouches_for_nothing_settles_no_lapse_and_its_end_is_told_to_nobody(
+    becomes: Callable[..., None],
+    ended: datetime,
+    running: ChangeRequest,  # noqa: F811
+    release_cast: make.Cast,
+) -> None:
+    lapse = lapse_of(running)
+    again = make.validate(running.version, cast=release_cast, now=ended)
+    lapse.refresh_from_db()
+    lapse.closed_at, lapse.closed_by, lapse.outcome = None, None, ""
+    save_as(lapse, by=None, now=ended, reason="test")
+    becomes(again, ended)
+    with pytest.raises(RuleViolation, match="validated again"):
+        services.lapse_close(lapse=lapse, outcome="renewed", by=release_cast.owner, now=ended)
+    assert upkeep.validations_tell_end(now=again.valid_until - timedelta(days=5)) == 0
