@@ -206,11 +206,24 @@ def _authority(waiver: Waiver, happening: Happening) -> Ids:
     return few([person.pk for person in able if person.pk not in benefit])
 
 
-WAIVER = Record(
-    find=_waivers,
-    subject=_subject,
-    place=lambda waiver: _page("approvals:waiver", waiver),
-    words=lambda waiver, happening: {"gate": waiver.gate, "until": moment(waiver.valid_until)},
+def _asked_of(events: Sequence[DomainEvent]) -> Iterable[Waiver]:
+    """Find the waivers that were asked for while their request was a draft."""
+    rows = Waiver.objects.filter(change__in=ids(events), state=Waiver.State.REQUESTED)
+    return rows.select_related(*OF_CHANGE, "model")
+
+
+def waiver_page(waiver: Waiver) -> Place:
+    """Lead to where a waiver is decided."""
+    return _page("approvals:waiver", waiver)
+
+
+def _waiver_words(waiver: Waiver, happening: Happening) -> Mapping[str, str]:
+    return {"gate": waiver.gate, "until": moment(waiver.valid_until)}
+
+
+WAIVER = Record(find=_waivers, subject=_subject, place=waiver_page, words=_waiver_words)
+WAIVERS_ASKED = Record(
+    find=_asked_of, subject=_subject, place=waiver_page, words=_waiver_words, of=_change_of
 )
 AUTHORITY = Receivers("those who may waive the gate and do not benefit", _authority)
 ASKED_FOR_IT = Receivers("who asked for it", lambda waiver, happening: [waiver.requested_by_id])

@@ -34,6 +34,7 @@ from approvals.notice_records import (
     VALIDATOR,
     VERIFIER,
     WAIVER,
+    WAIVERS_ASKED,
     people_page,
     settle_page,
     verify_page,
@@ -79,6 +80,16 @@ def by_hand(event: DomainEvent) -> bool:
 def by_the_portal(event: DomainEvent) -> bool:
     """Tell whether the portal takes the step."""
     return not by_hand(event)
+
+
+def of_a_draft(event: DomainEvent) -> bool:
+    """Tell whether a waiver was asked for before its request was filed."""
+    return bool(event.data.get("is_draft"))
+
+
+def of_what_is_filed(event: DomainEvent) -> bool:
+    """Tell whether a waiver was asked for on a filed request."""
+    return not of_a_draft(event)
 
 
 WAITS = "“{stage}” waits for you. {what}"
@@ -310,6 +321,21 @@ RULES = (
         verb="approvals.waiver_requested",
         about=WAIVER,
         to=(AUTHORITY,),
+        when=of_a_draft,
+        text="{by} asks you to waive {gate} until {until}. You decide once the request is filed; it is a draft.",
+    ),
+    Rule(
+        verb="approvals.change_submitted",
+        about=WAIVERS_ASKED,
+        to=(AUTHORITY,),
+        asks=True,
+        text="It is filed, so you decide on the waiver of {gate} until {until}. Grant it or decline it.",
+    ),
+    Rule(
+        verb="approvals.waiver_requested",
+        about=WAIVER,
+        to=(AUTHORITY,),
+        when=of_what_is_filed,
         asks=True,
         text="{by} asks you to waive {gate} until {until}. Grant it or decline it.",
     ),
