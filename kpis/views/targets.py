@@ -80,10 +80,14 @@ class TargetDetail(DetailPage):
             "effect": effect_of(
                 self.request.user, kpi, unit=target.unit_id, tier=target.tier, limits=own, now=self.now
             ),
-            "approvers": policies.approver_text(target.unit, but=target.proposed_by)
+            "approvers": policies.approver_text(target.unit, but=target.proposed_by, reader=self.request.user)
             if target.state == "proposed"
             else "",
             "blockers": approving,
+            "decisions": [
+                ("Approve target", reverse("kpis:target-approve", args=[target.pk]), bool(approving)),
+                ("Decline target", reverse("kpis:target-decline", args=[target.pk]), bool(declining)),
+            ],
             "refused": "You cannot decide on this" if declining else "You can only decline this",
             "history": self._history(),
         }
