@@ -184,5 +184,7 @@ def test_the_second_person_is_addressed_and_the_first_one_finds_both_answers_clo
     assert f'href="{place}approve/"' in second
     assert f'href="{place}approve/"' not in own
     assert 'id="why-not"' in own
+    decision = as_person(max_).get(f"{place}approve/").content.decode()
+    assert "20 days at most" in decision, "what is decided on stands beside the answer"
     home = as_person(max_).get("/").content.decode()
     assert f"<small>{KpiTarget.objects.get().scope_text}. Proposed by Mona Keller" in home
