@@ -127,3 +127,8 @@ def test_who_agrees_to_the_end_of_their_own_role_arrives_at_a_page_they_may_open
     done = as_person(bea).post(place, {"reason": "Agreed."}, follow=True)
     assert done.status_code == 200
     assert "The role is revoked." in done.content.decode()
+
+
+def test_who_has_no_role_reads_so_and_not_that_nothing_waits(as_person, make_person, mona):
+    assert "You have no role yet" in page_of(as_person(make_person("Wim Newcomer")), "home")
+    assert "You have no role yet" not in page_of(as_person(mona), "home")
