@@ -169,6 +169,8 @@ class WaiverDetail(DetailPage):
         """Say what the gate says: now while it is asked for, at the signature once it is decided."""
         waiver, change = self.object, self.object.change
         gate = change.gate_results.filter(is_current=True, gate=waiver.gate).first()
+        if gate is None and (policy := policy_for(change, self.now)):  # a draft stores no results
+            gate = next((one for one in policy.document.gates if one.id == waiver.gate), None)
         statement = waiver.signature.statement if waiver.signature else {}
         said = says_of(waiver)
         return {

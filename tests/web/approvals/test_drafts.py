@@ -150,6 +150,7 @@ def test_who_decides_on_a_waiver_of_a_draft_reads_that_it_opens_with_the_filing(
     page = as_person(head).get(f"/waivers/{asked.pk}/").content.decode()
     assert "A draft, not yet filed. The decision on this waiver opens when Ada Brandt files it." in page
     assert "You cannot decide this yet" in page
+    assert "Required: release limits are met" in page
     address = asked.change.get_absolute_url()
     assert f'href="{address}"' not in page, "it would end in a page that they may not open"
     assert f'href="{address}"' in as_person(ada).get(f"/waivers/{asked.pk}/").content.decode()
