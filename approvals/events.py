@@ -42,6 +42,7 @@ register_verbs(
         Verb("approvals.stage_overdue", "a stage is overdue"),
         Verb("approvals.validation_opened", "opened a validation"),
         Verb("approvals.validation_concluded", "concluded a validation"),
+        Verb("approvals.validation_ending", "a validation is about to end"),
         Verb("approvals.finding_raised", "raised a validation finding"),
         Verb("approvals.finding_closed", "closed a validation finding"),
         Verb("approvals.challenge_asked", "asked a challenge"),

@@ -4,22 +4,31 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals.models import ChangeRequest, Stage
+from approvals.models import ChangeRequest, Stage, Validation
 from approvals.queries.inbox_page import DECIDED_DAYS, took_effect
+from approvals.queries.validation_list import WAITS_FOR, ending
 from approvals.states import ChangeKind, ChangeState
-from mlops_portal.foundation.people.models import BusinessUnit
+from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.web.filters import ChoiceFacet, Filters, OneOfFacet, SearchFilter
+from registry.models import RegisteredModel
 from registry.states import Tier
 
 TIERS = [(value, f"Tier {value}") for value in Tier.values]
 EVIDENCE = [("complete", "Complete"), ("blocked", "A gate blocks"), ("none", "Gates have not run")]
 EXECUTED = [("7", "In the last 7 days"), (str(DECIDED_DAYS), f"In the last {DECIDED_DAYS} days")]
 DUE = [("overdue", "Overdue"), ("1", "Within a day"), ("7", "Within 7 days")]
+ENDS = [
+    ("ended", "Ended"),
+    ("30", "Within 30 days"),
+    ("60", "Within 60 days"),
+    ("90", "Within 90 days"),
+]
+OFFERED = 200
 NUMBER = re.compile(r"^(?:cr-?)?(\d{1,12})$", re.IGNORECASE)
 
 
@@ -104,3 +113,53 @@ class ChangeFilters(Filters):
     def filter_evidence(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         """Complete, blocked, or not run."""
         return by_evidence(queryset, value)
+
+
+def _validations_seen(request: HttpRequest | None, **of: Any) -> QuerySet[Validation]:
+    return Validation.objects.visible_to(request.user).filter(**of) if request else Validation.objects.none()
+
+
+def validators_of(request: HttpRequest | None) -> list[tuple[int, str]]:
+    """Offer who validated something that the reader sees (at most 200)."""
+    theirs = _validations_seen(request, validator=OuterRef("pk"))
+    return list(User.objects.filter(Exists(theirs)).order_by("name").values_list("pk", "name")[:OFFERED])
+
+
+def validated_models_of(request: HttpRequest | None) -> list[tuple[int, str]]:
+    """Offer the models with a validation that the reader sees (at most 200)."""
+    rows = RegisteredModel.objects.filter(Exists(_validations_seen(request, model=OuterRef("pk"))))
+    return [(row.pk, str(row)) for row in rows.only("name", "title").order_by("title", "name")[:OFFERED]]
+
+
+class ValidationFilters(Filters):
+    """Facets of the list of validations."""
+
+    counts_facets = True
+    q = SearchFilter(
+        ["model__name", "model__title", "version__label", "validator__name"],
+        label="Model, version or validator",
+    )
+    mine = OneOfFacet("Whose", choices=[("yes", "Mine")], method="filter_mine")
+    state = ChoiceFacet("State", choices=Validation.State.choices)
+    outcome = ChoiceFacet("Outcome", choices=Validation.Outcome.choices)
+    waits = ChoiceFacet("Waits for", choices=WAITS_FOR, field_name="waits_for")
+    ends = OneOfFacet("Validity ends", choices=ENDS, method="filter_ends")
+    tier = ChoiceFacet("Tier", choices=TIERS, field_name="model__tier")
+    unit = ChoiceFacet("Unit", choices=units_of, field_name="unit_id")
+    model = ChoiceFacet("Model", choices=validated_models_of, field_name="model_id")
+    validator = ChoiceFacet("Validator", choices=validators_of, field_name="validator_id")
+    kind = ChoiceFacet("Kind", choices=Validation.Kind.choices)
+
+    class Meta:
+        model = Validation
+        fields: list[str] = []
+
+    def filter_mine(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        """Narrow to those whose validator asks."""
+        return queryset.filter(validator=self.request.user) if value else queryset
+
+    def filter_ends(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        """Narrow to those that ended, or end within days, and that no later one follows."""
+        if not value:
+            return queryset
+        return ending(queryset, timezone.now(), None if value == "ended" else int(value))

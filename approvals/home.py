@@ -11,7 +11,8 @@ from django.utils import timezone
 from approvals import tones
 from approvals.models import ChangeRequest, Lapse, PolicyRevision, Stage
 from approvals.policy_in_force import policy_in_force
-from approvals.queries import inbox_page, panel_reads
+from approvals.queries import inbox_page, panel_reads, validation_list
+from approvals.queries.validation_list import MINE_OPEN
 from approvals.states import ChangeState
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.rights import rights_of
@@ -65,6 +66,24 @@ def own(user: Any) -> Mapping[str, Any] | None:
     rows = ChangeRequest.objects.visible_to(user).open().filter(requester=user).select_related("model")
     found = list(rows.order_by("-updated_at", "-pk")[:SHOWN])
     return {"changes": found, "tones": tones, "title": "Your requests", "key": "own"} if found else None
+
+
+def validations_of_interest(user: Any) -> str:
+    """Narrow the list of validations to a validator's own open ones; others come to see all of them."""
+    return MINE_OPEN if rights_of(user).has("approvals.validate") else ""
+
+
+def validations(user: Any) -> Mapping[str, Any] | None:
+    """What this validator has under way, with what each waits for."""
+    rows = validation_list.to_work_on(user)
+    shown = list(rows[:SHOWN])
+    if not shown:
+        return None
+    today = portal_day(timezone.now())
+    waiting = [
+        (one, validation_list.waits_text(one), validation_list.repair_due(one, today)) for one in shown
+    ]
+    return {"validations": waiting, "count": rows.count()}
 
 
 def to_start(user: Any) -> Mapping[str, Any] | None:

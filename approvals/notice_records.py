@@ -206,11 +206,24 @@ def _authority(waiver: Waiver, happening: Happening) -> Ids:
     return few([person.pk for person in able if person.pk not in benefit])
 
 
-WAIVER = Record(
-    find=_waivers,
-    subject=_subject,
-    place=lambda waiver: _page("approvals:waiver", waiver),
-    words=lambda waiver, happening: {"gate": waiver.gate, "until": moment(waiver.valid_until)},
+def _asked_of(events: Sequence[DomainEvent]) -> Iterable[Waiver]:
+    """Find the waivers that were asked for while their request was a draft."""
+    rows = Waiver.objects.filter(change__in=ids(events), state=Waiver.State.REQUESTED)
+    return rows.select_related(*OF_CHANGE, "model")
+
+
+def waiver_page(waiver: Waiver) -> Place:
+    """Lead to where a waiver is decided."""
+    return _page("approvals:waiver", waiver)
+
+
+def _waiver_words(waiver: Waiver, happening: Happening) -> Mapping[str, str]:
+    return {"gate": waiver.gate, "until": moment(waiver.valid_until)}
+
+
+WAIVER = Record(find=_waivers, subject=_subject, place=waiver_page, words=_waiver_words)
+WAIVERS_ASKED = Record(
+    find=_asked_of, subject=_subject, place=waiver_page, words=_waiver_words, of=_change_of
 )
 AUTHORITY = Receivers("those who may waive the gate and do not benefit", _authority)
 ASKED_FOR_IT = Receivers("who asked for it", lambda waiver, happening: [waiver.requested_by_id])
@@ -283,14 +296,32 @@ def verify_page(condition: Condition) -> Place:
 
 
 def _lapses(events: Sequence[DomainEvent]) -> Iterable[Lapse]:
-    return Lapse.objects.filter(pk__in=ids(events)).select_related(*OF_CHANGE, "model")
+    return Lapse.objects.filter(pk__in=ids(events)).select_related(*OF_CHANGE, "model", "owner")
+
+
+def _ended_validation(lapse: Lapse) -> int | None:
+    """Return the key of the validation whose end opened the lapse, if it was one."""
+    matter, _, key = lapse.key.partition(":")
+    return int(key) if matter == "validation" and key.isdecimal() else None
+
+
+def _validator(lapse: Lapse) -> Ids:
+    key = _ended_validation(lapse)
+    return Validation.objects.filter(pk=key).values_list("validator_id", flat=True) if key else ()
 
 
 LAPSE = Record(
     find=_lapses,
     subject=_subject,
     place=page_of,
-    words=lambda lapse, happening: {"text": sentence(lapse.text), "due": moment(lapse.due_at)},
+    words=lambda lapse, happening: {
+        "text": sentence(lapse.text),
+        "due": moment(lapse.due_at),
+        "owner": lapse.owner.name,
+    },
+)
+ENDED_VALIDATOR = Receivers(
+    "the validator whose validation ended", lambda lapse, happening: _validator(lapse)
 )
 LAPSE_OWNER = Receivers("the owner of the lapse", lambda lapse, happening: [lapse.owner_id])
 
@@ -315,7 +346,11 @@ def _findings(events: Sequence[DomainEvent]) -> Iterable[ValidationFinding]:
 
 def _validation_words(validation: Validation, happening: Happening) -> Mapping[str, str]:
     outcome = validation.get_outcome_display() if validation.outcome else ""
-    return {"outcome": uncapped(outcome), "number": str(happening.data.get("number", ""))}
+    return {
+        "outcome": uncapped(outcome),
+        "number": str(happening.data.get("number", "")),
+        "until": moment(validation.valid_until) if validation.valid_until else "",
+    }
 
 
 VALIDATION = Record(

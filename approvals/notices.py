@@ -15,6 +15,7 @@ from approvals.notice_records import (
     DECIDERS,
     DELEGATION,
     DEVELOPERS,
+    ENDED_VALIDATOR,
     FINDING,
     FINDING_OWNER,
     LAPSE,
@@ -36,6 +37,7 @@ from approvals.notice_records import (
     VALIDATOR,
     VERIFIER,
     WAIVER,
+    WAIVERS_ASKED,
     people_page,
     settle_page,
     verify_page,
@@ -86,6 +88,16 @@ def by_hand(event: DomainEvent) -> bool:
 def by_the_portal(event: DomainEvent) -> bool:
     """Tell whether the portal takes the step."""
     return not by_hand(event)
+
+
+def of_a_draft(event: DomainEvent) -> bool:
+    """Tell whether a waiver was asked for before its request was filed."""
+    return bool(event.data.get("is_draft"))
+
+
+def of_what_is_filed(event: DomainEvent) -> bool:
+    """Tell whether a waiver was asked for on a filed request."""
+    return not of_a_draft(event)
 
 
 WAITS = "“{stage}” waits for you. {what}"
@@ -317,6 +329,21 @@ RULES = (
         verb="approvals.waiver_requested",
         about=WAIVER,
         to=(AUTHORITY,),
+        when=of_a_draft,
+        text="{by} asks you to waive {gate} until {until}. You decide once the request is filed; it is a draft.",
+    ),
+    Rule(
+        verb="approvals.change_submitted",
+        about=WAIVERS_ASKED,
+        to=(AUTHORITY,),
+        asks=True,
+        text="It is filed, so you decide on the waiver of {gate} until {until}. Grant it or decline it.",
+    ),
+    Rule(
+        verb="approvals.waiver_requested",
+        about=WAIVER,
+        to=(AUTHORITY,),
+        when=of_what_is_filed,
         asks=True,
         text="{by} asks you to waive {gate} until {until}. Grant it or decline it.",
     ),
@@ -374,9 +401,16 @@ RULES = (
         text="A lapse is open: {text}",
     ),
     Rule(
+        verb="approvals.lapse_opened",
+        about=LAPSE,
+        to=(ENDED_VALIDATOR,),
+        tone="warn",
+        text="{text} It was yours. A new validation of the version settles the lapse, which {owner} owes by {due}.",
+    ),
+    Rule(
         verb="approvals.lapse_closed",
         about=LAPSE,
-        to=(LAPSE_OWNER, OF_ITS_CHANGE),
+        to=(LAPSE_OWNER, OF_ITS_CHANGE, ENDED_VALIDATOR),
         tone="ok",
         text="A lapse is settled: {text}",
     ),
@@ -408,6 +442,21 @@ RULES = (
         about=VALIDATION,
         to=(DEVELOPERS, OWNER),
         text="{by} concluded it: {outcome}. Read what it asks of the version.",
+    ),
+    Rule(
+        verb="approvals.validation_ending",
+        about=VALIDATION,
+        to=(VALIDATOR,),
+        asks=True,
+        tone="warn",
+        text="It holds until {until}, and the version runs. Validate it again before: a lapse opens then.",
+    ),
+    Rule(
+        verb="approvals.validation_ending",
+        about=VALIDATION,
+        to=(OWNER,),
+        tone="warn",
+        text="It holds until {until}, and the version runs. Without another validation a lapse opens then.",
     ),
     Rule(
         verb="approvals.finding_raised",

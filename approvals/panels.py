@@ -43,6 +43,17 @@ def register() -> None:
     )
     navigation.register(item("Work", "My requests", "request", "approvals:mine", "approvals.request", 20))
     navigation.register(item("Work", "All requests", "chat", "approvals:change-list", "approvals.view", 30))
+    navigation.register(
+        item(
+            "Work",
+            "Validations",
+            "check",
+            "approvals:validation-list",
+            "approvals.view",
+            40,
+            query=sections.validations_of_interest,
+        )
+    )
     navigation.register(item("Oversight", "Policies", "policy", "approvals:policies", "approvals.view", 30))
     for panel in _panels():
         panels.register(panel)
@@ -58,6 +69,13 @@ def register() -> None:
         home.Section("approvals.lapses", "approvals/home/overdue.html", sections.lapses, view, 21),
         home.Section(
             "approvals.executed", "approvals/home/executed.html", sections.executed, "audits.verify", 20
+        ),
+        home.Section(
+            "approvals.validations",
+            "approvals/home/validations.html",
+            sections.validations,
+            "approvals.validate",
+            22,
         ),
         home.Section("approvals.own", "approvals/home/changes.html", sections.own, "approvals.request", 25),
     ):

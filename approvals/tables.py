@@ -2,13 +2,19 @@
 
 from typing import Any
 
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from approvals import tones
+from approvals.models import Validation
 from approvals.queries.inbox_page import evidence_of
+from approvals.queries.validation_list import repair_due, waits_text
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.web import cells, marks, svg
 from mlops_portal.foundation.web.tables import Column, Table
-from registry.tables import model_column
+from mlops_portal.foundation.web.words import day_text
+from registry.tables import model_column, version_url
 
 
 def _gates(value: Any, row: Any) -> Any:
@@ -107,3 +113,79 @@ class DecidedTable(Table):
     decided = Column("Decided", accessor="at")
     void = Column("Void")
     state = Column("The request", accessor="change.predicate")
+
+
+def _outcome(value: Any, row: Any) -> Any:
+    if not value:
+        return cells.absent("not concluded")
+    return marks.pill(tones.VALIDATION[value], row.get_outcome_display())
+
+
+def _valid_until(value: Any, row: Any) -> Any:
+    if value is None:
+        return cells.absent("not concluded")
+    if row.outcome == Validation.Outcome.NOT_APPROVED:
+        return cells.absent("vouches for nothing")
+    day = cells.when(portal_day(value), row)
+    if value > timezone.now():
+        return day
+    return format_html("{}<small>{}</small>", marks.pill("warn", "Ended"), day)
+
+
+def _waits(value: Any, row: Any) -> Any:
+    text = waits_text(row)
+    return format_html('<span class="nowrap">{}</span>', text) if text else cells.absent("nothing")
+
+
+def _due(row: Any) -> str:
+    return repair_due(row, portal_day(timezone.now()))
+
+
+class ValidationTable(Table):
+    """Validations, newest first."""
+
+    default_sort = "-validation"
+    validation = Column(
+        "Validation",
+        header=True,
+        sort="pk",
+        accessor="pk",
+        cell=lambda value, row: f"Validation {value}",
+        note=lambda row: f"{row.get_kind_display()}, opened {day_text(row.opened_at)}",
+        link=lambda row: reverse("approvals:validation", args=[row.pk]),
+    )
+    model = model_column()
+    version = Column("Version", accessor="version.name", link=version_url)
+    tier = Column(
+        "Tier",
+        accessor="model.tier",
+        sort="model__tier",
+        cell=lambda value, row: marks.tier(value) if value else cells.absent("not rated"),
+    )
+    kind = Column(
+        "Kind",
+        cell=lambda value, row: row.get_kind_display(),
+        export=lambda row: row.get_kind_display(),
+        shown=False,
+    )
+    validator = Column("Validator", accessor="validator.name")
+    state = Column(
+        "State",
+        sort="state",
+        cell=lambda value, row: row.get_state_display(),
+        export=lambda row: row.get_state_display(),
+    )
+    outcome = Column("Outcome", cell=_outcome, export=lambda row: row.get_outcome_display())
+    findings = Column("Findings", accessor="findings_open", numeric=True)
+    valid_until = Column("Valid until", sort="valid_until", cell=_valid_until)
+    waits = Column(
+        "Waits for",
+        accessor="waits_for",
+        cell=_waits,
+        note=_due,
+        export=lambda row: ", ".join(filter(None, (waits_text(row), _due(row)))),
+    )
+    opened = Column("Opened", accessor="opened_at", sort="opened_at", cell=cells.when, shown=False)
+    concluded = Column(
+        "Concluded", accessor="concluded_at", cell=lambda value, row: cells.when(value, row), shown=False
+    )

@@ -38,6 +38,7 @@ def nightly(now: datetime) -> None:
     """Compare every open request with the records, and look for what ended while versions run."""
     upkeep.conditions_lapse(now=now)
     upkeep.lapses_of_validity(now=now)
+    upkeep.validations_tell_end(now=now)
     upkeep.changes_refresh(now=now)
 
 

@@ -86,8 +86,8 @@ def waiver_decision_blockers(
         blockers.append(
             Blocker(
                 "not_filed",
-                "The request is a draft: a waiver is signed over a dossier that is frozen.",
-                "the requester, by filing it",
+                "The request is a draft, not yet filed. The decision opens with its filing, over the frozen dossier.",
+                "the requester",
             )
         )
     blockers += authority_blockers(by, authority, unit_id=waiver.unit_id, model_id=waiver.model_id)

@@ -11,6 +11,7 @@ from kpis import definitions
 from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.scoped import ScopedPlainQuerySet, ScopedQuerySet
+from mlops_portal.foundation.web.words import day_text
 
 UNTARGETED = ("deployment_frequency",)
 
@@ -100,7 +101,7 @@ class KpiTarget(AuditedModel):
         indexes = [models.Index(fields=["kpi", "unit", "tier", "-valid_from", "-id"])]
 
     def __str__(self) -> str:
-        return f"{self.label}, from {self.valid_from:%Y-%m-%d}"
+        return f"{self.label}, from {day_text(self.valid_from)}"
 
     def get_absolute_url(self) -> str:
         """Return the target's page."""

@@ -24,10 +24,13 @@ def _holders(right: str, unit: BusinessUnit | None) -> list[User]:
     return holders(right, unit_id=unit.pk) if unit else holders_everywhere(right)
 
 
-def approver_text(unit: BusinessUnit | None, *, but: User) -> str:
-    """Name who can approve a target; when nobody can, who can repair that (RULES 1.4)."""
+def approver_text(unit: BusinessUnit | None, *, but: User, reader: User | None = None) -> str:
+    """Name who can approve a target, the reader first; when nobody can, who can repair that (RULES 1.4)."""
     if found := approvers(unit, but=but):
-        return f"{_named(found)} can approve it."
+        others = [person for person in found if person != reader]
+        if len(others) == len(found):
+            return f"{_named(found)} can approve it."
+        return f"You or {_named(others)} can approve it." if others else "You can approve it."
     where = unit.name if unit else "the whole enterprise"
     repair = _holders(GRANT, unit)
     named = _named(repair) if repair else "An administrator"

@@ -24,7 +24,8 @@ def _model_url(row: Any) -> str:
     return reverse("registry:model-detail", args=[row.model_id])
 
 
-def _version_url(row: Any) -> str:
+def version_url(row: Any) -> str:
+    """Lead to the version of a row."""
     return reverse("registry:version-detail", args=[row.version.model_id, row.version.number])
 
 
@@ -180,7 +181,7 @@ class DeploymentTable(Table):
 
     default_sort = "-started"
     model = model_column(header=True)
-    version = Column("Version", accessor="version.name", link=_version_url)
+    version = Column("Version", accessor="version.name", link=version_url)
     environment = Column("Environment", accessor="environment.name", note="environment.get_provider_display")
     state = Column("State", cell=_state(tones.DEPLOYMENT, "state"), export=_label("state"))
     kind = Column("Reason", cell=_why, export=_label("kind"))
@@ -246,7 +247,7 @@ class PipelineUseTable(Table):
 
     default_sort = "-registered"
     model = model_column(header=True)
-    version = Column("Version", accessor="version.name", link=_version_url)
+    version = Column("Version", accessor="version.name", link=version_url)
     tier = Column("Tier", accessor="model.tier", cell=cells.tier)
     live = Column("Runs in", accessor="live_in", cell=cells.empty_as("not deployed"))
     artifact = Column(

@@ -1,9 +1,11 @@
 """What was decided, validated and carried out, and by which policy: read only."""
 
+from decimal import Decimal
 from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -20,9 +22,11 @@ from approvals.models import (
     Validation,
     ValidationFinding,
 )
+from approvals.queries.validation_list import WAITS_FOR, ending, with_what_is_open
 from approvals.states import Verdict
 from mlops_portal.foundation.api.fields import RecordSerializer
 from mlops_portal.foundation.api.viewsets import ScopedReadViewSet, find
+from registry.states import Tier
 
 BIG = 2**62
 
@@ -104,7 +108,7 @@ class ValidationOut(RecordSerializer):
 
     class Meta:
         model = Validation
-        exclude = ("report", "signature")
+        exclude = ("report", "signature", "end_told_at")
 
 
 class ValidationFilter(django_filters.FilterSet):
@@ -114,10 +118,26 @@ class ValidationFilter(django_filters.FilterSet):
     version = django_filters.NumberFilter(field_name="version__number", min_value=1, max_value=2**31 - 1)
     state = django_filters.ChoiceFilter(choices=Validation.State.choices)
     outcome = django_filters.ChoiceFilter(choices=Validation.Outcome.choices)
+    kind = django_filters.ChoiceFilter(choices=Validation.Kind.choices)
+    unit = django_filters.CharFilter(field_name="unit__code")
+    tier = django_filters.ChoiceFilter(field_name="model__tier", choices=Tier.choices)
+    validator = django_filters.CharFilter(field_name="validator__email", lookup_expr="iexact")
+    waits_for = django_filters.ChoiceFilter(choices=WAITS_FOR, method="by_waits_for")
+    ends_within_days = django_filters.NumberFilter(
+        method="by_end", min_value=0, max_value=3650, label="0 narrows to what ended"
+    )
 
     class Meta:
         model = Validation
         fields: list[str] = []
+
+    def by_waits_for(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        """Narrow to what a validation waits for."""
+        return with_what_is_open(queryset).filter(waits_for=value)
+
+    def by_end(self, queryset: QuerySet, name: str, value: Decimal) -> QuerySet:
+        """Narrow to those whose validity ends within days, or ended, and that no later one follows."""
+        return ending(queryset, timezone.now(), int(value) or None)
 
 
 class ValidationViewSet(ScopedReadViewSet):

@@ -8,7 +8,10 @@ from approvals.facts import Answer, Observed, Reading, Subject
 from approvals.model_facts.inventory import days_since
 from approvals.model_facts.people import people_of
 from approvals.model_facts.records import Records
+from approvals.models import Validation
 from mlops_portal.foundation import canonical
+from mlops_portal.foundation.days import portal_day
+from mlops_portal.foundation.web.words import day_text
 from registry.models import Document, DocumentSection, MetricValue, ModelVersion, ThresholdSet, VersionDataset
 from registry.states import GRADE_ORDER, DatasetRole, Grade, SectionStatus
 
@@ -325,6 +328,12 @@ def _vendor_facts(
     }
 
 
+def _ended_on(validation: Validation, now: datetime) -> str:
+    if validation.valid_until is None or validation.valid_until > now:
+        return ""
+    return day_text(portal_day(validation.valid_until))
+
+
 def _validation_facts(subject: Subject, records: Records, version: ModelVersion) -> dict[str, Answer]:
     critical = len(records.critical.get(version.pk, []))
     validation = records.validations.get(version.pk)
@@ -334,6 +343,7 @@ def _validation_facts(subject: Subject, records: Records, version: ModelVersion)
             "validation_signed": False,
             "validation_independent": False,
             "validation_age_days": None,
+            "validation_ended_on": "",
             "validation_components": (),
             "critical_findings_open": critical,
         }
@@ -362,6 +372,7 @@ def _validation_facts(subject: Subject, records: Records, version: ModelVersion)
         not in made.owners | made.developers | made.requesters
         and bool(validation.has_no_conflict),
         "validation_age_days": days_since(validation.concluded_at, records.now),
+        "validation_ended_on": _ended_on(validation, records.now),
         "validation_components": tuple(sorted(validation.components)),
         "critical_findings_open": critical,
     }

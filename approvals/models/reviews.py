@@ -54,6 +54,7 @@ class Validation(ApprovalRecord):
     )
     concluded_at = models.DateTimeField(null=True, blank=True)
     valid_until = models.DateTimeField(null=True, blank=True)
+    end_told_at = models.DateTimeField(null=True, blank=True)  # when people were told that it is about to end
     content_digest = models.CharField(max_length=64, blank=True)
     signature = models.OneToOneField(
         Signature, on_delete=models.PROTECT, null=True, blank=True, related_name="validation"

@@ -64,6 +64,7 @@ VOCABULARY: tuple[Declaration, ...] = (
         "validation_independent", B, "Whether validator, developers, owner and requester are different people"
     ),
     _fact("validation_age_days", I, "Days since the validation was concluded", is_live=True),
+    _fact("validation_ended_on", S, "Day on which the validation ended; empty while it holds", is_live=True),
     _fact("validation_components", L, "Components that the validation covers"),
     _fact("critical_findings_open", I, "Open critical validation findings on this version", is_live=True),
     # Operation

@@ -9,7 +9,7 @@ from approvals import tones
 from approvals.models import ChangeRequest, Execution, ExecutionStep
 from approvals.states import ChangeState
 from approvals.traffic import held_until
-from mlops_portal.foundation.web.words import time_text
+from mlops_portal.foundation.web.words import sentence, time_text
 
 FOLLOWED = (ChangeState.SCHEDULED, ChangeState.EXECUTING, ChangeState.VERIFYING)
 NEAR = timedelta(minutes=2)
@@ -59,7 +59,9 @@ def read(change: ChangeRequest, *, now: datetime, opened: str = "", said: str = 
         "outdated": ChangeState(opened).label.lower() if opened != state else "",
         "news": _news(change) if said in ChangeState.values and said != state else "",
         "state_tone": tones.CHANGE[change.state],
-        "detail": change.headline if change.headline != state.label and not _is_watched(change) else "",
+        "detail": sentence(change.headline)
+        if change.headline != state.label and not _is_watched(change)
+        else "",
         "watched_until": change.bake_ends_at if _is_watched(change) else None,
         "starter": change.started_by,
         "is_begun": change.scheduled_at is not None and change.scheduled_at <= now,

@@ -199,6 +199,7 @@ def waivers_to_decide(user: Any) -> QuerySet[Waiver]:
     )
     return (
         Waiver.objects.filter(held, state=Waiver.State.REQUESTED)
+        .exclude(change__state=ChangeState.DRAFT)  # decided once it is filed
         .exclude(requested_by=user)
         .exclude(change__requester=user)
         .exclude(model__in=RegisteredModel.objects.filter(Q(owner=user) | Q(developer=user)))

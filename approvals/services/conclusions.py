@@ -10,6 +10,7 @@ from approvals.models import Challenge, Validation, ValidationFinding
 from approvals.policy_in_force import PolicyInForce, policy_in_force
 from approvals.queries.condition_people import condition_people
 from approvals.services.conditions import ConditionInput, conditions_set
+from approvals.services.lapses import lapses_settle_validated
 from approvals.services.reading import RecordChanged, RecordPreview, refuse_other_record
 from approvals.services.signing import prove, sign
 from approvals.services.validations import RIGHT, lock_open, validation_open_blockers
@@ -210,4 +211,5 @@ def _conclude(
         outcome=words.outcome,
         digest=validation.content_digest,
     )
+    lapses_settle_validated(validation=validation, by=by, now=now)
     return validation

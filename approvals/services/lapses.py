@@ -9,11 +9,12 @@ from approvals.facts import facts
 from approvals.models import ChangeRequest, Condition, GateResult, Lapse, Validation, Waiver
 from approvals.policy.document import AUTHORITIES, known_types
 from approvals.policy.engine import named_facts
+from approvals.queries.validation_list import VOUCHES
 from approvals.services.changes import lock_change
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
-from mlops_portal.foundation.locks import lock
+from mlops_portal.foundation.locks import lock, lock_all
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.rules import Blocker, refuse_if
@@ -101,6 +102,23 @@ def lapse_settle_met(*, condition: Condition, by: User, now: datetime) -> None:
         fields = ["outcome", "closed_at", "closed_by"]
         save_as(lapse, by=by, now=now, reason="The condition is met", fields=fields)
         tell("lapse_closed", lapse, by=by, now=now, outcome=lapse.outcome)
+
+
+@operation
+def lapses_settle_validated(*, validation: Validation, by: User, now: datetime) -> int:
+    """Settle the lapses of a version whose validation had ended, wherever it runs: this one vouches for it again."""
+    if not Validation.objects.filter(VOUCHES, pk=validation.pk, valid_until__gt=now).exists():
+        return 0
+    ended = Lapse.objects.filter(
+        key__startswith="validation:", change__version_id=validation.version_id, closed_at__isnull=True
+    )
+    found = lock_all(Lapse.objects.all(), ended.values("pk"))
+    for lapse in found:
+        lapse.outcome, lapse.closed_at, lapse.closed_by = Lapse.Outcome.RENEWED, now, by
+        fields = ["outcome", "closed_at", "closed_by"]
+        save_as(lapse, by=by, now=now, reason="The version is validated again", fields=fields)
+        tell("lapse_closed", lapse, by=by, now=now, outcome=lapse.outcome)
+    return len(found)
 
 
 @operation
@@ -217,11 +235,11 @@ def _is_renewed(lapse: Lapse, change: ChangeRequest, now: datetime) -> bool:
             return live is not None and live.pk != lapse.waiver_id
         case "validation":
             again = Validation.objects.filter(
+                VOUCHES,
                 version_id=change.version_id,
-                state=Validation.State.CONCLUDED,
                 concluded_at__gte=lapse.opened_at,
                 valid_until__gt=now,
-            ).exclude(outcome=Validation.Outcome.NOT_APPROVED)
+            )
             return again.exists() or waivers.filter(gate__in=_gates_of_validity(change, now)).exists()
         case "revocation":
             kept = waivers.filter(

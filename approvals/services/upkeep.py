@@ -4,13 +4,14 @@ bears repetition.
 
 from datetime import datetime, timedelta
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 
 from approvals.duties import eligible, note_eligible
 from approvals.events import tell
 from approvals.models import ChangeRequest, Condition, Lapse, Stage, Validation, Waiver
 from approvals.queries.colleagues import records_with_holders
+from approvals.queries.validation_list import VOUCHES, ending
 from approvals.services.conditions import condition_lapse
 from approvals.services.executions import EXECUTE_JOB, change_complete
 from approvals.services.lapses import lapse_come_back, lapse_open, lapse_settle_gone
@@ -18,12 +19,15 @@ from approvals.services.submission import REFRESHABLE, change_expire, change_ref
 from approvals.services.waivers import waiver_end
 from approvals.states import ChangeState
 from mlops_portal.foundation.days import portal_day
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation
+from mlops_portal.foundation.web.words import day_text
 from mlops_portal.foundation.work import jobs
 from registry.models import Deployment
 from registry.states import DeploymentState
 
 UNUSED = (ChangeState.APPROVED, ChangeState.SCHEDULED)
+TOLD_BEFORE_DAYS = 30  # no policy names when the end of a validation is told
 STARTS_AGAIN_AFTER = timedelta(minutes=15)
 
 
@@ -119,24 +123,41 @@ def stages_escalate(*, now: datetime, since: datetime) -> int:
 @operation
 def lapses_of_validity(*, now: datetime) -> int:
     """Open lapses for releases whose validation ended while they run, one for each validation that ended."""
-    concluded = Validation.objects.filter(version=OuterRef("version"), state=Validation.State.CONCLUDED)
-    last = concluded.order_by(F("valid_until").desc(nulls_last=True), "-pk")
+    vouched = Validation.objects.filter(VOUCHES, version=OuterRef("version"))
+    last = vouched.order_by("-valid_until", "-pk")
     known = Lapse.objects.filter(change=OuterRef("pk"), key=OuterRef("lapse_key"))
     ended = (
         ChangeRequest.objects.filter(
-            Exists(concluded),
+            Exists(vouched),
+            ~Exists(vouched.filter(valid_until__gt=now)),
             Exists(_serving()),
             state=ChangeState.COMPLETED,
             kind__in=["deploy", "promote"],
         )
-        .annotate(lapse_key=Concat(Value("validation:"), Cast(Subquery(last.values("pk")[:1]), CharField())))
+        .annotate(
+            lapse_key=Concat(Value("validation:"), Cast(Subquery(last.values("pk")[:1]), CharField())),
+            validation_ended_at=Subquery(last.values("valid_until")[:1]),
+        )
         .exclude(Exists(known))
-        .exclude(version__validations__valid_until__gt=now)
         .select_related("model", "requester", "policy_revision__policy")
         .order_by("model_id", "pk")
     )
     found = list(ended)
     for change in found:
-        text = "The validation ended while the version runs."
+        day = day_text(portal_day(change.validation_ended_at))
+        text = f"The validation ended on {day} while the version runs."
         lapse_open(change=change, key=change.lapse_key, text=text, now=now)
+    return len(found)
+
+
+@operation
+def validations_tell_end(*, now: datetime) -> int:
+    """Tell once, in time, that the last validation of a version that runs is about to end."""
+    serving = Deployment.objects.filter(version=OuterRef("version"), state=DeploymentState.LIVE)
+    untold = Validation.objects.filter(Exists(serving), end_told_at__isnull=True).order_by("pk")
+    found = list(ending(untold, now, TOLD_BEFORE_DAYS).select_related("model"))
+    for validation in found:
+        validation.end_told_at = now
+        save_as(validation, by=None, now=now, reason="Its end was told", fields=["end_told_at"])
+        tell("validation_ending", validation, by=None, now=now)
     return len(found)

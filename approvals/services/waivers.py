@@ -105,7 +105,14 @@ def waiver_request(
     )
     save_as(waiver, by=by, now=now, reason=reason.strip())
     tell(
-        "waiver_requested", waiver, by=by, now=now, gate=gate, change=change.code, authority=waiver.authority
+        "waiver_requested",
+        waiver,
+        by=by,
+        now=now,
+        gate=gate,
+        change=change.code,
+        authority=waiver.authority,
+        is_draft=change.state == ChangeState.DRAFT,
     )
     return waiver
 

@@ -29,7 +29,7 @@ class SignTogether(CreatePage):
     def prepare(self) -> None:
         """Read the selected requests that stand at a stage of this person."""
         user = self.request.user
-        keys = selected(self.request, "change", most=MOST)
+        self.keys = keys = selected(self.request, "change", most=MOST)
         rows = inbox_page.queue_rows(
             inbox_page.at_my_stage(user).filter(change_id__in=keys), user, now=self.now
         )
@@ -60,6 +60,7 @@ class SignTogether(CreatePage):
         """Show what can be signed and what not."""
         return {
             "chosen": self.chosen,
+            "selected": bool(self.keys),
             "allowed": len(self.allowed),
             "rule": RULE,
         }

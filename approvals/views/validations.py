@@ -104,6 +104,7 @@ class ValidationDetail(DetailPage):
         return {
             **validation_page.read(validation, policy_in_force(self.now)),
             "is_open": is_open,
+            "has_ended": validation.valid_until is not None and validation.valid_until <= self.now,
             "is_validator": is_open and user.pk == validation.validator_id,
             "may_answer": is_open
             and user.pk != validation.validator_id

@@ -9,7 +9,7 @@ from django.urls import reverse
 from approvals import forms, policies, tones
 from approvals.duties import duty_records
 from approvals.evaluation import policy_for
-from approvals.models import Decision, GateResult, Waiver
+from approvals.models import ChangeRequest, Decision, GateResult, Waiver
 from approvals.queries.record_log import act_of_waiver
 from approvals.services.submission import REFRESHABLE
 from approvals.services.waivers import says_of, statement_of, waiver_decide, waiver_preview, waiver_request
@@ -72,6 +72,19 @@ def effects_of(waiver: Waiver) -> list[str]:
             "and the approver then signs “accept risk”."
         )
     return found
+
+
+def may_open(change: ChangeRequest, person: Any) -> bool:
+    """Tell whether the person may open the request: a draft is read by those who could edit it."""
+    if change.state != ChangeState.DRAFT:
+        return True
+    return ChangeRequest.objects.visible_to(person).filter(pk=change.pk).exists()
+
+
+def crumbs_of(waiver: Waiver, person: Any) -> list[tuple[str, str]]:
+    """Lead over the request; a draft is left out for whoever may not open it."""
+    *above, (code, url) = change_crumbs(waiver.change)
+    return [*above, (code, url)] if may_open(waiver.change, person) else above
 
 
 class WaiverAsk(ChangeMixin, ActionPage):
@@ -150,16 +163,20 @@ class WaiverDetail(DetailPage):
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the request."""
-        return [*change_crumbs(self.object.change), (f"Waiver of {self.object.gate}", "")]
+        return [*crumbs_of(self.object, self.request.user), (f"Waiver of {self.object.gate}", "")]
 
     def more(self) -> Mapping[str, Any]:
         """Say what the gate says: now while it is asked for, at the signature once it is decided."""
         waiver, change = self.object, self.object.change
         gate = change.gate_results.filter(is_current=True, gate=waiver.gate).first()
+        if gate is None and (policy := policy_for(change, self.now)):  # a draft stores no results
+            gate = next((one for one in policy.document.gates if one.id == waiver.gate), None)
         statement = waiver.signature.statement if waiver.signature else {}
         said = says_of(waiver)
         return {
             "change": change,
+            "is_draft": change.state == ChangeState.DRAFT,
+            "may_open": may_open(change, self.request.user),
             "gate": gate,
             "effects": effects_of(waiver) if waiver.state == Waiver.State.REQUESTED else [],
             "says": statement.get("says") or said.lines,
@@ -197,7 +214,8 @@ class WaiverSign(DossierSteps):
         """Lead over the waiver."""
         waiver = self.object
         page = reverse("approvals:waiver", args=[waiver.pk])
-        return [*change_crumbs(waiver.change), (f"Waiver of {waiver.gate}", page), (self.crumb, "")]
+        above = crumbs_of(waiver, self.request.user)
+        return [*above, (f"Waiver of {waiver.gate}", page), (self.crumb, "")]
 
     def find_subject(self) -> None:
         """Find the waiver and how signing it would read.

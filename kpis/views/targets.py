@@ -50,6 +50,18 @@ class TargetList(ListPage):
         return {**super().more(), "limits": rows, "today": today}
 
 
+def limits_of(target: KpiTarget) -> list[tuple[str, Any]]:
+    """Write the limits of a target in the unit of its KPI, and from when they hold."""
+    kpi = definitions.get(target.kpi)
+    own = target_limits(kpi, target.value, target.green_limit, target.amber_limit)
+    return [
+        ("Target", limit_text(kpi, own.goal)),
+        ("On target", limit_text(kpi, own.on_target)),
+        ("Watch", limit_text(kpi, own.watch)),
+        ("Holds from", target.valid_from),
+    ]
+
+
 class TargetDetail(DetailPage):
     """One target with its history."""
 
@@ -71,19 +83,18 @@ class TargetDetail(DetailPage):
         own = target_limits(kpi, target.value, target.green_limit, target.amber_limit)
         return {
             "kpi": kpi,
-            "limits": [
-                ("Target", limit_text(kpi, own.goal)),
-                ("On target", limit_text(kpi, own.on_target)),
-                ("Watch", limit_text(kpi, own.watch)),
-                ("Holds from", target.valid_from),
-            ],
+            "limits": limits_of(target),
             "effect": effect_of(
                 self.request.user, kpi, unit=target.unit_id, tier=target.tier, limits=own, now=self.now
             ),
-            "approvers": policies.approver_text(target.unit, but=target.proposed_by)
+            "approvers": policies.approver_text(target.unit, but=target.proposed_by, reader=self.request.user)
             if target.state == "proposed"
             else "",
             "blockers": approving,
+            "decisions": [
+                ("Approve target", reverse("kpis:target-approve", args=[target.pk]), bool(approving)),
+                ("Decline target", reverse("kpis:target-decline", args=[target.pk]), bool(declining)),
+            ],
             "refused": "You cannot decide on this" if declining else "You can only decline this",
             "history": self._history(),
         }
@@ -183,9 +194,17 @@ class TargetApprove(ActionPage):
     """Approve a target as the second person."""
 
     queryset, object_name, right = ROWS, "target", "kpis.set_target"
-    form_class, title, submit = forms.DecisionNote, "Approve {object}", "Approve target"
-    crumbs = (*CRUMBS, ("Targets", "/kpis/targets/"))
-    approve = True
+    form_class, title, submit = forms.DecisionNote, "Approve the target", "Approve target"
+    template_name, approve = "kpis/decide.html", True
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the target."""
+        page = (str(self.object), self.object.get_absolute_url())
+        return [*CRUMBS, ("Targets", reverse("kpis:target-list")), page, (self.get_title(), "")]
+
+    def more(self) -> Mapping[str, Any]:
+        """Show what is decided on."""
+        return {"limits": limits_of(self.object)}
 
     def blockers(self) -> list[Blocker]:
         """Say why it is not possible now."""
@@ -206,5 +225,5 @@ class TargetApprove(ActionPage):
 class TargetDecline(TargetApprove):
     """Decline a target as the second person."""
 
-    form_class, title, submit = forms.DeclineNote, "Decline {object}", "Decline target"
+    form_class, title, submit = forms.DeclineNote, "Decline the target", "Decline target"
     approve = False

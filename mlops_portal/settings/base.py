@@ -190,7 +190,10 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # nobody signs up, so there is nothing to invite a stranger to
-ACCOUNT_FORMS = {"login": "mlops_portal.foundation.people.signin_form.SignIn"}
+ACCOUNT_FORMS = {
+    "login": "mlops_portal.foundation.people.signin_form.SignIn",
+    "reset_password_from_key": "mlops_portal.foundation.people.signin_form.NewPassword",
+}
 ACCOUNT_ADAPTER = "mlops_portal.foundation.people.accounts.ClosedAccounts"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_ADAPTER = "mlops_portal.foundation.people.accounts.SealedAuthenticators"

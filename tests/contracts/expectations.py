@@ -155,6 +155,7 @@ PAGES: dict[str, Needs] = {
     "approvals:version-validations": Needs(A, "version-by-id"),
     "approvals:version-request": Needs("approvals.request", "version-by-id"),
     "approvals:validation-open": Needs("approvals.validate", "version-by-id"),
+    "approvals:validation-list": Needs(A),
     "approvals:validation": validation(A),
     "approvals:finding-raise": validation("approvals.validate"),
     "approvals:challenge-ask": validation("approvals.validate"),

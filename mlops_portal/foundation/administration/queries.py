@@ -85,14 +85,21 @@ def grants_at_home(user: User) -> Mapping[str, Any] | None:
     return found if any(found.values()) else None
 
 
-def confirmers_of(grant: RoleGrant) -> str:
-    """Say who can be the second person of a grant, or what is needed where nobody can."""
+def second_people(grant: RoleGrant) -> list[User]:
+    """Return who can be the second person of a grant: whoever grants there, but its granter and its holder."""
+    able = holders("people.grant", unit_id=grant.unit_id or 0, model_id=grant.model_id)
+    return [person for person in able if person.pk not in (grant.granted_by_id, grant.user_id)]
+
+
+def confirmers_of(grant: RoleGrant, *, reader: User | None = None) -> str:
+    """Name who can confirm a grant, the reader first; without anybody, say what makes somebody able to."""
     if grant.unit_id is None and grant.model_id is None:
         return ""
-    able = holders("people.grant", unit_id=grant.unit_id or 0, model_id=grant.model_id)
-    others = [person.name for person in able if person.pk not in (grant.granted_by_id, grant.user_id)]
-    if others:
-        return f"{' or '.join(others)} can confirm it."
+    able = second_people(grant)
+    names = [person.name for person in able if person != reader]
+    if able:
+        you = ["You"] if len(names) < len(able) else []
+        return f"{' or '.join(you + names)} can confirm it."
     return (
         "Nobody else grants here. Make another person administrator first: while there is only one, that takes "
         "effect at once, and they can confirm this."

@@ -140,7 +140,13 @@ class PersonDetail(DetailPage):
         )
         return {
             "grants": [
-                (grant, ROLES[grant.role], waits, queries.confirmers_of(grant) if waits else "")
+                (
+                    grant,
+                    ROLES[grant.role],
+                    waits,
+                    queries.confirmers_of(grant, reader=self.request.user) if waits else "",
+                    waits and self.request.user in queries.second_people(grant),
+                )
                 for grant in rows.order_by("revoked_at", "-pk")
                 for waits in [grants.is_waiting(grant, self.now)]
             ]
@@ -347,7 +353,8 @@ class GrantRevoke(GrantAction):
         """Say whether the role ended."""
         _, url = super().done(result)
         if result.revoked_at is not None:
-            return "The role is revoked.", url
+            is_own = result.user_id == self.request.user.pk  # without it they may not open this page any more
+            return "The role is revoked.", reverse("home") if is_own else url
         if result.revocation_asked_at is None:
             return "The role is kept.", url
         return "The revocation is asked for. The role ends when a second person revokes it, too.", url

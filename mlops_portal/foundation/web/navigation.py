@@ -15,7 +15,10 @@ COUNTED = "_counted_for_navigation"
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One link. `count(user)` gives a number or None; `tone` colours it; `right` hides it, None shows it to all."""
+    """One link. `count(user)` gives a number or None; `tone` colours it; `right` hides it, None shows it to all.
+
+    `query(user)` narrows the page to what this person comes for; whoever clears its filters sees all of it.
+    """
 
     group: str
     label: str
@@ -25,6 +28,12 @@ class NavItem:
     order: int = 100
     count: Callable[[Any], int | None] | None = None
     tone: str = ""
+    query: Callable[[Any], str] | None = None
+
+    def address(self, user: Any) -> str:
+        """Return where the link leads this person."""
+        query = self.query(user) if self.query else ""
+        return f"{reverse(self.url_name)}{query and '?'}{query}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +129,13 @@ def groups_for(request: HttpRequest) -> list[tuple[str, list[Link]]]:
         else:
             amount = item.count(request.user) if item.count else None
         groups[group].append(
-            Link(item.label, item.icon, url, is_current=url == here, count=amount, tone=item.tone)
+            Link(
+                item.label,
+                item.icon,
+                item.address(request.user),
+                is_current=url == here,
+                count=amount,
+                tone=item.tone,
+            )
         )
     return [(name, links) for name, links in groups.items() if links]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -69,7 +69,7 @@ def pages(user: Any, text: str) -> list[Hit]:
     for item in navigation.items_for(user):
         if text.lower() in item.label.lower():
             try:
-                hits.append(Hit(item.label, reverse(item.url_name), f"Page, {item.group}", item.icon))
+                hits.append(Hit(item.label, item.address(user), f"Page, {item.group}", item.icon))
             except NoReverseMatch:
                 continue
     return hits

@@ -35,6 +35,7 @@ GOOD = {
     "validation_signed": True,
     "validation_independent": True,
     "validation_age_days": 200,
+    "validation_ended_on": "",
     "critical_findings_open": 0,
     "rollback_target": "version 6",
     "rollback_target_retrievable": True,

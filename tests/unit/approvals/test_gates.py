@@ -73,6 +73,13 @@ def test_a_complete_version_passes_every_gate(read, tier):
         ),
         pytest.param("VAL-01", {"validation_age_days": 366}, FAIL, "366 days", id="an old validation"),
         pytest.param(
+            "VAL-01",
+            {"validation_ended_on": "3 Mar 2026"},
+            FAIL,
+            "The validation ended on 3 Mar 2026.",
+            id="a validation that ended, however young it is for the tier of today",
+        ),
+        pytest.param(
             "VAL-01", {"validation_outcome": "rejected"}, FAIL, "rejected", id="a negative validation"
         ),
         pytest.param(
@@ -255,6 +262,12 @@ def test_a_reading_shows_what_was_seen_beside_the_limit(read):
         pytest.param("PERF-01", {"threshold_set_locked": False}, "no limits locked", id="nothing to meet"),
         pytest.param("PERF-02", {}, "locked before it", id="limits that could not be fitted"),
         pytest.param("VAL-01", {}, "approved, 200 days old", id="a validation"),
+        pytest.param(
+            "VAL-01",
+            {"validation_ended_on": "3 Mar 2026"},
+            "approved, ended on 3 Mar 2026",
+            id="a validation that ended",
+        ),
         pytest.param("OPS-02", {"rehearsal_age_days": 298}, "298 days ago", id="a rehearsal"),
         pytest.param("OPS-02", {"rehearsal_age_days": None}, "no data", id="no rehearsal"),
         pytest.param("GOV-01", {"governance_evaluated": False}, "not evaluated", id="nobody looked"),

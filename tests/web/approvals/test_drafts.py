@@ -2,17 +2,21 @@
 
 import html
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
 
-from approvals.models import ChangeRequest
+from approvals import services
+from approvals.models import ChangeRequest, Waiver
+from approvals.queries.inbox_page import waivers_to_decide
 from approvals.queries.panel_reads import requests_of, search_requests
 from approvals.services.changes import change_update
+from approvals.services.submission import change_submit
 from mlops_portal.foundation.history import delete_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
-from registry.models import Environment, ModelVersion
+from mlops_portal.foundation.web.models import Notification
+from registry.models import Environment, ModelVersion, RegisteredModel
 from tests.factories import approvals as make
 
 SignIn = Callable[[User], Client]
@@ -112,3 +116,56 @@ def test_a_waiver_is_asked_for_on_a_draft_for_what_fails_on_it_now(
     assert failing
     offered = [gate for gate, _ in client.get(page).context["form"].fields["gate"].choices]
     assert offered == [row.gate for row in failing if row.waiver_authority not in ("", "never")]
+
+
+@pytest.fixture
+def head(make_person: Callable[..., User], group: BusinessUnit) -> User:
+    """Return the head of model risk, who decides on waivers."""
+    return make_person("Hedda Risk", "risk_officer", unit=group, signs=True)
+
+
+@pytest.fixture
+def asked(
+    model: RegisteredModel, prod: Environment, head: User, release_cast: make.Cast, now: datetime
+) -> Waiver:
+    """Return a waiver that was asked for on a draft whose version misses a limit."""
+    weak = make.complete_version(model, cast=release_cast, now=now, young=0.6, artifact="b")
+    alternatives = [{"title": "Stay", "metrics": "auc 0.8", "why_not": "Drift."}]
+    change = make.draft(weak, prod, by=release_cast.developer, now=now, alternatives=alternatives)
+    return services.waiver_request(
+        change=change, gate="PERF-01", reason="Few young applicants are expected until the spring.",
+        compensating_control="Manual review of young applicants.", valid_until=now + timedelta(days=10),
+        by=release_cast.developer, now=now,
+    )  # fmt: skip
+
+
+def told(person: User) -> str:
+    """Return the newest notice of a person."""
+    return Notification.objects.filter(person=person).latest("pk").text
+
+
+def test_who_decides_on_a_waiver_of_a_draft_reads_that_it_opens_with_the_filing(
+    asked: Waiver, head: User, ada: User, as_person: SignIn
+) -> None:
+    page = as_person(head).get(f"/waivers/{asked.pk}/").content.decode()
+    assert "A draft, not yet filed. The decision on this waiver opens when Ada Brandt files it." in page
+    assert "You cannot decide this yet" in page
+    assert "Required: release limits are met" in page
+    address = asked.change.get_absolute_url()
+    assert f'href="{address}"' not in page, "it would end in a page that they may not open"
+    assert f'href="{address}"' in as_person(ada).get(f"/waivers/{asked.pk}/").content.decode()
+
+
+def test_a_waiver_of_a_draft_waits_for_nobody_until_it_is_filed(
+    asked: Waiver, head: User, ada: User, now: datetime, as_person: SignIn
+) -> None:
+    client = as_person(head)
+    assert list(waivers_to_decide(head)) == []
+    assert "You decide once the request is filed" in told(head)
+    assert "Waivers that wait for your decision" not in client.get("/approvals/").content.decode()
+    change_submit(change=asked.change, by=ada, now=now)
+    assert list(waivers_to_decide(head)) == [asked]
+    assert "It is filed, so you decide on the waiver of PERF-01" in told(head)
+    page = client.get(f"/waivers/{asked.pk}/").content.decode()
+    assert "not yet filed" not in page
+    assert f'href="{asked.change.get_absolute_url()}"' in page

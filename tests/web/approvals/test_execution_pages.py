@@ -267,3 +267,24 @@ def test_what_the_portal_carries_out_can_be_planned(
     assert bar is not None
     plan = next(one for one in bar.choices if one.label == "Plan the start")
     assert [blocker.code for blocker in plan.blockers] == (["manual"] if by_hand else [])
+
+
+def test_a_failure_by_hand_is_told_once_and_the_release_says_when_it_failed(
+    light: RegisteredModel, retail: BusinessUnit, release_cast: make.Cast, now: datetime, as_person: SignIn
+) -> None:
+    place = make.production(retail, now=now, name="branch-server", connector="manual")
+    change, reader = started(light, place, release_cast, now), as_person(release_cast.owner)
+    assert '<span class="note">Started by Omar Celik</span>' in text_of(reader, change.get_absolute_url())
+    execution = Execution.objects.get(change=change)
+    services.execution_confirm(
+        execution=execution,
+        succeeded=False,
+        note="The disk is full; nothing was copied.",
+        by=release_cast.operator,
+        now=timezone.now(),
+    )
+    page = text_of(reader, change.get_absolute_url())
+    assert "nothing was copied.. " not in page
+    assert "nothing was copied. Started by Omar Celik" in page
+    assert re.search(r"<b>Release</b><small>Failed <time", page)
+    assert "Planned for" not in page

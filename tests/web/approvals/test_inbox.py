@@ -278,3 +278,17 @@ def test_the_facets_of_a_long_queue_are_counted_when_they_are_opened(
     opened = client.get("/approvals/", {"count_of": "tier"}, headers={"HX-Request": "true"})
     assert counts(opened) == {0, 1}
     assert "<html" not in opened.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        pytest.param([], "Nothing is selected", id="nothing was selected"),
+        pytest.param([10**6], "they were decided, withdrawn or sent back", id="what was selected is gone"),
+    ],
+)
+def test_signing_together_says_why_nothing_is_listed(
+    keys: list[int], words: str, at_risk: ChangeRequest, ines: User, as_person: SignIn
+) -> None:
+    page = as_person(ines).get("/approvals/together/", {"change": keys}).content.decode()
+    assert words in page

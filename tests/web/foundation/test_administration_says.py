@@ -102,3 +102,33 @@ def test_roles_in_the_list_begin_with_a_role(as_person, adam, retail, group, mon
 
 def test_the_sign_in_page_speaks_in_sentence_case(client, db):
     assert "Remember me" in page_of(client, "account_login")
+
+
+def test_the_second_person_confirms_or_declines_from_the_page_of_the_person(
+    as_person, adam, mona, retail, group, make_person, now
+):
+    bea = make_person("Bea Admin", "administrator", unit=group)
+    grant = role_grant(user=mona, role="validator", unit=retail, reason="Joins", by=adam, now=now)
+    second, giver = (page_of(as_person(who), "administration:person", mona.pk) for who in (bea, adam))
+    link = f'href="/admin/grants/{grant.pk}/confirm/"'
+    assert "You can confirm it." in second
+    assert link in second
+    assert link not in giver, "who granted it does not confirm it"
+
+
+def test_who_agrees_to_the_end_of_their_own_role_arrives_at_a_page_they_may_open(
+    as_person, adam, group, make_person
+):
+    bea = make_person("Bea Admin", "administrator", unit=group)
+    grant = RoleGrant.objects.get(user=bea, role="administrator")
+    place = reverse("administration:grant-revoke", args=[grant.pk])
+    asked = as_person(adam).post(place, {"reason": "She moves to another department."}, follow=True)
+    assert "The role ends when a second person revokes it, too" in asked.content.decode()
+    done = as_person(bea).post(place, {"reason": "Agreed."}, follow=True)
+    assert done.status_code == 200
+    assert "The role is revoked." in done.content.decode()
+
+
+def test_who_has_no_role_reads_so_and_not_that_nothing_waits(as_person, make_person, mona):
+    assert "You have no role yet" in page_of(as_person(make_person("Wim Newcomer")), "home")
+    assert "You have no role yet" not in page_of(as_person(mona), "home")

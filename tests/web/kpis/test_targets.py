@@ -168,3 +168,23 @@ def test_what_comes_too_late_to_be_approved_is_declined_on_its_page(
     target.refresh_from_db()
     assert target.state == "declined"
     assert target.get_absolute_url() not in client.get(reverse("home")).content.decode()
+
+
+def test_the_second_person_is_addressed_and_the_first_one_finds_both_answers_closed(
+    as_person, mona, make_person, retail, today
+):
+    max_ = make_person("Max Weber", "manager", unit=retail)
+    as_person(mona).post(PROPOSE, entry(retail, today))
+    place = KpiTarget.objects.get().get_absolute_url()
+    own, second = (as_person(person).get(place).content.decode() for person in (mona, max_))
+    assert "Max Weber can approve it." in own
+    assert "You can approve it." in second
+    closed = 'aria-disabled="true" aria-describedby="why-not"'
+    assert (own.count(closed), second.count(closed)) == (2, 0)
+    assert f'href="{place}approve/"' in second
+    assert f'href="{place}approve/"' not in own
+    assert 'id="why-not"' in own
+    decision = as_person(max_).get(f"{place}approve/").content.decode()
+    assert "20 days at most" in decision, "what is decided on stands beside the answer"
+    home = as_person(max_).get("/").content.decode()
+    assert f"<small>{KpiTarget.objects.get().scope_text}. Proposed by Mona Keller" in home

@@ -375,22 +375,6 @@ def test_a_lapse_is_renewed_only_by_what_answers_the_same_matter(
         assert services.lapse_close(**renew).outcome == "renewed"
 
 
-def test_an_ended_validation_is_renewed_by_a_new_one_that_approves(
-    lapse_of: Callable[[str], Lapse],
-    running: ChangeRequest,  # noqa: F811
-    release_cast: make.Cast,
-    now: datetime,
-) -> None:
-    lapse = lapse_of("validation")
-    at = now + timedelta(days=3)
-    renew = {"lapse": lapse, "outcome": "renewed", "by": release_cast.owner, "now": at}
-    make.validate(running.version, cast=release_cast, now=at - timedelta(days=1), outcome="not_approved")
-    with pytest.raises(RuleViolation, match="validated again"):
-        services.lapse_close(**renew)
-    make.validate(running.version, cast=release_cast, now=at)
-    assert services.lapse_close(**renew).closed_at == at
-
-
 @pytest.mark.parametrize(
     ("renewed", "opens"),
     [
@@ -412,25 +396,6 @@ def test_a_waiver_that_ends_while_another_one_opens_its_gate_lapses_nothing(
     waived(running, at - timedelta(days=1), **fields)
     assert services.waiver_end(waiver=ending, now=at + timedelta(minutes=10)) is True
     assert Lapse.objects.filter(change=running).count() == opens
-
-
-def test_each_validation_that_ends_opens_its_own_lapse(
-    running: ChangeRequest,  # noqa: F811
-    release_cast: make.Cast,
-    now: datetime,
-) -> None:
-    first = running.version.validations.get()
-    ended = first.valid_until + timedelta(days=1)
-    assert upkeep.lapses_of_validity(now=ended) == 1
-    assert upkeep.lapses_of_validity(now=ended + timedelta(hours=1)) == 0
-    again = make.validate(running.version, cast=release_cast, now=ended + timedelta(days=1))
-    lapse = Lapse.objects.get(change=running)
-    services.lapse_close(lapse=lapse, outcome="renewed", by=release_cast.owner, now=ended + timedelta(days=2))
-    ended_again = again.valid_until + timedelta(days=1)
-    assert upkeep.lapses_of_validity(now=ended_again - timedelta(days=2)) == 0
-    assert upkeep.lapses_of_validity(now=ended_again) == 1
-    keys = Lapse.objects.filter(change=running).order_by("pk").values_list("key", flat=True)
-    assert list(keys) == [f"validation:{first.pk}", f"validation:{again.pk}"]
 
 
 def test_the_nightly_look_asks_as_often_for_many_releases_as_for_one(

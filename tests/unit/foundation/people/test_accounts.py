@@ -28,11 +28,17 @@ def test_an_invited_person_sets_a_password_once_and_signs_in(adam, now, as_perso
     visitor = Client()
     form = visitor.get(path, follow=True)
     assert form.status_code == 200
+    words = form.content.decode()
+    assert '<h1 id="password-h">Set your password</h1>' in words
+    assert "New password, again" in words
     form_url = form.redirect_chain[-1][0]
     done = visitor.post(form_url, {"password1": WORDS, "password2": WORDS})
     assert done.status_code == 302
     assert User.objects.get(pk=newcomer.pk).check_password(WORDS)
-    assert "password1" not in Client().get(path, follow=True).content.decode()
+    assert "Sign in with your e-mail address" in visitor.get(done.url).content.decode()
+    used = Client().get(path, follow=True).content.decode()
+    assert "password1" not in used
+    assert "This link is used up" in used
     signed_in = Client().post(reverse("account_login"), {"login": newcomer.email, "password": WORDS})
     assert (signed_in.status_code, signed_in.url) == (302, "/")
 
