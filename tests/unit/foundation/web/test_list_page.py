@@ -3,10 +3,12 @@
 import csv
 import io
 import re
+from datetime import UTC
 
 import openpyxl
 import pytest
 
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.services.persons import person_create
 
@@ -140,6 +142,18 @@ def test_xlsx_holds_the_same_rows_and_no_formulas(as_adam, crowd, now):
     assert values[0] == ["Name", "Position", "Left", "Manager"]
     assert ["'=1+1", "'@sum", None, None] in values
     assert not any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
+
+
+def test_xlsx_has_typed_times_and_widths_that_fit(as_adam, crowd, now):
+    person = User.objects.get(email="p1@example.org")
+    person.deactivated_at = now
+    save_as(person, by=None, now=now)
+    response = as_adam.get("/people/?export=xlsx&q=p1@")
+    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
+    (row,) = sheet.iter_rows(min_row=2)
+    assert row[2].value == now.astimezone(UTC).replace(tzinfo=None, microsecond=row[2].value.microsecond)
+    assert sheet.column_dimensions["C"].width > 20
+    assert sheet.freeze_panes == "A2"
 
 
 def test_a_format_the_page_does_not_offer_is_refused(as_adam, crowd):
