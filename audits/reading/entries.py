@@ -79,7 +79,7 @@ def kind_of(label: str) -> str:
 
 
 def tell(entries: Sequence[Any], user: Any) -> None:
-    """Put number, names and words on the entries of one page, and mark those of the same act as the one above.
+    """Put number, names and words on the entries of one page.
 
     An entry about reads is told by whose they were (`who`): `actor` stays the portal, which made the entry.
     """
@@ -91,10 +91,12 @@ def tell(entries: Sequence[Any], user: Any) -> None:
     models = dict(
         RegisteredModel.objects.filter(pk__in={entry.model_id for entry in entries}).values_list("pk", "name")
     )
-    changes = requests_of((entry.subject_label, entry.subject_id) for entry in entries)
+    subjects = {
+        entry: getattr(entry, "summed", {(entry.subject_label, entry.subject_id)}) for entry in entries
+    }
+    changes = requests_of(subject for several in subjects.values() for subject in several)
     batches = batches_of((entry.subject_id for entry in entries if entry.verb == ACCESSES), user)
     exports = _exports_named(entries)
-    above = None
     for entry in entries:
         payload = payloads.get(entry.entry_id)
         entry.number = numbers.get(entry.entry_id)
@@ -108,11 +110,10 @@ def tell(entries: Sequence[Any], user: Any) -> None:
         entry.what = told_verb(entry, payload)
         entry.subject = exports.get(entry.subject_id) if entry.subject_label == JOB else None
         entry.subject = entry.subject or subject_of(entry, payload or {})
-        entry.change_id = changes.get((entry.subject_label, entry.subject_id)) or _change_of(payload or {})
+        about = {changes.get(subject) for subject in subjects[entry]}
+        entry.change_id = (about.pop() if len(about) == 1 else None) or _change_of(payload or {})
         entry.url = _url_of(entry, set(models))
         entry.reason = reason_of(payload or {})
-        entry.is_same_act = above is not None and entry.act_id == above
-        above = entry.act_id
         if entry.verb == ACCESSES and (batch := batches.get(entry.subject_id)):
             entry.what, entry.subject = batch.text, ""
             if batch.people == 1:

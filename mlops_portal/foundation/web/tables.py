@@ -137,7 +137,7 @@ class Head:
 
 
 class Table:
-    """A declared table bound to the rows of one page. `row_class(row)` may add classes to a row."""
+    """A declared table bound to the rows of one page."""
 
     declared: tuple[Column, ...] = ()
     default_sort = ""
@@ -190,23 +190,14 @@ class Table:
             )
         return heads
 
-    def body(self) -> Iterator[tuple[str, list[tuple[Column, SafeString | str]]]]:
-        """Yield each row as its class and its cells."""
+    def body(self) -> Iterator[tuple[Any, list[tuple[Column, SafeString | str]]]]:
+        """Yield each row with its cells."""
         for row in self.rows:
-            yield self.row_class(row), [(column, column.html(row)) for column in self.columns]
-
-    def selectable(self) -> Iterator[tuple[Any, str, list[tuple[Column, SafeString | str]]]]:
-        """Yield each row with its class and its cells, for lists whose rows can be selected."""
-        for row, (cls, found) in zip(self.rows, self.body(), strict=True):
-            yield row, cls, found
+            yield row, [(column, column.html(row)) for column in self.columns]
 
     def noted(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return the rows with what takes statements of its own; asked for a page, and for each part of a file."""
         return rows
-
-    def row_class(self, row: Any) -> str:
-        """Return classes of a row; none by default."""
-        return ""
 
     def picker(self) -> list[tuple[Column, bool]]:
         """Every column that can be switched, and whether it is on."""
