@@ -42,10 +42,16 @@ def test_strangers_sign_in_first(client, db):
     assert client.get("/people/").status_code == 302
 
 
-def test_a_stranger_with_an_expired_session_is_sent_to_sign_in_by_htmx(client, db):
-    response = client.get("/people/", headers={"HX-Request": "true"})
-    assert response.status_code == 204
-    assert response.headers["HX-Redirect"] == "/accounts/login/"
+def test_an_expired_session_is_told_on_the_page_as_it_stands_and_ends_its_polling(client, db):
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/people/?q=ada"}
+    response = client.get("/people/", headers=headers)
+    html = response.content.decode()
+    assert response.status_code == 286
+    assert (response.headers["HX-Reswap"], response.headers["HX-Push-Url"]) == ("none", "false")
+    assert "HX-Redirect" not in response.headers
+    assert "Your session ended" in html
+    assert "/accounts/login/?next=/people/%3Fq%3Dada" in html
+    assert "<form" not in html
 
 
 def test_people_without_the_right_get_a_page_that_says_who_grants_it(client, nora):
