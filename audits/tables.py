@@ -30,7 +30,9 @@ def _what(value: Any, row: Any) -> SafeString | str:
         url = reverse("approvals:change-detail", args=[row.change_id])
         where.append(format_html('of <a href="{}">CR-{}</a>', url, row.change_id))
     if row.model_name and row.model_name != row.subject:
-        where.append(format_html("on {}", row.model_name))
+        is_linked = row.url and not about and not row.change_id
+        linked = format_html('<a href="{}">{}</a>', row.url, row.model_name)
+        where.append(format_html("on {}", linked if is_linked else row.model_name))
     said = format_html("{}{}{}", row.what, ": " if about else "", about)
     return format_html(
         '<span class="said">{} {}</span> {} {}{}',

@@ -176,6 +176,7 @@ class EntryDetail(DetailPage):
             "payload_text": _indented(entry.payload.payload) if content is not None else "",
             "envelope_text": _indented(entry.envelope),
             "siblings": siblings,
+            "record_kind": reading.kind_of(entry.subject_label),
             "record_url": reading.record_url(entry, user),
             "signed": reading.receipt_of(entry, user),
             "of_record": f"{reverse('audits:ledger')}?{urlencode({'record': entry.subject_label, 'subject': entry.subject_id})}",
