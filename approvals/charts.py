@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops_portal.foundation.web.charts import Axis, Limit, Series, Spec
+from mlops_portal.foundation.web.words import figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ def groups_figure(
         finding=_finding(metric, current, now, limit, is_max),
         first="Group",
         series=series,
-        x=Axis(places=3, range=(low - pad, high + pad)),
+        x=Axis(range=(low - pad, high + pad)),
         y=Axis(reverse=True),
-        limits=[Limit(f"{'Maximum' if is_max else 'Minimum'} {limit:g}", x=limit)]
+        limits=[Limit(f"{'Maximum' if is_max else 'Minimum'} {figure(limit)}", x=limit)]
         if limit is not None
         else (),
         left=110,
@@ -72,6 +73,6 @@ def _finding(metric: str, points: Sequence[GroupPoint], now: str, limit: float |
         if point.now is not None and (point.now > limit if is_max else point.now < limit)
     ]
     if not outside:
-        return f"{metric} of {now} is within the limit of {limit:g} for all {len(points)} groups."
-    told = ", ".join(f"{point.group} at {point.now:g}" for point in outside[:4])
-    return f"{metric} of {now} misses the limit of {limit:g} for {told}."
+        return f"{metric} of {now} is within the limit of {figure(limit)} for all {len(points)} groups."
+    told = ", ".join(f"{point.group} at {figure(point.now)}" for point in outside[:4])
+    return f"{metric} of {now} misses the limit of {figure(limit)} for {told}."

@@ -9,10 +9,11 @@ import django_filters
 from django.apps import apps
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from audits import events
 from audits.models import LedgerEntry
-from audits.reading.entries import find
+from audits.reading.entries import find, kind_of
 from mlops_portal.foundation.events import verbs
 from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.people.models import BusinessUnit
@@ -49,7 +50,7 @@ def records_of(request: Any) -> list[tuple[str, str]]:
     """Kinds of records that have a history."""
     audited = [model for model in apps.get_models() if issubclass(model, AuditedModel)]
     labels = [
-        (model._meta.label, str(model._meta.verbose_name).capitalize())
+        (model._meta.label, capfirst(kind_of(model._meta.label)))
         for model in audited
         if not model.__name__.startswith("Historical")
     ]

@@ -30,16 +30,30 @@ def _what(value: Any, row: Any) -> SafeString | str:
         url = reverse("approvals:change-detail", args=[row.change_id])
         where.append(format_html('of <a href="{}">CR-{}</a>', url, row.change_id))
     if row.model_name and row.model_name != row.subject:
-        where.append(format_html("on {}", row.model_name))
+        is_linked = row.url and not about and not row.change_id
+        linked = format_html('<a href="{}">{}</a>', row.url, row.model_name)
+        where.append(format_html("on {}", linked if is_linked else row.model_name))
     said = format_html("{}{}{}", row.what, ": " if about else "", about)
-    same = format_html('<small class="muted">{}</small>', "part of the act above") if row.is_same_act else ""
     return format_html(
         '<span class="said">{} {}</span> {} {}{}',
         said,
         format_html_join(" ", "{}", ((one,) for one in where)),
         late,
         removed,
-        same,
+        _others(row),
+    )
+
+
+def _others(row: Any) -> SafeString | str:
+    """Lead to all entries of an act that is folded into one row, and name what else was done in it."""
+    if not getattr(row, "others", 0):
+        return ""
+    also = format_html("; also {}", ", ".join(row.also)) if row.also else ""
+    return format_html(
+        '<small><a href="{}">and {}</a>{}</small>',
+        row.act_address,
+        words.plural(row.others, "more entry,more entries"),
+        also,
     )
 
 
@@ -72,7 +86,7 @@ def _actor(value: Any, row: Any) -> SafeString:
 
 
 class LedgerTable(Table):
-    """Entries, newest first; rows of one act stand together."""
+    """Entries, newest first; on the page one row stands for each act."""
 
     default_sort = "-number"
     number = Column("Entry", header=True, sort="id", accessor="pk", cell=_number, export="number")
@@ -86,10 +100,6 @@ class LedgerTable(Table):
     model = Column("Model", accessor="model_name", cell=cells.empty_as("none"), shown=False)
     recorded = Column("Recorded", accessor="recorded_at", cell=cells.when, shown=False)
     act = Column("Act", accessor="act_id", cell=lambda value, row: format_html("<code>{}</code>", str(value)[-12:]), shown=False)  # fmt: skip
-
-    def row_class(self, row: Any) -> str:
-        """Join rows of the same act to the one above."""
-        return "same-act" if row.is_same_act else ""
 
 
 def _model_then(row: Any) -> str:

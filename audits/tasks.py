@@ -13,19 +13,19 @@ from django.urls import reverse
 from audits.exports import change_log, inventory, log_pack, release_pack
 from audits.exports.coverage import coverage_of
 from audits.exports.scopes import JOB_KINDS, LABELS, RIGHT, Scope, What, about, file_name, told
-from audits.exports.text_files import csv_line, workbook
+from audits.exports.text_files import csv_line
 from audits.queries import ledger_state
 from audits.services import exports
 from audits.services.sequencing import sequence_now
 from audits.verification import verify_ledger
-from mlops_portal.foundation.errors import NotAllowed, Unavailable
+from mlops_portal.foundation.errors import Invalid, NotAllowed, Unavailable, invalid
 from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.files.services import Content
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.exports import safe_cell
 from mlops_portal.foundation.web.words import plural
 from mlops_portal.foundation.web.words import size as size_text
+from mlops_portal.foundation.web.workbooks import safe_cell, workbook
 from mlops_portal.foundation.work import jobs
 from mlops_portal.foundation.work.jobs import JobRun
 
@@ -65,7 +65,8 @@ def make_change_log(run: JobRun) -> dict[str, Any]:
             target.seek(0)
             return _keep(run, scope, target)
     if scope.format == "xlsx":
-        with workbook(change_log.rows(scope, owner, progress=run.progress), sheet="Change log") as book:
+        lines = change_log.rows(scope, owner, progress=run.progress)
+        with workbook(lines, sheet="Change log", too_many=_too_many()) as book:
             return _keep(run, scope, book)
     parts = change_log.csv_parts(scope, owner, progress=run.progress)
     return _keep(run, scope, _compressed(parts) if scope.format == "csv.gz" else parts)
@@ -77,14 +78,14 @@ def make_inventory(run: JobRun) -> dict[str, Any]:
     scope, owner = _begin(run)
     at = scope.moment("at") or run.now()
     found = inventory.models_as_of(at, owner, unit_id=scope.unit_id)
-    rows = inventory.rows(found, at, progress=run.progress)
+    rows = inventory.rows(found, at, progress=run.progress, typed=scope.format == "xlsx")
     if scope.format == "zip":
         now, title = run.now(), told(scope)
         asked = {**about(scope, owner, now), "at": at.isoformat()}
         enter = partial(_enter, run)
         return _keep(run, scope, inventory.pack(rows, title=title, about=asked, now=now, enter=enter))
     if scope.format == "xlsx":
-        with workbook(rows, sheet="Inventory") as book:
+        with workbook(rows, sheet="Inventory", too_many=_too_many()) as book:
             return _keep(run, scope, book)
     return _keep(run, scope, (csv_line(map(safe_cell, row)).encode() for row in rows))
 
@@ -115,6 +116,10 @@ def _begin(run: JobRun) -> tuple[Scope, User]:
         raise NotAllowed("The person who started this has no right to export any more.")
     run.progress(0, 0, "Numbering entries")
     return scope, run.by
+
+
+def _too_many() -> Invalid:
+    return invalid("format", "A workbook holds 1 048 575 rows. Narrow the period, or take CSV.")
 
 
 def _number() -> None:

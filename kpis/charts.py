@@ -158,7 +158,7 @@ def _timed(
 
 
 def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else round(value * factor, 2)
+    return None if value is None else value * factor
 
 
 def distribution_of(kpi: Kpi, figure: Figure) -> Spec | None:

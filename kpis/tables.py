@@ -68,11 +68,9 @@ class LeadTable(RolloutTable):
 class DocumentedTable(RolloutTable):
     """Deployments with the score frozen when they started."""
 
-    score = Column(
-        "Score then", accessor="document_score", numeric=True, cell=cells.number(2, "", "not kept")
-    )
+    score = Column("Score then", accessor="document_score", numeric=True, cell=cells.share("not kept"))
     threshold = Column(
-        "Threshold then", accessor="document_threshold", numeric=True, cell=cells.number(2, "", "not kept")
+        "Threshold then", accessor="document_threshold", numeric=True, cell=cells.share("not kept")
     )
 
 

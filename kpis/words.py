@@ -47,8 +47,8 @@ def entered(kpi: Kpi, typed: float) -> float:
 
 
 def share_text(share: float) -> str:
-    """Write a share of a whole: ``42 %``."""
-    return f"{number(100 * share, 0)} %"
+    """Write a share of a whole as the measures are written: ``42 %``, ``97.5 %``."""
+    return f"{_short(100 * share)} %"
 
 
 def change_of(kpi: Kpi, value: float | None, before: float | None) -> tuple[str, str, str] | None:

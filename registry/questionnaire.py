@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops_portal.foundation.errors import FieldError, Invalid
+from mlops_portal.foundation.web.words import figure
 from mlops_portal.foundation.yaml_documents import DocumentInvalid, Problem, YamlDocument, read_yaml
 
 FOLDER = Path(__file__).parent / "questionnaires"
@@ -286,7 +287,7 @@ def rate(questionnaire: Questionnaire, answers: Mapping[str, Any]) -> Rating:
     tier = next((tier for tier in (1, 2, 3) if score >= questionnaire.thresholds[tier]), LOWEST_TIER)
     applied = [override for override in questionnaire.overrides if _holds(override.when, counted)]
     reasons = [
-        f"The score is {score:g} of 100, which is tier {tier}.",
+        f"The score is {figure(score)} of 100, which is tier {tier}.",
         *(f"At least tier {item.at_least}: {item.reason}" for item in applied if item.at_least < tier),
     ]
     return Rating(

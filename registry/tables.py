@@ -312,7 +312,7 @@ class VersionTable(Table):
     stage = Column("Stage", cell=_state(tones.STAGE, "stage"), export=_label("stage"))
     live = Column("Runs in", accessor="live_in", cell=cells.empty_as("not deployed"))
     metric = Column(
-        "Primary metric", accessor="primary_value", numeric=True, cell=cells.number(3, "", "not measured")
+        "Primary metric", accessor="primary_value", numeric=True, cell=cells.figure("not measured")
     )
     artifact = Column("Artifact", accessor="artifact_sha256", cell=cells.digest)
     grade = Column(

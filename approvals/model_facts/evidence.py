@@ -11,7 +11,7 @@ from approvals.model_facts.records import Records
 from approvals.models import Validation
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.days import portal_day
-from mlops_portal.foundation.web.words import day_text
+from mlops_portal.foundation.web.words import day_text, figure
 from registry.models import Document, DocumentSection, MetricValue, ModelVersion, ThresholdSet, VersionDataset
 from registry.states import GRADE_ORDER, DatasetRole, Grade, SectionStatus
 
@@ -188,8 +188,8 @@ def _limit_reading(label: str, metric: MetricValue, limit: dict[str, Any], *, me
     words = "minimum" if direction == MINIMUM else "maximum"
     return Reading(
         label=label,
-        observed=f"{metric.value:.4g}",
-        limit=f"{words} {float(limit['release']):.4g}",
+        observed=figure(metric.value),
+        limit=f"{words} {figure(float(limit['release']))}",
         ok=met,
         observed_number=metric.value,
         limit_number=float(limit["release"]),
@@ -227,8 +227,8 @@ def _group_facts(
         readings.append(
             Reading(
                 label=metric_name(row),
-                observed=f"{row.value:.4g}",
-                limit=f"in production {before.value:.4g}",
+                observed=figure(row.value),
+                limit=f"in production {figure(before.value)}",
                 ok=not fell,
                 observed_number=row.value,
                 limit_number=before.value,

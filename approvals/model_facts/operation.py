@@ -6,7 +6,7 @@ from approvals.facts import Answer, Observed, Reading, Subject
 from approvals.model_facts.inventory import days_since
 from approvals.model_facts.records import Records
 from mlops_portal.foundation import canonical
-from mlops_portal.foundation.web.words import plural
+from mlops_portal.foundation.web.words import plural, spaced
 from registry.models import Deployment, ModelVersion, MonitoringPlan
 from registry.states import DeploymentKind, DeploymentState
 
@@ -40,7 +40,9 @@ def _monitoring(plan: MonitoringPlan | None) -> Observed:
         value=tuple(sorted({str(row["dimension"]) for row in complete if row.get("dimension")})),
         digests={f"monitoring_plan:{plan.number}": canonical.digest(plan.measures)},
         readings=tuple(
-            Reading(label=str(row.get("measure")), observed=str(row.get("dimension", "")), ok=row in complete)
+            Reading(
+                label=str(row.get("measure")), observed=spaced(row.get("dimension", "")), ok=row in complete
+            )
             for row in plan.measures
         ),
     )

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from mlops_portal.foundation.history import AuditedModel
+from mlops_portal.foundation.web.words import spaced
 from registry.models.columns import person_key, together
 
 
@@ -89,4 +90,4 @@ class Signature(AuditedModel):
         constraints = [together("revoked_at", "revoked_by", name="signature_revoked_at_and_by_together")]
 
     def __str__(self) -> str:
-        return f"{self.printed_name} signs {self.meaning}"
+        return f"{self.printed_name} signs {spaced(self.meaning)}"

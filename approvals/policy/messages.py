@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from approvals.facts import FactValue
-from mlops_portal.foundation.web.words import THIN, number, plural
+from mlops_portal.foundation.web.words import figure, number, plural, share_figure
 
 _PLACEHOLDER = re.compile(
     r"\{([a-z][a-z0-9_]*)(?::(percent|days|words|count(?: [a-z][a-z ]*(?:,[a-z][a-z ]*)?)?))?\}"
@@ -30,13 +30,13 @@ def fact_text(value: FactValue | None, unit: str = "") -> str:
         case tuple() | list():
             return _list_text(value, unit)
         case int() | float() if unit == "percent":
-            return f"{value * 100:.4g}{THIN}%"
+            return share_figure(value)
         case int() if unit == "days":
             return plural(value, "day")
         case int():
             return number(value)
         case float():
-            return f"{value:.4g}"
+            return figure(value)
         case _:
             return (value.replace("_", " ") if unit == "words" else value) or "none"
 

@@ -17,7 +17,8 @@ from registry.models import Deployment, RegisteredModel
 
 SHOWN = 6
 DECIDED = 4
-DECIDED_THEN = 12  # of a past day: who approved what served then is asked
+DECIDED_THEN = 12  # of a past day: who approved what served then is asked; earlier ones are folded
+DECIDED_MOST = 500
 
 
 def requests_of(user: User, **where: Any) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def requests_then(user: User, model: RegisteredModel, at: datetime) -> dict[str,
     seen = ChangeRequest.objects.visible_to(user).filter(model=model)
     requests = rows_as_of(ChangeRequest, at, among=mine, id__in=seen.values("pk"))
     closed = requests.exclude(state__in=OPEN_STATES).select_related("requester")
-    decided = list(_decisions_then(user, at, model_id=model.pk).order_by("-decided_at", "-id")[:DECIDED_THEN])
+    decided = list(_decisions_then(user, at, model_id=model.pk).order_by("-decided_at", "-id")[:DECIDED_MOST])
     for row in decided:
         row.act_word = act_word(row.meaning, row.verdict)
     requests = requests.filter(state__in=OPEN_STATES)
@@ -51,7 +52,8 @@ def requests_then(user: User, model: RegisteredModel, at: datetime) -> dict[str,
         "open": list(requests.select_related("requester").order_by("-id")[:SHOWN]),
         "open_total": requests.count(),
         "closed": list(closed.order_by("-id")[:SHOWN]),
-        "decided": decided,
+        "decided": decided[:DECIDED_THEN],
+        "decided_earlier": decided[DECIDED_THEN:],
     }
 
 

@@ -30,7 +30,7 @@ from approvals.traffic import traffic_words
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.charts import Spec
-from mlops_portal.foundation.web.words import side_by_side
+from mlops_portal.foundation.web.words import figure, side_by_side
 from registry.models import (
     Consumer,
     Deployment,
@@ -113,7 +113,7 @@ def _metric_row(pair: MetricPair, change: ChangeRequest, limits: ThresholdSet | 
     words = (
         "none"
         if release is None or rule is None
-        else f"{'maximum' if rule.get('direction') == 'max' else 'minimum'} {release:g}"
+        else f"{'maximum' if rule.get('direction') == 'max' else 'minimum'} {figure(release)}"
     )
     return MetricRow(pair, direction, tone, reading, words, is_better)
 
@@ -335,7 +335,7 @@ def _words(value: Any) -> str:
         case bool() | None:
             return {True: "yes", False: "no"}.get(value, "") if value is not None else ""
         case int() | float():
-            return side_by_side(None, value).now
+            return figure(value)
         case _:
             return str(value)
 
@@ -377,13 +377,14 @@ def _fallback(change: ChangeRequest, limits: ThresholdSet | None) -> list[Mappin
             continue
         is_max = rule.get("direction") == "max"
         left = rule["release"] - metric.value if is_max else metric.value - rule["release"]
+        distance = side_by_side(rule["release"], metric.value).size
         close = left >= 0 and _is_close(metric.value, rule, left=left, is_max=is_max)
         rows.append(
             {
                 "metric": metric,
-                "limit": f"{rule['release']:g} {'maximum' if is_max else 'minimum'}",
+                "limit": f"{figure(rule['release'])} {'maximum' if is_max else 'minimum'}",
                 "tone": "fail" if left < 0 else "warn" if close else "ok",
-                "words": f"{abs(left):.3g} over" if left < 0 else f"{left:.3g} left",
+                "words": f"{distance} over" if left < 0 else f"{distance} left",
                 "left": left,
             }
         )

@@ -29,16 +29,6 @@ class DocumentStanding:
     policy: str
 
     @property
-    def percent(self) -> int:
-        """The score in whole percent, never rounded up to complete."""
-        return int(self.score * 100 + 1e-9)
-
-    @property
-    def needed_percent(self) -> int:
-        """What the tier asks for."""
-        return round(self.needed * 100)
-
-    @property
     def reaches(self) -> bool:
         """Tell whether it is enough for the tier."""
         return self.score >= self.needed

@@ -23,7 +23,7 @@ from audits.row_formats import PAST_TENSE
 from mlops_portal.foundation.events import verb_label, verbs
 from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.people.models import BusinessUnit, UnitClosure, User
-from mlops_portal.foundation.web.exports import safe_cell
+from mlops_portal.foundation.web.workbooks import safe_cell
 from registry.models import RegisteredModel
 
 CHUNK = 20_000  # entries that Python reads at once: a few megabytes
@@ -135,14 +135,15 @@ def csv_parts(
 
 
 def rows(scope: Scope, user: User, *, progress: Progress) -> Iterator[list[Any]]:
-    """Yield head and rows for a workbook."""
+    """Yield head and rows for a workbook; its times are typed and end at the millisecond, those of the CSV do not."""
     entries = entries_of(scope, user)
     bounds = bounds_of(entries)
     columns = columns_of(scope)
     yield [column.label for column in columns]
     for span in spans(bounds, progress, CHUNK):
-        for row in read(entries, span):
-            yield row[: len(columns)]
+        found = found_in(entries, span)
+        for one, row in zip(found, values_of(found), strict=True):
+            yield [*row[:2], one.occurred_at, one.recorded_at, *row[4 : len(columns)]]
 
 
 def spans(bounds: Bounds, progress: Progress, step: int) -> Iterator[Span]:
@@ -271,11 +272,6 @@ def csv_of(found: Sequence[LedgerEntry], columns: Iterable[LogColumn]) -> bytes:
         csv_line(safe_cell(value) if is_free else value for value, is_free in zip(row, free, strict=False))
         for row in values_of(found)
     ).encode()
-
-
-def read(entries: EntryQuerySet, span: Span) -> Iterator[list[Any]]:
-    """Yield the plain values of every column, content included."""
-    yield from values_of(found_in(entries, span))
 
 
 def found_in(entries: EntryQuerySet, span: Span) -> list[LedgerEntry]:

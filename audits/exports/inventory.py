@@ -53,8 +53,10 @@ HEAD = (
 PEOPLE = ("owner_id", "developer_id", "validator_id", "accountable_executive_id")
 
 
-def rows(found: QuerySet, at: datetime, *, progress: Callable[[int, int, str], None]) -> Iterator[list[Any]]:
-    """Yield head and rows; units and people by their present names."""
+def rows(
+    found: QuerySet, at: datetime, *, progress: Callable[[int, int, str], None], typed: bool = False
+) -> Iterator[list[Any]]:
+    """Yield head and rows; units and people by their present names. Typed, times stay times, for a workbook."""
     yield list(HEAD)
     units = dict(BusinessUnit.objects.values_list("pk", "name"))
     people = dict(User.objects.values_list("pk", "name"))
@@ -73,9 +75,9 @@ def rows(found: QuerySet, at: datetime, *, progress: Callable[[int, int, str], N
             row.get_adoption_stage_display(),
             row.get_eu_ai_class_display(),
             *(people.get(getattr(row, name), "") for name in PEOPLE),
-            file_value(row.next_review_on),
-            file_value(at),
-            file_value(row.history_date),
+            file_value(row.next_review_on, typed=typed),
+            file_value(at, typed=typed),
+            file_value(row.history_date, typed=typed),
             row.id,
         ]
 

@@ -13,7 +13,7 @@ from audits.queries import LedgerState
 from audits.reading.records import ToldStep
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.roles import ROLES
-from mlops_portal.foundation.web.words import day_text, exact, name_of, number, spaced, utc_text
+from mlops_portal.foundation.web.words import day_text, exact, figure, name_of, number, spaced, utc_text
 from registry.models import Deployment
 
 CLASSIFICATION = "Confidential: evidence of a decision"
@@ -272,12 +272,14 @@ def _metrics(release: Release) -> list[dict[str, str]]:
         limit = release.limits.limit_of(one.name, one.segment) if release.limits else None
         bound = "none"
         if limit and limit.get("release") is not None:
-            bound = f"{'at least' if limit.get('direction') == 'min' else 'at most'} {limit['release']}"
+            bound = (
+                f"{'at least' if limit.get('direction') == 'min' else 'at most'} {figure(limit['release'])}"
+            )
         rows.append(
             {
                 "name": one.name,
                 "segment": one.segment or "overall",
-                "value": f"{one.value:.6g}",
+                "value": figure(one.value),
                 "limit": bound,
                 "n": number(one.n),
                 "grade": one.get_grade_display(),

@@ -104,9 +104,7 @@ def ed25519_by_hand(public: bytes, signature: bytes, message: bytes) -> bool:
         return False
     challenge = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % ORDER
     left, right = _times(s, (base_x, base_y, 1, base_x * base_y % P)), _add(r, _times(challenge, key))
-    return (left[0] * right[2] - right[0] * left[2]) % P == 0 and (
-        left[1] * right[2] - right[1] * left[2]
-    ) % P == 0
+    return all((left[axis] * right[2] - right[axis] * left[2]) % P == 0 for axis in (0, 1))
 
 
 def ed25519(public: bytes, signature: bytes, message: bytes) -> bool:
@@ -131,6 +129,11 @@ def leaf_hash(data: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + data).digest()
 
 
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash two neighbours."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
 def root_by_proof(index: int, size: int, leaf: bytes, proof: list) -> bytes:
     """Return the root that the proof leads to."""
     if not 0 <= index < size:
@@ -140,11 +143,11 @@ def root_by_proof(index: int, size: int, leaf: bytes, proof: list) -> bytes:
         if last == 0:
             raise Wrong("the proof is too long")
         if position & 1 or position == last:
-            result = hashlib.sha256(b"\x01" + part + result).digest()
+            result = node_hash(part, result)
             while not position & 1 and position:
                 position, last = position >> 1, last >> 1
         else:
-            result = hashlib.sha256(b"\x01" + result + part).digest()
+            result = node_hash(result, part)
         position, last = position >> 1, last >> 1
     if last:
         raise Wrong("the proof is too short")
@@ -162,7 +165,7 @@ class Folding:
         """Append a leaf, or the root of the perfect subtree that begins here."""
         self.size += 1 << height
         while self.parts and self.parts[-1][0] == height:
-            root = hashlib.sha256(b"\x01" + self.parts.pop()[1] + root).digest()
+            root = node_hash(self.parts.pop()[1], root)
             height += 1
         self.parts.append((height, root))
 
@@ -181,7 +184,7 @@ class Folding:
         """Return the root over everything."""
         root = b""
         for _, part in reversed(self.parts):
-            root = hashlib.sha256(b"\x01" + part + root).digest() if root else part
+            root = node_hash(part, root) if root else part
         return root
 
 
@@ -318,10 +321,9 @@ def check_entry(entry: dict, size: int, root: bytes) -> str:
     envelope = json.loads(entry["envelope"])
     if envelope["entry_id"] != entry["entry_id"]:
         raise Wrong(f"{place}: the envelope is of another entry")
-    if entry["payload"] is None:
-        return ""
-    check_payload(place, entry, envelope)
-    return entry["payload"]
+    if entry["payload"] is not None:
+        check_payload(place, entry, envelope)
+    return entry["payload"] or ""
 
 
 def check_statements(pack: Pack, name: str, noun: str, payloads: list) -> str:
@@ -376,14 +378,9 @@ class Written:
     def check_rest(self, pack: Pack, entries: list, print_: str) -> None:
         """Verify that no entry or payload was left out or added, and that the manifest says what is known without it."""
         ids = [entry["entry_id"] for entry in entries]
-        taken = {entry["entry_id"] for entry in entries if entry["payload"] is None} - {
-            *self.data["withheld"]
-        }
-        wrongs = {
-            "missing": self.ids - {*ids},
-            "inserted": {*ids} - self.ids,
-            "missing: the payload of": taken,
-        }
+        taken = {one["entry_id"] for one in entries if one["payload"] is None} - {*self.data["withheld"]}
+        lost, added = self.ids - {*ids}, {*ids} - self.ids
+        wrongs = {"missing": lost, "inserted": added, "missing: the payload of": taken}
         if words := next(filter(wrongs.get, wrongs), ""):
             raise Wrong(f"entries.jsonl: {words}: {min(wrongs[words])}")
         manifest = json.loads(pack.text("manifest.json"))
@@ -431,17 +428,15 @@ def cells_of(line: dict, envelope: dict) -> dict:
     }
     if "payload" not in line:
         return cells
-    if line["payload"] is None:
-        return {**cells, "Payload": REMOVED, "Record name": "", "Reason": "", CONTENT: ""}
-    content = json.loads(line["payload"])
-    check_payload(f"entry #{line['index']}", line, envelope)
-    return {
-        **cells,
-        "Payload": "kept",
-        "Record name": safe(content.get("subject") or ""),
-        "Reason": safe((content.get("history") or {}).get("history_change_reason") or ""),
-        CONTENT: line["payload"],
-    }
+    is_kept = line["payload"] is not None
+    content = json.loads(line["payload"]) if is_kept else {}
+    if is_kept:
+        check_payload(f"entry #{line['index']}", line, envelope)
+    cells["Payload"] = "kept" if is_kept else REMOVED
+    cells["Record name"] = safe(content.get("subject") or "")
+    cells["Reason"] = safe((content.get("history") or {}).get("history_change_reason") or "")
+    cells[CONTENT] = line["payload"] if is_kept else ""
+    return cells
 
 
 def compare(number: int, head: list, row: list, expected: dict) -> None:

@@ -12,6 +12,7 @@ from django.apps import apps
 from django.db.models import Max, Min, Q
 from django.urls import NoReverseMatch, reverse
 
+from approvals.models import Dossier
 from audits.events import ACCESSES, BULK
 from audits.models import EntryQuerySet, LedgerEntry, LedgerLeaf
 from audits.queries import FieldChange, names_of, numbers_of, payloads_of
@@ -22,12 +23,15 @@ from audits.row_formats import PAST_TENSE
 from mlops_portal.foundation.events import verb_label, verbs
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.web.ledger_numbers import ActKey
-from mlops_portal.foundation.web.words import plural
+from mlops_portal.foundation.web.words import plural, spaced, uncapped
 from mlops_portal.foundation.work.models import Job
 from registry.models import RegisteredModel
 
 SYSTEM = "The portal"
 JOB = Job._meta.label
+ABBREVIATED = re.compile(r"\b(?:kpi|api)\b")
+DOSSIER = Dossier._meta.label
+TELLING = ("gate", "verdict", "step", "meaning", "kind", "number")
 SHORT_ID = re.compile(r"[0-9a-f]{12}")
 LONGEST_ID = 24
 SAID = (
@@ -73,13 +77,13 @@ def _said_more(data: Mapping[str, Any]) -> str:
 def kind_of(label: str) -> str:
     """Name a kind of record in words."""
     try:
-        return str(apps.get_model(label)._meta.verbose_name)
+        return ABBREVIATED.sub(lambda found: found[0].upper(), str(apps.get_model(label)._meta.verbose_name))
     except (LookupError, ValueError):
         return label
 
 
 def tell(entries: Sequence[Any], user: Any) -> None:
-    """Put number, names and words on the entries of one page, and mark those of the same act as the one above.
+    """Put number, names and words on the entries of one page.
 
     An entry about reads is told by whose they were (`who`): `actor` stays the portal, which made the entry.
     """
@@ -91,10 +95,12 @@ def tell(entries: Sequence[Any], user: Any) -> None:
     models = dict(
         RegisteredModel.objects.filter(pk__in={entry.model_id for entry in entries}).values_list("pk", "name")
     )
-    changes = requests_of((entry.subject_label, entry.subject_id) for entry in entries)
+    subjects = {
+        entry: getattr(entry, "summed", {(entry.subject_label, entry.subject_id)}) for entry in entries
+    }
+    changes = requests_of(subject for several in subjects.values() for subject in several)
     batches = batches_of((entry.subject_id for entry in entries if entry.verb == ACCESSES), user)
     exports = _exports_named(entries)
-    above = None
     for entry in entries:
         payload = payloads.get(entry.entry_id)
         entry.number = numbers.get(entry.entry_id)
@@ -108,11 +114,11 @@ def tell(entries: Sequence[Any], user: Any) -> None:
         entry.what = told_verb(entry, payload)
         entry.subject = exports.get(entry.subject_id) if entry.subject_label == JOB else None
         entry.subject = entry.subject or subject_of(entry, payload or {})
-        entry.change_id = changes.get((entry.subject_label, entry.subject_id)) or _change_of(payload or {})
+        entry.record = record_of(entry)
+        about = {changes.get(subject) for subject in subjects[entry]}
+        entry.change_id = (about.pop() if len(about) == 1 else None) or _change_of(payload or {})
         entry.url = _url_of(entry, set(models))
         entry.reason = reason_of(payload or {})
-        entry.is_same_act = above is not None and entry.act_id == above
-        above = entry.act_id
         if entry.verb == ACCESSES and (batch := batches.get(entry.subject_id)):
             entry.what, entry.subject = batch.text, ""
             if batch.people == 1:
@@ -143,15 +149,33 @@ def _url_of(entry: Any, models: set[int]) -> str:
 
 
 def subject_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> str:
-    """Name the record an entry is about."""
-    called = payload.get("subject") or ""
+    """Name the record an entry is about as people do; the number of its row says nothing to them."""
+    if entry.subject_label == CHANGE:
+        return f"CR-{entry.subject_id}"
+    row, called = payload.get("row") or {}, str(payload.get("subject") or "")
     if called:
-        return str(called)
-    if entry.verb == BULK:
+        return spaced(called) if called == row.get("key") else called
+    return _told_apart(entry.subject_label, row)
+
+
+def _told_apart(label: str, row: Mapping[str, Any]) -> str:
+    """Say what tells a record without a name from others of its kind: gate, verdict, step, meaning, kind or number."""
+    name = next((name for name in TELLING if row.get(name) not in (None, "")), "")
+    if not name:
         return ""
-    codes = {CHANGE: f"CR-{entry.subject_id}"}
+    if name == "number":
+        return f"{'revision' if label == DOSSIER else 'number'} {row[name]}"
+    try:
+        choices = dict(apps.get_model(label)._meta.get_field(name).flatchoices)
+    except (LookupError, ValueError):
+        choices = {}
+    return uncapped(str(choices.get(row[name], spaced(row[name]))))
+
+
+def record_of(entry: LedgerEntry) -> str:
+    """Name the row itself, for those who look it up: kind and key as the ledger holds them."""
     key = entry.subject_id if len(entry.subject_id) <= LONGEST_ID else f"{entry.subject_id[:12]}…"
-    return codes.get(entry.subject_label) or f"{kind_of(entry.subject_label)} {key}".strip()
+    return f"{entry.subject_label} {key}".strip()
 
 
 def reason_of(payload: Mapping[str, Any]) -> str:

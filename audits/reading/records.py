@@ -1,5 +1,6 @@
 """The history of one record in words: field by field before and after, with the number of each ledger entry."""
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,12 +12,29 @@ from django.db import models
 from audits.models import LedgerEntry
 from audits.queries import FieldChange, HistoryStep, history_of, numbers_of
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.web.words import content, day_text, name_of, time_text
+from mlops_portal.foundation.people.rights import label_of
+from mlops_portal.foundation.web.words import content, day_text, name_of, spaced, time_text
 
 SIZE = 50
 LONGEST = 400
 NOTHING = "none"
 MARKS_OF_WRITING = frozenset({"id", "updated_at", "row_revision"})
+# Columns whose texts are codes of the portal or of a policy, where no choice names them.
+CODED = frozenset(
+    {
+        "answers",
+        "authority",
+        "components",
+        "connector",
+        "key",
+        "meaning",
+        "measures",
+        "role",
+        "step",
+        "waiver_authority",
+    }
+)
+CODE = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")
 PEOPLE_LISTS = frozenset({"developer_ids"})  # columns of JSON that hold the keys of people
 Moment = Callable[[datetime], str]
 
@@ -127,7 +145,11 @@ def text_of(
         return moment(value)
     if isinstance(value, date):
         return day_text(value)
+    if field_name == "right":
+        return label_of(value)
     text = content(value)
+    if field_name in CODED:
+        text = CODE.sub(lambda found: spaced(found[0]), text)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
 
 

@@ -15,6 +15,7 @@ from audits.models import LedgerEntry
 from audits.queries import entries_of_act, names_of
 from audits.reading import entries as reading
 from audits.reading.accesses import page_of_batch
+from audits.reading.acts import page_of_acts
 from audits.reading.proof import prove
 from audits.tables import LedgerTable
 from mlops_portal.foundation.errors import NotAllowed, invalid
@@ -73,6 +74,17 @@ class Explorer(ListPage):
     def exports(self) -> tuple[str, ...]:
         """Offer a file to those who may take the ledger out of the portal."""
         return ("csv",) if may(self.request.user, EXPORT) else ()
+
+    def page_of(self, *, after: str, before: str) -> paging.KeysetPage:
+        """Read one row for each act, or every entry of the act in the address."""
+        if self.request.GET.get("act"):
+            return super().page_of(after=after, before=before)
+        found = page_of_acts(self.filtered, self.order, size=self.page_size, after=after, before=before)
+        query = clean_query(self.request.GET)
+        for row in found.rows:
+            query["act"] = str(row.act_id)
+            row.act_address = f"?{query.urlencode()}"
+        return found
 
     def more(self) -> Mapping[str, Any]:
         """Read one page and put it into words."""
@@ -164,6 +176,7 @@ class EntryDetail(DetailPage):
             "payload_text": _indented(entry.payload.payload) if content is not None else "",
             "envelope_text": _indented(entry.envelope),
             "siblings": siblings,
+            "record_kind": reading.kind_of(entry.subject_label),
             "record_url": reading.record_url(entry, user),
             "signed": reading.receipt_of(entry, user),
             "of_record": f"{reverse('audits:ledger')}?{urlencode({'record': entry.subject_label, 'subject': entry.subject_id})}",

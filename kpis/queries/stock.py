@@ -14,7 +14,8 @@ from kpis.formulas.completeness import DocumentedVersion, documentation_stock
 from kpis.results import SMALL_SAMPLE
 from kpis.scopes import Scope
 from kpis.windows import Window
-from mlops_portal.foundation.web.words import number
+from kpis.words import share_text
+from mlops_portal.foundation.web.words import share_figure
 from registry.models import Deployment, ModelVersion
 from registry.states import DeploymentState
 
@@ -84,7 +85,7 @@ def documents_today(scope: Scope, window: Window, *, now: datetime) -> Stock | N
         if (score or 0.0) < needed[tier]
     )
     names = version_names(int(key) for _, key in below[:LISTED])
-    lacking = [Lacking(names[key], f"{number(100 * score, 0)} %") for score, key in below[:LISTED]]
+    lacking = [Lacking(names[key], share_figure(score)) for score, key in below[:LISTED]]
     return Stock(table, lacking, len(below))
 
 
@@ -96,5 +97,5 @@ def _row(
     ]
     result = documentation_stock(versions, window)
     reach = sum((score or 0.0) >= needed[tier] for tier, found in part.items() for score in found.values())
-    mean = "no data" if result.value is None else f"{number(100 * result.value, 1)} %"
+    mean = "no data" if result.value is None else share_text(result.value)
     return StockRow(label, len(versions), mean, reach, result.n < SMALL_SAMPLE)

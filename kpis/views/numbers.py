@@ -17,7 +17,7 @@ from kpis.queries import dashboard, drilldown, heat, limits
 from kpis.queries.places import place_rows
 from kpis.queries.stock import documents_today
 from kpis.reading import Numbers, closed_day, months, read
-from kpis.words import change_of, interval_text, measure, value_text
+from kpis.words import change_of, interval_text, measure, share_text, value_text
 from mlops_portal.foundation.errors import NotFound, invalid
 from mlops_portal.foundation.web import marks, words
 from mlops_portal.foundation.web.access import record_access
@@ -291,7 +291,7 @@ class KpiDetail(ListPage):
         for name, part in figure.parts.items():
             if part.n and not name.startswith("queue:"):
                 hours = name not in ("matured", "first_pass", "emergency", "withdrawn")
-                shown = f"{_plain(part.value)} h" if hours else words.share(part.value or 0, 1)
+                shown = f"{_plain(part.value)} h" if hours else share_text(part.value or 0)
                 rows.append(
                     (
                         PART_WORDS.get(name, name.replace("_", " ")),

@@ -30,6 +30,7 @@ DOCUMENT_KEYS = FILE_KEYS | {
     "fields",
     "alternatives",
     "unknown_columns",
+    "leave_out",
 }
 FIELD_KEYS = frozenset(
     {"column", "columns", "with", "constant", "transforms", "values", "default", "otherwise"}
@@ -76,6 +77,7 @@ class ColumnMapping:
     alternatives: tuple[tuple[str, ...], ...] = ()
     blank: frozenset[str] = frozenset(DEFAULT_BLANK)
     keeps_unknown: bool = True
+    leave_out: frozenset[str] = frozenset()
     file: Mapping[str, Any] = field(default_factory=dict)
     document: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,6 +91,15 @@ class ColumnMapping:
         named += [column for rule in self.fields.values() for column in rule.columns]
         named += [column for columns in self.alternatives for column in columns]
         return list(dict.fromkeys(named))
+
+    def left_out(self, headers: Sequence[str]) -> list[str]:
+        """Return the columns of a file that are not taken: named ones, and unknown ones that are ignored."""
+        held = set(self.columns())
+        return [
+            column
+            for column in headers
+            if column in self.leave_out or (column not in held and not self.keeps_unknown)
+        ]
 
     def check_headers(self, headers: Sequence[str]) -> None:
         """Raise `Invalid` naming each column that the file does not have."""
@@ -201,9 +212,12 @@ def build(document: Any) -> ColumnMapping:
             }
         ),
         keeps_unknown=_one_of(document, "unknown_columns", (KEEP, IGNORE), errors) == KEEP,
+        leave_out=frozenset(_names(document.get("leave_out", []), "leave_out", errors)),
         file=_file_options(document, errors),
         document=document,
     )
+    for column in sorted(mapping.leave_out.intersection(mapping.columns())):
+        errors.add(f"leave_out.{column}", "the mapping uses this column, so it cannot be left out")
     errors.raise_if_any()
     return mapping
 

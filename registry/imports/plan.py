@@ -1,6 +1,7 @@
 """From a row to what shall stand in the registry: values, custom fields, candidate names, problems, digest.
 
-Nothing of a row is dropped: whatever its fields do not hold word for word is kept as a custom field.
+Nothing of a row is dropped in silence: whatever its fields do not hold word for word is kept as a custom field, and
+what the mapping leaves out is counted by column.
 """
 
 import re
@@ -76,7 +77,12 @@ class Planner:
     def __init__(self, mapping: ColumnMapping, headers: Sequence[str]) -> None:
         mapping.check_headers(headers)
         self.mapping = mapping
-        self.keys = custom_keys(headers)
+        self._columns = tuple(headers)
+        self.left_out = Counter(dict.fromkeys(mapping.left_out(headers), 0))
+        # Left-out columns have no key: what an earlier import took from them stays.
+        self.keys = {
+            column: key for column, key in custom_keys(headers).items() if column not in self.left_out
+        }
         self._seen: Counter[str] = Counter()
         self._first: dict[str, int] = {}
 
@@ -152,7 +158,7 @@ class Planner:
         A short key of one column stays readable; a composed or long one is a digest. A key that repeats in the file
         gets a number in the order of the file, or is refused where the mapping says so.
         """
-        parts = [fold(row.cells.get(column, "")) for column in self.mapping.key or tuple(self.keys)]
+        parts = [fold(row.cells.get(column, "")) for column in self.mapping.key or self._columns]
         if row.problems:
             return ""
         if self.mapping.key and not any(parts):
@@ -205,15 +211,13 @@ class Planner:
     def _custom(self, row: Row, values: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
         held = {value for value in (*values.values(), *names[:1]) if isinstance(value, str)}
         mapped = set(self.mapping.columns())
+        filled = {column: text for column, text in row.cells.items() if text.strip()}
+        self.left_out.update(column for column in filled if column in self.left_out)
         return {
             self.keys[column]: text
-            for column, text in row.cells.items()
-            if text.strip()
-            and (
-                (text not in held and text.strip() not in held)
-                if column in mapped
-                else self.mapping.keeps_unknown
-            )
+            for column, text in filled.items()
+            if column in self.keys
+            and (column not in mapped or (text not in held and text.strip() not in held))
         }
 
 

@@ -185,6 +185,7 @@ class Preview:
     samples: tuple[Sample, ...] = ()
     defaults: tuple[Defaults, ...] = ()
     new_fields: tuple[str, ...] = ()  # headings that become custom fields of the unit
+    left_out: tuple[tuple[str, int], ...] = ()  # columns that are not taken, with how many values they hold
 
     @property
     def named_units(self) -> tuple[tuple[str, int], ...]:

@@ -107,6 +107,7 @@ def import_preview(
         samples=tuple(shown),
         defaults=tally.defaults(),
         new_fields=new_custom_fields(unit, kept),
+        left_out=tuple(planner.left_out.items()),
     )
 
 
@@ -292,7 +293,7 @@ def import_run(
             done += len(chunk)
             progress(done, total)
         with under():
-            return _finish(run=run, by=by, now=clock())
+            return _finish(run=run, left_out=planner.left_out, by=by, now=clock())
     except BaseException as error:
         stopped = isinstance(error, jobs.JobStopped | KeyboardInterrupt)
         state = ImportState.STOPPED if stopped else ImportState.FAILED
@@ -357,8 +358,9 @@ def _row_errors(run: ImportRun, decisions: Sequence[Decision]) -> Iterator[Impor
 
 
 @operation
-def _finish(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
+def _finish(*, run: ImportRun, left_out: Mapping[str, int], by: User | None, now: datetime) -> ImportRun:
     run = _held(run)
+    run.left_out = dict(left_out)
     run.state, run.finished_at = ImportState.FINISHED, now
     if run.rows and run.failed == run.rows:
         run.state, run.message = (
@@ -376,6 +378,7 @@ def _finish(*, run: ImportRun, by: User | None, now: datetime) -> ImportRun:
         sha256=run.file.sha256,
         **import_counts(run),
         **({"defaults": run.defaults} if run.defaults else {}),
+        **({"left_out": run.left_out} if run.left_out else {}),
     )
     return run
 

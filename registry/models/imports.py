@@ -52,6 +52,7 @@ class ImportRun(models.Model):
     defaults = models.JSONField(
         default=dict, blank=True
     )  # field: models created with its default, nobody stated it
+    left_out = models.JSONField(default=dict, blank=True)  # column: values that were not taken
     undo_job_number = models.PositiveBigIntegerField(null=True, blank=True)
     undone_at = models.DateTimeField(
         null=True, blank=True

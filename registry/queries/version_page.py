@@ -4,6 +4,7 @@ from typing import Any
 
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import figure
 from registry.models import (
     Alias,
     Deployment,
@@ -87,7 +88,7 @@ def _limit(limits: ThresholdSet | None, metric: MetricValue) -> dict[str, Any] |
     passes = metric.value <= release if is_max else metric.value >= release
     return {
         "release": release,
-        "words": f"{'maximum' if is_max else 'minimum'} {release:g}",
+        "words": f"{'maximum' if is_max else 'minimum'} {figure(release)}",
         "tone": "ok" if passes else "fail",
         "low": min(metric.value, release) - abs(release) * 0.25,
         "high": max(metric.value, release) + abs(release) * 0.25,

@@ -39,7 +39,7 @@ from registry.views import import_values
 from registry.views.import_values import Question
 from registry.views.imports import CRUMBS
 
-SUGGEST, ADD_UNITS = "suggest", "add-units"
+SUGGEST, ADD_UNITS, LEAVE_OUT = "suggest", "add-units", "leave-out"
 MAX_BYTES = 50 * 1024 * 1024
 MANAGES_UNITS = "people.manage_units"
 ADDS_UNITS = "Add units that the file names and the portal lacks"
@@ -159,6 +159,7 @@ class MappingForm(forms.Form):
         self.columns, self.questions = columns, questions
         options = [
             ("", "Keep as custom field"),
+            (LEAVE_OUT, "Leave out"),
             (UNIT, "Business unit"),
             *((name, field.label) for name, field in FIELDS.items()),
         ]
@@ -189,6 +190,12 @@ class MappingForm(forms.Form):
             Section(title, rest, "kept as custom fields unless you choose"),
             Section("", ("adds_units", "save_as")),
         )
+
+
+def _holds_in_words(name: str) -> str:
+    """Say what a column becomes."""
+    words = {"": "custom field", UNIT: "Business unit", LEAVE_OUT: "left out"}
+    return FIELDS[name].label if name in FIELDS else words[name]
 
 
 def _is_constant(rule: Any) -> bool:
@@ -273,6 +280,7 @@ class ImportPreview(CreatePage):
         holds = {column: name for name, rule in mapping.fields.items() for column in rule.columns[:1]}
         if mapping.unit_column:
             holds.setdefault(mapping.unit_column, UNIT)
+        holds |= dict.fromkeys(mapping.left_out(table.headers), LEAVE_OUT)
         examples: dict[str, str] = {}
         for row in islice(table.rows(), EXAMPLE_ROWS):
             for column, text in row.cells.items():
@@ -317,13 +325,19 @@ class ImportPreview(CreatePage):
         """Return the document with the columns that were sent, as far as they fit."""
         if self.is_document:
             return self.document
+        mapping = self.mapping()
         fields: dict[str, Any] = {}
-        for place, column in enumerate(self.columns(self.mapping())):
+        left_out = []
+        for place, column in enumerate(self.columns(mapping)):
             name = str(data.get(f"c{place}", ""))
             if name in FIELDS and name not in fields:
                 fields[name] = self.rule(name, column.header)
+            elif name == LEAVE_OUT:
+                left_out.append(column.header)
         fields.setdefault("name", self.document["fields"]["name"])
-        return {**self.document, "fields": fields}
+        drafted = {**self.document, "fields": fields, "leave_out": []}
+        used = mappings.build(drafted).columns()
+        return {**drafted, "leave_out": [column for column in left_out if column not in used]}
 
     def rule(self, name: str, header: str) -> Any:
         """Return how a column fills a field: as the document says, or anew."""
@@ -345,10 +359,14 @@ class ImportPreview(CreatePage):
         if self.is_document:
             return self.document
         fields: dict[str, Any] = {}
+        left_out: dict[str, str] = {}
         unit = ""
         for place, column in enumerate(self.form.columns):
             name = data.get(f"c{place}")
             if not name:
+                continue
+            if name == LEAVE_OUT:
+                left_out[column.header] = f"c{place}"
                 continue
             if name in fields or (name == UNIT and unit):
                 label = FIELDS[name].label if name in FIELDS else "Business unit"
@@ -362,7 +380,10 @@ class ImportPreview(CreatePage):
         stated = {name: self.document["fields"].get(name) for name in ALWAYS_STATED}
         fields |= {name: rule for name, rule in stated.items() if _is_constant(rule)}
         headers = [column.header for column in self.form.columns]
-        return with_unit({**self.document, "fields": fields}, headers, unit=unit)
+        document = with_unit({**self.document, "fields": fields, "leave_out": []}, headers, unit=unit)
+        if used := [column for column in mappings.build(document).columns() if column in left_out]:
+            raise invalid(left_out[used[0]], "A row is found again by this column. It cannot be left out.")
+        return {**document, "leave_out": list(left_out)}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ImportRun | None:
         """Start the import, after saving the mapping when asked."""
@@ -432,8 +453,5 @@ class ImportPreview(CreatePage):
             "unit": self.unit,
             "may_add_units": self.may_add_units,
             "add_units": ADD_UNITS,
-            "columns": [
-                (column, FIELDS[column.holds].label if column.holds in FIELDS else column.holds)
-                for column in columns
-            ],
+            "columns": [(column, _holds_in_words(column.holds)) for column in columns],
         }

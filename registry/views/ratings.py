@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
+from mlops_portal.foundation.web.words import figure
 from registry import policies
 from registry.models import RegisteredModel, RiskAssessment
 from registry.questionnaire import load_questionnaire
@@ -98,7 +99,7 @@ class RatingPropose(ActionPage):
         """Show what it came to."""
         url = reverse("registry:evidence", args=[result.model_id])
         return (
-            f"Proposed: tier {result.tier}, score {result.score:.0f}. A risk officer decides.",
+            f"Proposed: tier {result.tier}, score {figure(result.score)}. A risk officer decides.",
             url,
         )
 

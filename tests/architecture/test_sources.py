@@ -51,6 +51,12 @@ def test_no_file_is_longer_than_six_hundred_lines():
     assert {name: lines for name, lines in long.items() if lines > 600} == {}, "split it by noun"
 
 
+def test_no_template_decides_the_digits_of_a_figure():
+    """What was measured is written by `figure`, so that tables, tiles and gates show the same digits."""
+    deciding = re.compile(r"\|floatformat|\|number:[1-9]")
+    assert [relative(path) for path in templates() if deciding.search(path.read_text())] == []
+
+
 def test_thousands_are_grouped_by_one_helper():
     """Pages and messages group in thin spaces; only commands, which write to a terminal, may use commas."""
     spoken = [

@@ -3,15 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.middleware import get_user
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import resolve_url
+from django.shortcuts import render
 
 from mlops_portal.foundation.errors import NotAllowed
 from mlops_portal.foundation.events import Access, accessed
 from mlops_portal.foundation.people import rights as people_rights
+
+STOP_POLLING = 286  # what htmx takes as the end of a poll
 
 
 def is_fragment(request: HttpRequest) -> bool:
@@ -49,6 +50,15 @@ def record_access(
     accessed.send(sender=Access, access=access)
 
 
+def _session_ended(request: HttpRequest) -> HttpResponse:
+    """Say so on the page as it stands, so that nothing typed on it is lost; a page that asks again and again stops."""
+    page = getattr(request, "htmx", None) and request.htmx.current_url_abs_path  # type: ignore[attr-defined]
+    sign_in = redirect_to_login(page or request.get_full_path()).url
+    answer = render(request, "components/session_ended.html", {"sign_in": sign_in}, status=STOP_POLLING)
+    answer.headers["HX-Reswap"], answer.headers["HX-Push-Url"] = "none", "false"
+    return answer
+
+
 class PermittedMixin:
     """Login first, then the right (403). `right = None` means: everybody who is signed in.
 
@@ -61,9 +71,11 @@ class PermittedMixin:
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Refuse strangers before the page does anything."""
         if not request.user.is_authenticated:
-            if is_fragment(request):
-                return HttpResponse(status=204, headers={"HX-Redirect": resolve_url(settings.LOGIN_URL)})
-            return redirect_to_login(request.get_full_path())
+            return (
+                _session_ended(request)
+                if is_fragment(request)
+                else redirect_to_login(request.get_full_path())
+            )
         request.user = get_user(request)  # the person, not Django's lazy stand-in: services save it
         self.check_right()
         return super().dispatch(request, *args, **kwargs)

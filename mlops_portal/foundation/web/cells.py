@@ -22,7 +22,9 @@ def plain(value: Any, row: Any) -> Any:
         return absent()
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int | float):
+    if isinstance(value, float):
+        return words.figure(value)
+    if isinstance(value, int):
         return words.number(value)
     if hasattr(value, "isoformat"):
         return words.when(value)
@@ -63,6 +65,16 @@ def number(places: int | None = None, unit: str = "", missing: str = "none") -> 
         return f"{words.number(value, places)} {unit}".strip()
 
     return cell
+
+
+def figure(missing: str) -> Cell:
+    """Write what was measured, and these words where nothing was."""
+    return lambda value, row: absent(missing) if value is None else words.figure(value)
+
+
+def share(missing: str) -> Cell:
+    """Write a part of one that was measured in percent, and these words where nothing was."""
+    return lambda value, row: absent(missing) if value is None else words.share_figure(value)
 
 
 def state(

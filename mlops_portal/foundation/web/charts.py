@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from django.core.exceptions import ImproperlyConfigured
 
-from mlops_portal.foundation.web.words import MINUS, MONTHS
+from mlops_portal.foundation.web.words import MINUS, MONTHS, figure, side_by_side
 
 Kind = Literal["line", "bar", "points", "band-low", "band-high"]
 Place = str | float | date
@@ -222,7 +222,12 @@ def table_of(spec: Spec) -> DataTable:
     def text(value: Any) -> str:
         if value is None:
             return "not known"
-        return f"{value:.{places}f}" if places is not None else f"{value:g}"
+        return f"{value:.{places}f}" if places is not None else figure(value)
+
+    def difference(a: float, b: float) -> str:
+        if places is None:
+            return side_by_side(b, a).difference
+        return f"{a - b:+.{places}f}".replace("-", MINUS)
 
     lookup = [dict(zip(one[key], one[val], strict=True)) for one in drawn]
     keys = list(dict.fromkeys(place for one in drawn for place in one[key]))
@@ -236,9 +241,7 @@ def table_of(spec: Spec) -> DataTable:
         row = [name] + [text(values.get(place)) for values in lookup]
         if spec.difference:
             a, b = lookup[0].get(place), lookup[1].get(place)
-            row.append(
-                "not known" if a is None or b is None else f"{a - b:+.{places or 0}f}".replace("-", MINUS)
-            )
+            row.append("not known" if a is None or b is None else difference(a, b))
         rows.append(row)
     head = [spec.first, *(one["name"] for one in drawn), *(["Difference"] if spec.difference else [])]
     rows += [[one.say] + ["not known"] * (len(head) - 1) for one in spec.unknown]

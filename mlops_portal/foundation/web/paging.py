@@ -131,11 +131,10 @@ def ordered(queryset: QuerySet, order: Order, *, backwards: bool = False) -> Que
     return queryset.order_by(key, "-pk" if down else "pk")
 
 
-def page_of(queryset: QuerySet, order: Order, *, size: int, after: str = "", before: str = "") -> KeysetPage:
-    """Return the page that follows or precedes a place; the first page without a place.
-
-    The keys of the page are found first and its rows read after: however the rows are sorted and filtered, joins and
-    wide columns are touched for one page only.
+def following(
+    queryset: QuerySet, order: Order, *, after: str = "", before: str = ""
+) -> tuple[QuerySet, bool]:
+    """Return the rows that follow or precede a place, and whether they are walked backwards.
 
     Raises:
         Invalid: a token is malformed.
@@ -150,6 +149,19 @@ def page_of(queryset: QuerySet, order: Order, *, size: int, after: str = "", bef
         rows_in_order = rows_in_order.filter(
             _beyond(key, pk, up=up, nulls_ahead=not backwards, nullable=nullable)
         )
+    return rows_in_order, backwards
+
+
+def page_of(queryset: QuerySet, order: Order, *, size: int, after: str = "", before: str = "") -> KeysetPage:
+    """Return the page that follows or precedes a place; the first page without a place.
+
+    The keys of the page are found first and its rows read after: however the rows are sorted and filtered, joins and
+    wide columns are touched for one page only.
+
+    Raises:
+        Invalid: a token is malformed.
+    """
+    rows_in_order, backwards = following(queryset, order, after=after, before=before)
     keys = list(rows_in_order.prefetch_related(None).values_list("pk", flat=True)[: size + 1])
     has_more = len(keys) > size
     rows = list(ordered(queryset, order, backwards=backwards).filter(pk__in=keys[:size])) if keys else []
@@ -157,7 +169,7 @@ def page_of(queryset: QuerySet, order: Order, *, size: int, after: str = "", bef
         rows.reverse()
     if not rows:
         return KeysetPage([], before="", after="")
-    earlier = has_more if backwards else bool(token)
+    earlier = has_more if backwards else bool(after or before)
     later = has_more if not backwards else True
     return KeysetPage(
         rows,

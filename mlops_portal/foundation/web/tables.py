@@ -12,7 +12,7 @@ Cells are functions `(value, row) -> html`, see `cells`. `sort` names a database
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -92,19 +92,21 @@ class Column:
         note = self.note(row) if callable(self.note) else dig(row, self.note) if self.note else ""
         return format_html("{}<small>{}</small>", shown, note) if note else shown
 
-    def exported(self, row: Any) -> Any:
-        """Return what stands in a file: plain values, times in ISO 8601, nothing for nothing."""
+    def exported(self, row: Any, *, typed: bool = False) -> Any:
+        """Return what stands in a file: plain values, nothing for nothing; times in ISO 8601 unless `typed`."""
         if callable(self.export):
             value = self.export(row)
         else:
             value = dig(row, self.export) if self.export else self.value(row)
-        return file_value(value)
+        return file_value(value, typed=typed)
 
 
-def file_value(value: Any) -> Any:
-    """Turn a value into a number or text for a file; times are UTC in ISO 8601."""
+def file_value(value: Any, *, typed: bool = False) -> Any:
+    """Turn a value into a number or text for a file; times are UTC in ISO 8601, or stay times for a workbook."""
     if value is None:
         return ""
+    if typed and isinstance(value, date):
+        return value
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float | Decimal):
@@ -135,7 +137,7 @@ class Head:
 
 
 class Table:
-    """A declared table bound to the rows of one page. `row_class(row)` may add classes to a row."""
+    """A declared table bound to the rows of one page."""
 
     declared: tuple[Column, ...] = ()
     default_sort = ""
@@ -188,23 +190,14 @@ class Table:
             )
         return heads
 
-    def body(self) -> Iterator[tuple[str, list[tuple[Column, SafeString | str]]]]:
-        """Yield each row as its class and its cells."""
+    def body(self) -> Iterator[tuple[Any, list[tuple[Column, SafeString | str]]]]:
+        """Yield each row with its cells."""
         for row in self.rows:
-            yield self.row_class(row), [(column, column.html(row)) for column in self.columns]
-
-    def selectable(self) -> Iterator[tuple[Any, str, list[tuple[Column, SafeString | str]]]]:
-        """Yield each row with its class and its cells, for lists whose rows can be selected."""
-        for row, (cls, found) in zip(self.rows, self.body(), strict=True):
-            yield row, cls, found
+            yield row, [(column, column.html(row)) for column in self.columns]
 
     def noted(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return the rows with what takes statements of its own; asked for a page, and for each part of a file."""
         return rows
-
-    def row_class(self, row: Any) -> str:
-        """Return classes of a row; none by default."""
-        return ""
 
     def picker(self) -> list[tuple[Column, bool]]:
         """Every column that can be switched, and whether it is on."""
@@ -219,13 +212,13 @@ class Table:
             for label in (column.label, *(beside for beside, _accessor in column.beside))
         ]
 
-    def file_row(self, row: Any) -> list[Any]:
-        """One line of a file."""
+    def file_row(self, row: Any, *, typed: bool = False) -> list[Any]:
+        """One line of a file; typed, its times stay times."""
         return [
             value
             for column in self.columns
             for value in (
-                column.exported(row),
-                *(file_value(dig(row, accessor)) for _label, accessor in column.beside),
+                column.exported(row, typed=typed),
+                *(file_value(dig(row, accessor), typed=typed) for _label, accessor in column.beside),
             )
         ]

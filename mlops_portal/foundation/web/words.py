@@ -15,7 +15,7 @@ THIN = "\u202f"
 MINUS = "\u2212"
 WRITTEN_DIGITS = 9  # more digits come from a computation
 EXACT_BELOW = 100_000  # larger amounts are never rounded
-PLACES, MOST_PLACES = 3, 12
+HUNDRED, SHARE_STEP = Decimal(100), Decimal("0.01")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -37,6 +37,38 @@ def share(value: float | Decimal | None, places: int = 0) -> str:
     return percent(None if value is None else 100 * value, places)
 
 
+def figure(value: float | None) -> str:
+    """Write what was measured or set as a limit, alike on every page: as a person wrote it, or six significant digits.
+
+    Exports hold every digit.
+    """
+    if value is None or not math.isfinite(value):
+        return "none" if value is None else str(value)
+    return _plain(_told(value))
+
+
+def share_figure(value: float | None) -> str:
+    """Write a part of one that was measured or set as a limit: at most two digits, and whole only where it is."""
+    if value is None or not math.isfinite(value):
+        return figure(value)
+    exact = 100 * Decimal(repr(float(value)))
+    shown = exact.quantize(SHARE_STEP)
+    return f"{_plain(shown - SHARE_STEP if exact < HUNDRED <= shown else shown)}{THIN}%"
+
+
+def _told(value: float) -> Decimal:
+    """Keep what a person wrote, and amounts; of what a machine computed six significant digits."""
+    exact = Decimal(repr(float(value)))
+    is_written = len(exact.normalize().as_tuple().digits) <= WRITTEN_DIGITS
+    return exact if is_written or abs(exact) >= EXACT_BELOW else Decimal(f"{exact:.6g}")
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value + 0:,f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace(",", THIN).replace("-", MINUS)
+
+
 @dataclass(frozen=True, slots=True)
 class SideBySide:
     """Two figures and their difference, written so that the subtraction holds on the page."""
@@ -48,38 +80,19 @@ class SideBySide:
 
 
 def side_by_side(was: float | None, now: float | None) -> SideBySide:
-    """Write figures with as many digits as their difference needs: 0.9386 to 0.9404 differ by 0.0018, not 0.939 and 0.940.
+    """Write two figures as they stand everywhere, and the difference of what is written: 0.9386 to 0.9404 is +0.0018.
 
-    The difference is the one of the figures as written; it is never nothing where they differ.
+    Figures that differ only in digits beyond those are written in full.
     """
-    known = [value for value in (was, now) if value is not None]
-    if not all(math.isfinite(value) for value in known):
-        return SideBySide(str(was), str(now), "", "")
-    if was is None or now is None:
-        places = _places(known[0], 0.0) if known else 0
-        return SideBySide(number(_cut(was, places)), number(_cut(now, places)), "", "")
-    places = _places(was, now)
-    before, after = _cut(was, places), _cut(now, places)
-    assert before is not None and after is not None  # noqa: S101, PT018  (both are given)
+    if was is None or now is None or not (math.isfinite(was) and math.isfinite(now)):
+        return SideBySide(figure(was), figure(now), "", "")
+    before, after = _told(was), _told(now)
+    true = Decimal(repr(float(now))) - Decimal(repr(float(was)))
+    if abs(after - before - true) * 10 > abs(true):
+        before, after = Decimal(repr(float(was))), Decimal(repr(float(now)))
     difference = after - before
     sign = "+" if difference > 0 else ""
-    return SideBySide(number(before), number(after), f"{sign}{number(difference)}", number(abs(difference)))
-
-
-def _cut(value: float | None, places: int) -> Decimal | None:
-    return None if value is None else Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-places))
-
-
-def _places(was: float, now: float) -> int:
-    """Return the digits after the point at which the written difference is within a tenth of the true one."""
-    if float(was).is_integer() and float(now).is_integer():
-        return 0
-    true = abs(Decimal(repr(float(now))) - Decimal(repr(float(was))))
-    for places in range(PLACES, MOST_PLACES):
-        before, after = _cut(was, places), _cut(now, places)
-        if before is not None and after is not None and abs(abs(after - before) - true) * 10 <= true:
-            return places
-    return MOST_PLACES
+    return SideBySide(_plain(before), _plain(after), f"{sign}{_plain(difference)}", _plain(abs(difference)))
 
 
 def plural(count: int, noun: str) -> str:
@@ -187,7 +200,7 @@ def content(value: Any) -> str:
     if isinstance(value, date):
         return day_text(value)
     if isinstance(value, float):
-        return number(_rounded(value))
+        return figure(value)
     if isinstance(value, int):
         return number(value)
     if isinstance(value, Mapping):
@@ -196,13 +209,6 @@ def content(value: Any) -> str:
         told = [content(one) for one in value]
         return (" " if all(one.endswith(".") for one in told) else "; ").join(told)
     return str(value)
-
-
-def _rounded(value: float) -> float:
-    """Keep what a person wrote; of what a machine computed six significant digits. Whole numbers lose their point."""
-    as_written = len(repr(value).lstrip("-0.").replace(".", "")) <= WRITTEN_DIGITS
-    kept = value if as_written or abs(value) >= EXACT_BELOW else float(f"{value:.6g}")
-    return int(kept) if kept.is_integer() else kept
 
 
 def name_of(person: Any) -> str:

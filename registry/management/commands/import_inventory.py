@@ -86,6 +86,7 @@ class Command(BaseCommand):
             counts = {"rows": preview.rows, "blank_rows": preview.blank_rows, **preview.counts}
             self._tell(f"Nothing is written. {path.name} would give", counts, preview.problems)
             self._tell_defaults({one.field: one.rows for one in preview.defaults})
+            self._tell_left_out(dict(preview.left_out))
             return preview.counts["failed"]
         run = service.import_start(**common, in_background=False)
         run = service.import_run(run=run, by=common["by"], clock=timezone.now, progress=self._progress)
@@ -93,6 +94,7 @@ class Command(BaseCommand):
         problems = [Problem(error.row, error.column, error.message) for error in errors]
         self._tell(f"Import {run.pk} of {path.name}", service.import_counts(run), problems)
         self._tell_defaults(run.defaults)
+        self._tell_left_out(run.left_out)
         return run.failed
 
     def _progress(self, done: int, total: int) -> None:
@@ -110,6 +112,10 @@ class Command(BaseCommand):
                 f"  {FIELDS[name].label} is not stated for {models:,} of the models created: "
                 f"{default_in_words(name)} by default, with a task"
             )
+
+    def _tell_left_out(self, left_out: Mapping[str, int]) -> None:
+        for column, values in left_out.items():
+            self.stdout.write(f"  {column} is left out: {values:,} values not taken")
 
     def _mapping(self, name: str, unit_column: str) -> ColumnMapping:
         saved = ImportMapping.objects.filter(name=name).first()

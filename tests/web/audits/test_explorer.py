@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,15 +11,19 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from approvals import services
-from approvals.models import ChangeRequest, Waiver
+from approvals.models import ChangeRequest, Stage, Waiver
 from approvals.models.parts import PARTS
 from audits.models import LedgerEntry
-from audits.queries import entries_visible_to
-from audits.reading.entries import find
+from audits.queries import FieldChange, entries_visible_to
+from audits.reading.entries import find, record_of, subject_of
+from audits.reading.records import changes_in_words
+from audits.reading.records import text_of as text_of_value
 from audits.reading.workspace import reach_of
 from mlops_portal.foundation.history import AuditedModel, bulk_save_as, save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import UnitUserRight
+from mlops_portal.foundation.people.rights import label_of
+from registry.models import ModelVersion
 from registry.services.models import model_register
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +46,7 @@ def test_sentences_name_person_act_and_record_with_a_link(press, ada, cleo, as_p
     page = text_of(as_person(cleo), "/ledger/?q=press-line")
     assert ada.name in page
     assert f'<a href="/models/{press.pk}/">' in page
-    assert "created the registered model" in page or "created the model" in page
+    assert "registered the model" in page
     assert "&lt;a" not in page
 
 
@@ -177,3 +182,40 @@ def test_the_entry_of_a_signature_leads_to_request_and_receipt(released, cleo, a
 def test_an_export_says_how_many_entries_it_looked_at_and_their_numbers():
     assert reach_of(24_152) == ("made over the first 24\u202f152 entries (numbers 0 to 24\u202f151)")
     assert (reach_of(1), reach_of(None)) == ("made over the first 1 entry (number 0)", "")
+
+
+@pytest.mark.parametrize(
+    ("label", "row", "words"),
+    [
+        pytest.param("approvals.Waiver", {"gate": "FAIR-01", "number": 4}, "FAIR-01", id="a waiver by its gate"),
+        pytest.param("approvals.Decision", {"verdict": "approve"}, "approve", id="a decision by its verdict"),
+        pytest.param("approvals.Signature", {"meaning": "accept_risk"}, "accept risk", id="a signature by its meaning"),
+        pytest.param("approvals.Dossier", {"number": 7}, "revision 7", id="a dossier by its revision"),
+        pytest.param("registry.RecordTask", {"kind": "complete_record"}, "complete", id="a task by its kind"),
+        pytest.param("approvals.Validation", {"kind": "initial"}, "initial", id="a validation by its kind"),
+        pytest.param("gone.Kind", {"kind": "some_thing"}, "some thing", id="a kind that is gone"),
+        pytest.param("approvals.Waiver", {}, "", id="nothing is better than the number of a row"),
+    ],
+)  # fmt: skip
+def test_a_record_without_a_name_is_told_apart_in_words(label, row, words):
+    entry = LedgerEntry(subject_label=label, subject_id="4", verb="approvals.waiver_created")
+    assert subject_of(entry, {"row": row}).startswith(words)
+    assert "4" not in subject_of(entry, {"row": {key: row[key] for key in row if key != "number"}})
+    assert record_of(entry) == f"{label} 4"
+
+
+def test_a_code_of_a_policy_is_told_in_words_and_a_machine_name_stays():
+    told = changes_in_words(
+        Waiver, [FieldChange("authority", "authority", None, "head_of_model_risk")], user=None
+    )
+    assert told[0].after == "head of model risk"
+    assert text_of_value(Stage, "right", "approvals.approve_light", {}) == label_of("approvals.approve_light")
+    assert text_of_value(ModelVersion, "label", "nightly_build", {}) == "nightly_build"
+
+
+def test_no_entry_of_a_release_is_told_by_the_number_of_a_row(waived, cleo, as_person):
+    page = text_of(as_person(cleo), "/ledger/?nature=all")
+    said = re.findall(r'<span class="said">(.*?)</span>', page, re.DOTALL)
+    assert said
+    kinds = "waiver|decision|signature|dossier|validation|task|stage"
+    assert not [one for one in said if re.search(rf">(?:[a-z ]* )?(?:{kinds}) \d+<", one)]

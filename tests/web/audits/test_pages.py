@@ -9,7 +9,6 @@ from audits.models import LedgerEntry
 from audits.reading import workspace
 from audits.services.shredding import person_shred
 from mlops_portal.foundation.history import save_as
-from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.services.persons import person_deactivate
 from mlops_portal.foundation.work.models import Job
 from mlops_portal.foundation.work.worker import run_pending
@@ -148,17 +147,6 @@ class TestExplorer:
             assert f"/ledger/{entry.pk}/" in text_of(client, f"/ledger/?q={typed}")
         assert "#0" in text_of(client, "/ledger/?q=%230")
         assert f"/ledger/{entry.pk}/" in text_of(client, f"/search/?q={entry.short_id}")
-
-    def test_rows_of_one_act_stand_together(self, credit, retail, plant, ada, cleo, as_person):
-        @operation
-        def both():
-            for unit in (retail, plant):
-                unit.name += " (old)"
-                save_as(unit, by=ada, now=timezone.now())
-
-        both()
-        page = text_of(as_person(cleo), "/ledger/")
-        assert page.count('class="same-act"') >= 1
 
     def test_statements_do_not_grow_with_entries(
         self, credit, retail, ada, cleo, as_person, sequence, assert_flat_queries

@@ -37,6 +37,22 @@ def test_requests_and_decisions_stand_as_they_did(released, cleo, as_person, now
         assert words not in panel
 
 
+def test_signatures_beyond_the_first_are_folded_and_none_is_left_out(
+    released, cleo, as_person, now, monkeypatch
+):
+    moment = quote(at(now + timedelta(hours=4)))
+    address = f"/models/{released.model_id}/changes/panel/?as_of={moment}"
+    decisions = [f'href="/decisions/{one.pk}/"' for one in released.decisions.all()]
+    assert len(decisions) > 1
+    assert "earlier signature" not in text_of(as_person(cleo), address)
+    monkeypatch.setattr("approvals.queries.panel_reads.DECIDED_THEN", 1)
+    panel = text_of(as_person(cleo), address)
+    shown, _, folded = panel.partition('<details class="chart-data panel-body">')
+    assert sum(one in shown for one in decisions) == 1
+    assert sum(one in folded for one in decisions) == len(decisions) - 1
+    assert f"{len(decisions) - 1} earlier signature" in folded
+
+
 def test_rights_are_those_of_today(released, dora, as_person, now):
     moment = quote(at(now + timedelta(hours=4)))
     assert (

@@ -1,9 +1,11 @@
 """Pages of an import: the preview can be judged, a hopeless import does not start, the run tells what happened."""
 
+import json
 import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.urls import reverse
 
 from mlops_portal.foundation.people.models import BusinessUnit
@@ -298,3 +300,49 @@ class TestUndo:
         assert ">Give up</a>" in html
         assert client.post(f"{url}give-up/").status_code == 303
         assert "It was given up." in client.get(url).content.decode()
+
+
+def test_a_column_is_left_out_in_the_form_named_with_its_values_and_stays_so_in_the_saved_mapping(
+    upload, adam
+):
+    client, url = upload(adam, adds_units="on")
+    fields = {**chosen(client.get(url)), "c4": "leave-out", "adds_units": "on"}
+    looked = client.post(url, {**fields, "look": "1"})
+    html = looked.content.decode()
+    assert "<b>Left out</b>" in html
+    assert "colour: 5 values not taken." in html
+    assert chosen(looked)["c4"] == "leave-out"
+    assert "<b>1 new custom field of Aldermoor Group</b>" in html
+    assert client.post(url, {**fields, "save_as": "fleet"}).status_code == 303
+    run = ImportRun.objects.get()
+    running.run(run.job_number)
+    page = client.get(reverse("registry:import-run", args=[run.pk])).content.decode()
+    assert "colour: 5 values not taken." in page
+    assert "colour" not in RegisteredModel.objects.get(name="model 1").custom
+    assert ImportMapping.objects.get(name="fleet").document["leave_out"] == ["colour"]
+    client, url = upload(adam, mapping="saved:fleet")
+    page = client.get(url).content.decode()
+    assert re.search(r"colour</th><td>left out</td>", page)
+    assert "colour: 5 values not taken." in page
+
+
+def test_the_column_by_which_a_row_is_found_again_cannot_be_left_out(upload, adam):
+    client, url = upload(adam, adds_units="on")
+    answer = client.post(url, {**chosen(client.get(url)), "c0": "leave-out", "look": "1"})
+    assert answer.status_code == 400
+    assert "A row is found again by this column. It cannot be left out." in answer.content.decode()
+
+
+def test_a_command_names_what_it_leaves_out(group, tmp_path, capsys):
+    (tmp_path / "fleet.csv").write_text(FLEET)
+    document = {
+        "name": "fleet", "source": "fleet", "key": ["id"], "leave_out": ["colour"],
+        "fields": {"name": "use_case_name"},
+    }  # fmt: skip
+    (tmp_path / "fleet.json").write_text(json.dumps(document))
+    given = (str(tmp_path / "fleet.csv"), "--mapping", str(tmp_path / "fleet.json"))
+    call_command("import_inventory", *given, "--dry-run")
+    assert "colour is left out: 5 values not taken" in capsys.readouterr().out
+    call_command("import_inventory", *given)
+    assert "colour is left out: 5 values not taken" in capsys.readouterr().out
+    assert "colour" not in RegisteredModel.objects.get(name="model 1").custom

@@ -1,5 +1,6 @@
 """The page of one version: metrics overall and by segment, documents against the tier, validations."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -138,3 +139,23 @@ def test_the_form_of_a_metric_offers_the_names_in_use_and_merges_nothing(release
     assert "compared by name, segment and suite together" in page
     assert client.post(url, {"name": "AUC_young", "value": "0.7", "suite": "fairness"}).status_code == 303
     assert {"auc_young", "AUC_young"} <= set(released.metrics.values_list("name", flat=True))
+
+
+def test_a_figure_has_the_same_digits_on_every_page_and_all_of_them_in_files(released, as_person, ada):
+    client, model = as_person(ada), released.model
+    other = version_register(model=model, label="2.0.0", by=ada, now=timezone.now())
+    metric = {"name": model.primary_metric, "value": 0.938612345678, "lower": 0.9312345678, "upper": 0.9401}
+    metrics_record(version=other, metrics=[metric], by=ada, now=timezone.now())
+    pages = (
+        other.get_absolute_url(),
+        model.get_absolute_url(),
+        reverse("registry:version-list", args=[model.pk]),
+        f"{reverse('registry:compare', args=[model.pk])}?v={released.number}&v={other.number}",
+    )
+    for page in pages:
+        text = client.get(page).content.decode()
+        assert set(re.findall(r"0\.93(?!12)\d+", text)) == {"0.938612"}, page
+    listed = reverse("registry:version-list", args=[model.pk])
+    assert "no figure rounded</small>" in client.get(listed).content.decode()
+    file = b"".join(client.get(f"{listed}?export=csv").streaming_content).decode()
+    assert "0.938612345678" in file

@@ -16,7 +16,7 @@ from mlops_portal.foundation.web.pages.base import Page, visible
 from mlops_portal.foundation.web.saved_views import Preset, tabs_for, units_to_share_with
 from mlops_portal.foundation.web.selection import BulkAct, acts_for, as_fields, selected
 from mlops_portal.foundation.web.tables import Table
-from mlops_portal.foundation.web.words import number
+from mlops_portal.foundation.web.words import plural
 
 FACETS_SHOWN = 6  # the others stand behind one panel
 COUNTED_AT_ONCE = 1000  # beyond that many rows a facet is counted when it is opened
@@ -116,16 +116,14 @@ class ListPage(Page):
         record_access(self.request, "web.list_exported", self.queryset.model._meta.label, kind, self.now)
         return export_response(kind, queryset, self.bound_table(), title=self.get_title(), now=self.now)
 
-    def more(self) -> Mapping[str, Any]:
+    def page_of(self, *, after: str, before: str) -> paging.KeysetPage:
         """Read one page of rows."""
+        return paging.page_of(self.filtered, self.order, size=self.page_size, after=after, before=before)
+
+    def more(self) -> Mapping[str, Any]:
+        """Read one page of rows and what stands around them."""
         given = self.request.GET
-        found = paging.page_of(
-            self.filtered,
-            self.order,
-            size=self.page_size,
-            after=given.get("after", ""),
-            before=given.get("before", ""),
-        )
+        found = self.page_of(after=given.get("after", ""), before=given.get("before", ""))
         query = clean_query(given)
         usual = self.table_class.usual_columns()
         if query.getlist("col") == usual:
@@ -164,5 +162,11 @@ class ListPage(Page):
                 (FORMATS[kind], f"?{query.urlencode()}{'&' if current else ''}export={kind}")
                 for kind in self.exports
             ],
-            "export_note": f"{number(count)} rows" if count <= paging.COUNT_LIMIT else "all rows",
+            "export_note": self._export_note(count),
         }
+
+    def _export_note(self, count: int) -> str:
+        """Say how many rows a file holds, and that pages round and files do not."""
+        rows = plural(count, "row") if count <= paging.COUNT_LIMIT else "all rows"
+        writes_figures = any(column.numeric and column.cell for column in self.table_class.declared)
+        return f"{rows}, no figure rounded" if writes_figures else rows

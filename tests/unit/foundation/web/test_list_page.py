@@ -3,10 +3,12 @@
 import csv
 import io
 import re
+from datetime import UTC
 
 import openpyxl
 import pytest
 
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.services.persons import person_create
 
@@ -40,10 +42,16 @@ def test_strangers_sign_in_first(client, db):
     assert client.get("/people/").status_code == 302
 
 
-def test_a_stranger_with_an_expired_session_is_sent_to_sign_in_by_htmx(client, db):
-    response = client.get("/people/", headers={"HX-Request": "true"})
-    assert response.status_code == 204
-    assert response.headers["HX-Redirect"] == "/accounts/login/"
+def test_an_expired_session_is_told_on_the_page_as_it_stands_and_ends_its_polling(client, db):
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/people/?q=ada"}
+    response = client.get("/people/", headers=headers)
+    html = response.content.decode()
+    assert response.status_code == 286
+    assert (response.headers["HX-Reswap"], response.headers["HX-Push-Url"]) == ("none", "false")
+    assert "HX-Redirect" not in response.headers
+    assert "Your session ended" in html
+    assert "/accounts/login/?next=/people/%3Fq%3Dada" in html
+    assert "<form" not in html
 
 
 def test_people_without_the_right_get_a_page_that_says_who_grants_it(client, nora):
@@ -140,6 +148,18 @@ def test_xlsx_holds_the_same_rows_and_no_formulas(as_adam, crowd, now):
     assert values[0] == ["Name", "Position", "Left", "Manager"]
     assert ["'=1+1", "'@sum", None, None] in values
     assert not any(cell.data_type == "f" for row in sheet.iter_rows() for cell in row)
+
+
+def test_xlsx_has_typed_times_and_widths_that_fit(as_adam, crowd, now):
+    person = User.objects.get(email="p1@example.org")
+    person.deactivated_at = now
+    save_as(person, by=None, now=now)
+    response = as_adam.get("/people/?export=xlsx&q=p1@")
+    sheet = openpyxl.load_workbook(io.BytesIO(b"".join(response.streaming_content))).active
+    (row,) = sheet.iter_rows(min_row=2)
+    assert row[2].value == now.astimezone(UTC).replace(tzinfo=None, microsecond=row[2].value.microsecond)
+    assert sheet.column_dimensions["C"].width > 20
+    assert sheet.freeze_panes == "A2"
 
 
 def test_a_format_the_page_does_not_offer_is_refused(as_adam, crowd):

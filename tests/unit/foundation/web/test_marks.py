@@ -10,7 +10,7 @@ from django.template import engines
 from django.utils import timezone
 
 from mlops_portal.foundation.web import marks, svg, words
-from mlops_portal.foundation.web.exports import safe_cell
+from mlops_portal.foundation.web.workbooks import safe_cell
 
 MOCKS = Path(__file__).parents[5] / "shared" / "design"
 needs_mocks = pytest.mark.skipif(not MOCKS.is_dir(), reason="the design mocks are not beside this checkout")

@@ -37,6 +37,8 @@ def test_an_unknown_name_says_which_exist():
     ("change", "where", "message"),
     [
         ({"nmae": "x"}, "nmae", "unknown; allowed are"),
+        ({"leave_out": "Colour"}, "leave_out", "a list of texts is needed"),
+        ({"leave_out": ["Model"]}, "leave_out.Model", "the mapping uses this column"),
         ({"name": ""}, "name", "a text is needed"),
         ({"source": 7}, "source", "a text is needed"),
         ({"fields": []}, "fields", "an object of field: rule"),

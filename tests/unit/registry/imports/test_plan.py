@@ -7,10 +7,20 @@ from registry.imports.plan import Planner, count_problems, custom_keys, plan_tab
 from registry.imports.reading import open_table
 
 
-def planned(content, **document):
+def built(document):
     fields = {"name": "Model"} | document.pop("fields", {})
-    built = mapping.build({"name": "bank", "source": "bank", "key": ["Id"], "fields": fields} | document)
-    return list(plan_table(open_table(content.encode(), "models.csv"), built))
+    return mapping.build({"name": "bank", "source": "bank", "key": ["Id"], "fields": fields} | document)
+
+
+def planned(content, **document):
+    return list(plan_table(open_table(content.encode(), "models.csv"), built(document)))
+
+
+def planned_by(content, **document):
+    """Return the planner, too, which counts what it leaves out."""
+    table = open_table(content.encode(), "models.csv")
+    planner = Planner(built(document), table.headers)
+    return planner, [planner.plan(row) for row in table.rows()]
 
 
 def one(text, rule):
@@ -90,6 +100,21 @@ def test_what_no_field_holds_word_for_word_is_kept():
     assert row.custom == {"id": "1", "stage": "Live", "colour": "red"}
     (row,) = planned("Id,Model,Colour\n1,churn,red\n", unknown_columns="ignore")
     assert "colour" not in row.custom
+
+
+def test_columns_that_are_left_out_are_counted_and_not_kept():
+    text = "Id,Model,Colour,Notes\n1,churn,red,x\n2,fraud, ,y\n"
+    planner, rows = planned_by(text, leave_out=["Colour", "Notes", "Elsewhere"])
+    assert [row.custom for row in rows] == [{"id": "1"}, {"id": "2"}]
+    assert planner.left_out == {"Colour": 1, "Notes": 2}
+    planner, _ = planned_by(text, unknown_columns="ignore")
+    assert planner.left_out == {"Colour": 1, "Notes": 2}
+
+
+def test_leaving_a_column_out_finds_the_same_record_again():
+    text = "Model,Colour\nchurn,red\n"
+    (before,), (after,) = planned(text, key=[]), planned(text, key=[], leave_out=["Colour"])
+    assert before.external_id == after.external_id
 
 
 def test_a_name_is_needed():

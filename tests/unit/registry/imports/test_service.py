@@ -1,6 +1,7 @@
 """Importing through the service: what is written, what a second time changes, and how it goes on."""
 
 import io
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from registry.models import (
 )
 from registry.services.custom_fields import custom_field_save
 from registry.services.models import model_register, model_rename, model_update
+from registry.states import ImportState
 
 pytestmark = pytest.mark.django_db
 
@@ -111,6 +113,53 @@ def test_columns_that_only_later_chunks_fill_are_custom_fields_too(importing, gr
     importing(HEAD + rows)
     assert CustomField.objects.get(unit=group, key="colour").label == "Colour"
     assert history_model(CustomField).objects.filter(key="colour").count() == 1
+
+
+def test_a_column_that_is_left_out_is_named_with_its_values_and_changes_nothing_it_left(
+    importing, group, now
+):
+    importing(HEAD + CHURN + FRAUD, document={**DOCUMENT, "leave_out": ["Colour"]})
+    run = importing(HEAD + CHURN + FRAUD, document={**DOCUMENT, "leave_out": ["Colour"]})
+    assert (run.created, run.updated, run.unchanged) == (0, 0, 2)
+    assert run.left_out == {"Colour": 1}
+    assert "colour" not in RegisteredModel.objects.get(name="churn").custom
+    assert not CustomField.objects.filter(key="colour").exists()
+    summary = LedgerEntry.objects.filter(verb="registry.inventory_imported").latest("id")
+    assert json.loads(summary.payload.payload)["data"]["left_out"] == {"Colour": 1}
+
+    importing(HEAD + CHURN + FRAUD)
+    run = importing(
+        HEAD + CHURN.replace("red", "blue") + FRAUD, document={**DOCUMENT, "leave_out": ["Colour"]}
+    )
+    assert run.created == 0
+    assert RegisteredModel.objects.get(name="churn").custom["colour"] == "red"
+
+
+def test_an_import_that_goes_on_counts_what_the_whole_file_leaves_out(importing, group, now, monkeypatch):
+    monkeypatch.setattr(service, "CHUNK", 1)
+    rows = "".join(f"{n},model {n},,,,,red\n" for n in range(1, 5))
+
+    def stopping(done, total):
+        if done == 2:
+            raise service.jobs.JobStopped
+
+    document = {**DOCUMENT, "leave_out": ["Colour"]}
+    run = service.import_start(
+        content=(HEAD + rows).encode(),
+        name="models.csv",
+        mapping=mapping.build(document),
+        unit=group,
+        by=None,
+        now=now,
+        in_background=False,
+    )
+    with pytest.raises(service.jobs.JobStopped):
+        service.import_run(run=run, by=None, clock=lambda: now, progress=stopping)
+    run = ImportRun.objects.get(pk=run.pk)
+    run.state = ImportState.QUEUED
+    run.save()
+    run = service.import_run(run=run, by=None, clock=lambda: now, progress=ignore)
+    assert (run.created, run.left_out) == (4, {"Colour": 4})
 
 
 def test_values_fit_the_declared_field_or_stay_the_text_of_the_file(importing, retail, group, ada, now):
