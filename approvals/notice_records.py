@@ -77,8 +77,9 @@ def requester_of(change: ChangeRequest) -> int:
     return who.pk if who.is_person else who.service_account.owner_id
 
 
-def _subject(row: Any) -> str:
-    return str(row.change)
+def _change(row: Any) -> ChangeRequest:
+    change: ChangeRequest = row.change
+    return change
 
 
 def _change_of(row: Any) -> int:
@@ -122,7 +123,7 @@ def _started_by(change: ChangeRequest, happening: Happening) -> Ids:
     return rows.values_list("started_by_id", flat=True)
 
 
-CHANGE = Record(find=_changes, subject=str, place=page_of, words=_change_words)
+CHANGE = Record(find=_changes, place=page_of, words=_change_words)
 REQUESTER = Receivers("the requester", lambda change, happening: [requester_of(change)])
 OWNER = Receivers("the model's owner", lambda row, happening: [row.model.owner_id])
 OPERATORS = Receivers("the operators who decided nothing of it", _operators)
@@ -158,10 +159,10 @@ def _opened(events: Sequence[DomainEvent]) -> Iterable[Stage]:
     )
 
 
-def _named(events: Sequence[DomainEvent]) -> Iterable[Stage]:
-    """Find the stage that the event names, while it decides."""
-    rows = Stage.objects.filter(change__in=ids(events), key__in={event.data["stage"] for event in events})
-    return rows.filter(state=Stage.State.CURRENT).select_related("change__model")
+def _deciding(events: Sequence[DomainEvent]) -> Iterable[Stage]:
+    """Find the stage that decides now."""
+    rows = Stage.objects.filter(change__in=ids(events), state=Stage.State.CURRENT)
+    return rows.select_related("change__model")
 
 
 def _stage_words(stage: Stage, happening: Happening) -> Mapping[str, str]:
@@ -182,8 +183,8 @@ def _deciders(stage: Stage, happening: Happening) -> Ids:
     return few(people)
 
 
-OPENED = Record(find=_opened, subject=_subject, place=page_of, words=_stage_words, of=_change_of)
-STAGE = Record(find=_named, subject=_subject, place=page_of, words=_stage_words, of=_change_of)
+OPENED = Record(find=_opened, about=_change, place=page_of, words=_stage_words, of=_change_of)
+STAGE = Record(find=_deciding, about=_change, place=page_of, words=_stage_words, of=_change_of)
 DECIDERS = Receivers("those who may decide the stage", _deciders)
 
 
@@ -208,7 +209,7 @@ def _authority(waiver: Waiver, happening: Happening) -> Ids:
 
 WAIVER = Record(
     find=_waivers,
-    subject=_subject,
+    about=_change,
     place=lambda waiver: _page("approvals:waiver", waiver),
     words=lambda waiver, happening: {"gate": waiver.gate, "until": moment(waiver.valid_until)},
 )
@@ -241,9 +242,9 @@ def _condition_words(condition: Condition, happening: Happening) -> Mapping[str,
 
 
 CONDITIONS = Record(
-    find=_set_with_decision, subject=_subject, place=page_of, words=_condition_words, of=_change_of
+    find=_set_with_decision, about=_change, place=page_of, words=_condition_words, of=_change_of
 )
-CONDITION = Record(find=_conditions, subject=_subject, place=page_of, words=_condition_words)
+CONDITION = Record(find=_conditions, about=_change, place=page_of, words=_condition_words)
 CONDITION_OWNER = Receivers("the owner of the condition", lambda row, happening: [row.owner_id])
 VERIFIER = Receivers("its verifier", lambda row, happening: [row.verifier_id])
 
@@ -259,7 +260,7 @@ def _lapses(events: Sequence[DomainEvent]) -> Iterable[Lapse]:
 
 LAPSE = Record(
     find=_lapses,
-    subject=_subject,
+    about=_change,
     place=page_of,
     words=lambda lapse, happening: {"text": sentence(lapse.text), "due": moment(lapse.due_at)},
 )
@@ -291,13 +292,12 @@ def _validation_words(validation: Validation, happening: Happening) -> Mapping[s
 
 VALIDATION = Record(
     find=_validations,
-    subject=str,
     place=lambda validation: _page("approvals:validation", validation),
     words=_validation_words,
 )
 FINDING = Record(
     find=_findings,
-    subject=lambda finding: str(finding.validation),
+    about=lambda finding: finding.validation,
     place=lambda finding: Place(
         reverse("approvals:validation", args=[finding.validation_id]), VIEW, finding.unit_id, finding.model_id
     ),
@@ -327,7 +327,7 @@ def _remarks(events: Sequence[DomainEvent]) -> Iterable[Comment]:
 
 REMARK = Record(
     find=_remarks,
-    subject=_subject,
+    about=_change,
     place=page_of,
     words=lambda comment, happening: {"text": sentence(comment.text)},
     of=_change_of,

@@ -2,6 +2,19 @@
 counts, and what is expected of somebody goes before what they should know. Who takes a stage is told by that service.
 """
 
+from approvals.notice_asks import (
+    ACCEPT_ANSWER,
+    ANSWER,
+    ANSWER_ITEMS,
+    CARRY_OUT,
+    DECIDE,
+    DECIDE_WAIVER,
+    FIND_PEOPLE,
+    FIX,
+    GIVE_EVIDENCE,
+    MEET,
+    SETTLE,
+)
 from approvals.notice_records import (
     ABSENTEE,
     ASKED,
@@ -37,6 +50,7 @@ from approvals.notice_records import (
     settle_page,
     verify_page,
 )
+from approvals.services.reading import DossierChanged
 from approvals.states import POSITIVE_VERDICTS, Verdict
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.web.notices import Rule
@@ -70,6 +84,11 @@ def voids(event: DomainEvent) -> bool:
     return bool(event.data.get("voided") or event.data.get("count"))
 
 
+def may_start_again(event: DomainEvent) -> bool:
+    """Tell whether what kept the portal from starting is for an operator to clear up; changed content is decided anew."""
+    return event.data.get("code") != DossierChanged.code
+
+
 def by_hand(event: DomainEvent) -> bool:
     """Tell whether an operator has to take the step."""
     return event.data["connector"] == "manual"
@@ -82,7 +101,7 @@ def by_the_portal(event: DomainEvent) -> bool:
 
 WAITS = "“{stage}” waits for you. {what}"
 STAGES = tuple(
-    Rule(verb=f"approvals.{verb}", about=OPENED, to=(DECIDERS,), asks=True, text=text, tone=tone)
+    Rule(verb=f"approvals.{verb}", about=OPENED, to=(DECIDERS,), asks=DECIDE, text=text, tone=tone)
     for verb, text, tone in (
         ("change_submitted", "{by} filed it. " + WAITS, "info"),
         ("change_resubmitted", "{by} answered and filed it again. " + WAITS, "info"),
@@ -97,15 +116,22 @@ RULES = (
         verb="approvals.stage_overdue",
         about=STAGE,
         to=(DECIDERS,),
-        asks=True,
+        asks=DECIDE,
         tone="warn",
         text="“{stage}” is past its deadline. Decide now, or hand it to a colleague.",
+    ),
+    Rule(
+        verb="approvals.stage_given_up",
+        about=STAGE,
+        to=(DECIDERS,),
+        asks=DECIDE,
+        text="Whoever took “{stage}” can decide it no longer, so it waits for you again. {what}",
     ),
     Rule(
         verb="approvals.change_blocked",
         about=CHANGE,
         to=(REPAIRERS,),
-        asks=True,
+        asks=FIND_PEOPLE,
         tone="warn",
         text="{reason}",
         place=people_page,
@@ -114,10 +140,24 @@ RULES = (
         verb="approvals.change_blocked", about=CHANGE, to=BOTH, tone="warn", text="It stands still. {reason}"
     ),
     Rule(
+        verb="approvals.change_unblocked",
+        about=STAGE,
+        to=(DECIDERS,),
+        asks=DECIDE,
+        text="Enough people can decide again. “{stage}” waits for you. {what}",
+    ),
+    Rule(
+        verb="approvals.change_unblocked",
+        about=CHANGE,
+        to=BOTH,
+        tone="ok",
+        text="Enough people can decide on it again.",
+    ),
+    Rule(
         verb="approvals.change_returned",
         about=CHANGE,
         to=(REQUESTER,),
-        asks=True,
+        asks=ANSWER_ITEMS,
         tone="warn",
         text="{by} asks for changes. Answer every item and file it again.",
     ),
@@ -139,7 +179,7 @@ RULES = (
         verb="approvals.change_approved",
         about=CHANGE,
         to=(OPERATORS,),
-        asks=True,
+        asks=CARRY_OUT,
         text="It is approved and waits to be carried out. Schedule or start it by {expires}.",
     ),
     Rule(
@@ -154,7 +194,7 @@ RULES = (
         about=CONDITIONS,
         to=(CONDITION_OWNER,),
         when=sets_conditions,
-        asks=True,
+        asks=MEET,
         tone="warn",
         text="{by} set you a condition, due on {due}: {text}",
     ),
@@ -226,7 +266,7 @@ RULES = (
         verb="approvals.execution_started",
         about=CHANGE,
         to=(OPERATORS,),
-        asks=True,
+        asks=CARRY_OUT,
         when=by_hand,
         text="Its execution waits for an operator. Take the step and report what you saw.",
     ),
@@ -248,7 +288,8 @@ RULES = (
         verb="approvals.execution_refused",
         about=CHANGE,
         to=(OPERATORS,),
-        asks=True,
+        asks=CARRY_OUT,
+        when=may_start_again,
         tone="warn",
         text="The portal did not start it: {reason} Clear this up and start it again.",
     ),
@@ -263,7 +304,7 @@ RULES = (
         verb="approvals.execution_unknown",
         about=CHANGE,
         to=(OPERATORS,),
-        asks=True,
+        asks=CARRY_OUT,
         tone="fail",
         text="Nobody knows whether it took effect. Look at the target and report what you saw.",
     ),
@@ -304,12 +345,26 @@ RULES = (
         tone="fail",
         text="It was rolled back by {by_change}. Find out why before you file again.",
     ),
+    Rule(
+        verb="approvals.gates_cleared",
+        about=STAGE,
+        to=(DECIDERS,),
+        asks=DECIDE,
+        text="No blocking gate fails any more. “{stage}” waits for you. {what}",
+    ),
+    Rule(
+        verb="approvals.gates_cleared",
+        about=CHANGE,
+        to=BOTH,
+        tone="ok",
+        text="No blocking gate fails any more: it can be approved.",
+    ),
     Rule(verb="approvals.change_completed", about=CHANGE, to=BOTH, tone="ok", text="It is completed."),
     Rule(
         verb="approvals.waiver_requested",
         about=WAIVER,
         to=(AUTHORITY,),
-        asks=True,
+        asks=DECIDE_WAIVER,
         text="{by} asks you to waive {gate} until {until}. Grant it or decline it.",
     ),
     Rule(
@@ -344,7 +399,7 @@ RULES = (
         verb="approvals.condition_not_met",
         about=CONDITION,
         to=(CONDITION_OWNER,),
-        asks=True,
+        asks=MEET,
         tone="warn",
         text="{by} found a condition not met: {seen} It {is or was} due on {due} and stays open until it is met.",
         place=verify_page,
@@ -353,7 +408,7 @@ RULES = (
         verb="approvals.lapse_opened",
         about=LAPSE,
         to=(LAPSE_OWNER,),
-        asks=True,
+        asks=SETTLE,
         tone="fail",
         text="{text} Settle it by {due}: renew, fix, restrict or roll back, or suspend.",
         place=settle_page,
@@ -388,7 +443,7 @@ RULES = (
         verb="approvals.finding_raised",
         about=FINDING,
         to=(FINDING_OWNER,),
-        asks=True,
+        asks=FIX,
         tone="warn",
         text="{by} raised {finding}, severity {severity}. Fix it by {due}.",
     ),
@@ -403,7 +458,7 @@ RULES = (
         verb="approvals.challenge_asked",
         about=VALIDATION,
         to=(DEVELOPERS,),
-        asks=True,
+        asks=ANSWER,
         tone="warn",
         text="{by} asks the developers challenge {number}. Answer it: nothing is concluded before.",
     ),
@@ -411,14 +466,14 @@ RULES = (
         verb="approvals.challenge_answered",
         about=VALIDATION,
         to=(VALIDATOR,),
-        asks=True,
+        asks=ACCEPT_ANSWER,
         text="{by} answered challenge {number}. Accept the answer or ask again.",
     ),
     Rule(
         verb="approvals.evidence_asked",
         about=REMARK,
         to=(ASKED,),
-        asks=True,
+        asks=GIVE_EVIDENCE,
         tone="warn",
         text="{by} asks you for evidence: {text}",
     ),
@@ -432,8 +487,7 @@ RULES = (
         verb="approvals.delegation_made",
         about=DELEGATION,
         to=(STAND_IN,),
-        asks=True,
-        text="You stand in for {absentee} from {begins} to {ends}. Decide what waits for them.",
+        text="You stand in for {absentee} from {begins} to {ends}. What waits for them stands in your list then.",
     ),
     Rule(
         verb="approvals.delegation_made",

@@ -9,8 +9,11 @@ from django.urls import reverse
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.people.models import ApiToken, RoleGrant
 from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.people.services.access import DECIDE_ACCESS
 from mlops_portal.foundation.people.services.grants import is_waiting
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
+from mlops_portal.foundation.web.notifications import moment
+from mlops_portal.foundation.web.settling import Ask, Ending
 from mlops_portal.foundation.web.words import sentence
 
 PROFILE = "web:profile"
@@ -74,9 +77,14 @@ GRANT = Record(
 )
 TOKEN = Record(
     find=lambda events: ApiToken.objects.filter(pk__in=ids(events)).select_related("account"),
-    subject=lambda token: f"Service account {token.account}",
+    about=lambda token: token.account,
+    subject=lambda account: f"Service account {account}",
     place=lambda token: Place(""),
-    words=lambda token, happening: {"label": token.label, "account": str(token.account)},
+    words=lambda token, happening: {
+        "label": token.label,
+        "account": str(token.account),
+        "ends": moment(token.expires_at),
+    },
 )
 HOLDER = Receivers("the person", lambda grant, happening: [grant.user_id])
 GRANTER = Receivers("who granted it", lambda grant, happening: [grant.granted_by_id])
@@ -87,13 +95,27 @@ ACCOUNT_OWNER = Receivers(
     "the owner of the service account", lambda token, happening: [token.account.owner_id]
 )
 
+CONFIRM = Ask("people.confirm", "people.grant")  # a role, as the second person
+REVOKE = Ask("people.revoke", "people.grant")  # likewise
+
+ENDINGS = (
+    Ending(verb="people.grant_confirmed", ask=CONFIRM, outcome="Confirmed"),
+    Ending(verb="people.grant_declined", ask=CONFIRM, outcome="Declined"),
+    Ending(verb="people.grant_revoked", ask=CONFIRM, outcome="No longer needed: the role was revoked"),
+    Ending(verb="people.grant_expired", ask=CONFIRM, outcome="No longer needed: the role ended"),
+    Ending(verb="people.grant_revoked", ask=REVOKE, outcome="Revoked"),
+    Ending(verb="people.revocation_declined", ask=REVOKE, outcome="Declined, and the role kept"),
+    Ending(verb="people.grant_expired", ask=REVOKE, outcome="No longer needed: the role ended"),
+    Ending(verb="people.access_granted", ask=DECIDE_ACCESS, outcome="Granted"),
+    Ending(verb="people.access_declined", ask=DECIDE_ACCESS, outcome="Declined"),
+)
 RULES = (
     Rule(
         verb="people.grant_made",
         about=GRANT,
         when=by_somebody,
         to=(CONFIRMERS,),
-        asks=True,
+        asks=CONFIRM,
         tone="warn",
         text="{by} makes {person} {role} on {where}: {reason} Confirm it as the second person, or leave it.",
         place=_confirm_page,
@@ -145,11 +167,18 @@ RULES = (
     Rule(
         verb="people.revocation_asked",
         about=GRANT,
-        to=(REVOKERS, HOLDER),
-        asks=True,
+        to=(REVOKERS,),
+        asks=REVOKE,
         tone="warn",
-        text="{by} asks that {person} is no longer {role} on {where}. It ends when a second person revokes it.",
+        text="{by} asks that {person} is no longer {role} on {where}. Revoke it as the second person, or keep it.",
         place=_revoke_page,
+    ),
+    Rule(
+        verb="people.revocation_asked",
+        about=GRANT,
+        to=(HOLDER,),
+        tone="warn",
+        text="{by} asks that you are no longer {role} on {where}. It ends when a second person revokes it.",
     ),
     Rule(
         verb="people.revocation_declined",
@@ -185,5 +214,12 @@ RULES = (
         to=(ACCOUNT_OWNER,),
         tone="warn",
         text="{by} ended the token “{label}” of {account}. What signs in with it stops working.",
+    ),
+    Rule(
+        verb="people.token_ending",
+        about=TOKEN,
+        to=(ACCOUNT_OWNER,),
+        tone="warn",
+        text="The token “{label}” of {account} ends on {ends}. What signs in with it needs another one by then.",
     ),
 )
