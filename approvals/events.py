@@ -37,6 +37,7 @@ register_verbs(
         Verb("approvals.waiver_granted", "granted a waiver"),
         Verb("approvals.waiver_declined", "declined a waiver"),
         Verb("approvals.waiver_ended", "a waiver ended"),
+        Verb("approvals.condition_declared", "declared a condition met"),
         Verb("approvals.condition_verified", "verified a condition"),
         Verb("approvals.condition_not_met", "found a condition not met"),
         Verb("approvals.lapse_opened", "opened a lapse"),

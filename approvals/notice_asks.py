@@ -29,6 +29,7 @@ CARRY_OUT = Ask("approvals.carry_out", VIEW)  # an approved request
 GIVE_EVIDENCE = Ask("approvals.give_evidence", VIEW, _change)
 DECIDE_WAIVER = Ask("approvals.decide_waiver", VIEW)
 MEET = Ask("approvals.meet", VIEW)  # a condition
+VERIFY = Ask("approvals.verify", VIEW)  # a condition that is declared met
 SETTLE = Ask("approvals.settle", VIEW)  # a lapse
 FIX = Ask("approvals.fix", VIEW)  # a finding
 ANSWER = Ask("approvals.answer", VIEW, _challenge)
@@ -105,7 +106,7 @@ ENDINGS = (
         concerns=others,
     ),
     # Nobody could fill a stage.
-    Ending(verb="approvals.change_unblocked", ask=FIND_PEOPLE, outcome="People were found"),
+    Ending(verb="approvals.change_unblocked", ask=FIND_PEOPLE, outcome="No longer needed: people were found"),
     *(
         Ending(verb=f"approvals.{verb}", ask=FIND_PEOPLE, outcome=words)
         for verb, words in (*ENDS_OF_REQUEST, ("change_returned", RETURNED))
@@ -144,13 +145,18 @@ ENDINGS = (
         Ending(verb=f"approvals.{verb}", ask=DECIDE_WAIVER, keys=_waivers_undecided, outcome=words)
         for verb, words in ENDS_OF_REQUEST
     ),
+    Ending(verb="approvals.condition_declared", ask=MEET, outcome="Declared met"),
     Ending(verb="approvals.condition_verified", ask=MEET, outcome="Met, as confirmed"),
+    Ending(verb="approvals.condition_verified", ask=VERIFY, outcome="Confirmed"),
+    Ending(verb="approvals.condition_not_met", ask=VERIFY, outcome="Found not met"),
     *(
-        Ending(verb=f"approvals.{verb}", ask=MEET, keys=_conditions, outcome=words)
+        Ending(verb=f"approvals.{verb}", ask=ask, keys=_conditions, outcome=words)
         for verb, words in ENDS_OF_REQUEST
+        for ask in (MEET, VERIFY)
     ),
     *(
-        Ending(verb=f"approvals.{verb}", ask=MEET, keys=_conditions_void, outcome=words)
+        Ending(verb=f"approvals.{verb}", ask=ask, keys=_conditions_void, outcome=words)
+        for ask in (MEET, VERIFY)
         for verb, words in (
             ("change_content_changed", CHANGED),
             ("change_resubmitted", "No longer needed: the request was filed again"),

@@ -103,6 +103,7 @@ def _change_words(change: ChangeRequest, happening: Happening) -> Mapping[str, s
         "voided": f"{plural(voided, 'decision')} given before {'is' if voided == 1 else 'are'} void"
         if voided
         else "no decision was given yet",
+        "gates": " No blocking gate fails any more." if data.get("cleared") else "",
         "expires": _told(data.get("expires_at")),
         "start": _told(data.get("start_at")),
         "verdict": uncapped(Verdict(data["verdict"]).label) if "verdict" in data else "",
@@ -238,6 +239,7 @@ def _condition_words(condition: Condition, happening: Happening) -> Mapping[str,
         "due": day_text(condition.due_on),
         "is or was": "was" if is_past else "is",
         "seen": sentence(condition.verification),
+        "declared": sentence(condition.declaration),
     }
 
 
@@ -252,6 +254,11 @@ VERIFIER = Receivers("its verifier", lambda row, happening: [row.verifier_id])
 def verify_page(condition: Condition) -> Place:
     """Lead to where a condition is confirmed."""
     return _page("approvals:condition", condition)
+
+
+def declare_page(condition: Condition) -> Place:
+    """Lead to where a condition is declared met."""
+    return _page("approvals:condition-declare", condition)
 
 
 def _lapses(events: Sequence[DomainEvent]) -> Iterable[Lapse]:

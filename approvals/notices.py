@@ -14,6 +14,7 @@ from approvals.notice_asks import (
     GIVE_EVIDENCE,
     MEET,
     SETTLE,
+    VERIFY,
 )
 from approvals.notice_records import (
     ABSENTEE,
@@ -46,6 +47,7 @@ from approvals.notice_records import (
     VALIDATOR,
     VERIFIER,
     WAIVER,
+    declare_page,
     people_page,
     settle_page,
     verify_page,
@@ -197,6 +199,7 @@ RULES = (
         asks=MEET,
         tone="warn",
         text="{by} set you a condition, due on {due}: {text}",
+        place=declare_page,
     ),
     Rule(
         verb="approvals.decision_signed",
@@ -219,7 +222,7 @@ RULES = (
         about=CHANGE,
         to=BOTH,
         tone="warn",
-        text="Its content changed ({parts}): {voided}. Approvers decide again; check that it is still what you want.",
+        text="Its content changed ({parts}): {voided}.{gates} Approvers decide again; check that it is still what you want.",
     ),
     Rule(
         verb="approvals.change_content_changed",
@@ -389,6 +392,14 @@ RULES = (
         text="The waiver of {gate} ended: the gate stands again.",
     ),
     Rule(
+        verb="approvals.condition_declared",
+        about=CONDITION,
+        to=(VERIFIER,),
+        asks=VERIFY,
+        text="{by} declares a condition met: {declared} Look, and say whether it is.",
+        place=verify_page,
+    ),
+    Rule(
         verb="approvals.condition_verified",
         about=CONDITION,
         to=(CONDITION_OWNER, OF_ITS_CHANGE),
@@ -402,7 +413,7 @@ RULES = (
         asks=MEET,
         tone="warn",
         text="{by} found a condition not met: {seen} It {is or was} due on {due} and stays open until it is met.",
-        place=verify_page,
+        place=declare_page,
     ),
     Rule(
         verb="approvals.lapse_opened",

@@ -239,7 +239,7 @@ ENDINGS = (
         when=names_owner,
         outcome="No longer needed: passed on to another owner",
     ),
-    Ending(verb="registry.task_closed", ask=DO, outcome="Done, and the task closed"),
+    Ending(verb="registry.task_closed", ask=DO, outcome="Closed"),
     Ending(verb="registry.rating_approved", ask=DECIDE_RATING, outcome="Approved"),
     Ending(verb="registry.rating_declined", ask=DECIDE_RATING, outcome="Declined"),
     Ending(verb="registry.rating_proposed", ask=PROPOSE_RATING, keys=_model_of, outcome="Proposed"),

@@ -16,6 +16,7 @@ from approvals.services.decisions import (
     decision_preview,
     decision_sign,
 )
+from approvals.services.declarations import condition_declare
 from approvals.services.executions import (
     change_complete,
     change_execute_now,
@@ -59,6 +60,7 @@ __all__ = [
     "change_update",
     "change_withdraw",
     "comment_add",
+    "condition_declare",
     "condition_verify",
     "decision_preview",
     "decision_sign",

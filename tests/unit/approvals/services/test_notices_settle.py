@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from approvals import services
-from approvals.models import ChangeRequest, Stage
+from approvals.models import ChangeRequest, Stage, Waiver
 from approvals.services.decisions import ConditionInput
 from approvals.services.submission import change_expire
 from mlops_portal.foundation import operations
@@ -16,8 +16,10 @@ from mlops_portal.foundation.events import DomainEvent, emit
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import grant_revoke
+from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.models import Expectation, Notification
 from mlops_portal.foundation.web.notifications import unread_count
+from registry.models import MetricValue
 from tests.factories import approvals as make
 
 
@@ -193,11 +195,7 @@ def test_a_waiver_settles_by_its_decision_and_by_the_end_of_its_request(
 ) -> None:  # fmt: skip
     head = make_person("Hedda Risk", "risk_officer", unit=group, signs=True)
     other = make_person("Hugo Risk", "risk_officer", unit=group, signs=True)
-    waiver = services.waiver_request(
-        change=weak, gate="PERF-01", reason="The thin files are new; the limit was set on old ones only.",
-        compensating_control="Manual review of every decision.", valid_until=now + timedelta(days=20),
-        by=release_cast.developer, now=now,
-    )  # fmt: skip
+    waiver = ask_waiver(weak, release_cast.developer, now)
     asking = [row for row in asked(other) if "waive" in row.text]
     assert len(asking) == 1
     services.waiver_decide(
@@ -213,15 +211,20 @@ def test_a_waiver_nobody_decided_falls_with_its_request(
     now: datetime,
 ) -> None:  # fmt: skip
     head = make_person("Hedda Risk", "risk_officer", unit=group, signs=True)
-    services.waiver_request(
-        change=weak, gate="PERF-01", reason="The thin files are new; the limit was set on old ones only.",
-        compensating_control="Manual review of every decision.", valid_until=now + timedelta(days=20),
-        by=release_cast.developer, now=now,
-    )  # fmt: skip
+    ask_waiver(weak, release_cast.developer, now)
     assert [row for row in asked(head) if "waive" in row.text]
     withdraw(weak, release_cast, now)
     assert [row for row in asked(head) if "waive" in row.text] == []
     assert "No longer needed: the request was withdrawn by Ada Brandt" in ends(head)
+
+
+def ask_waiver(change: ChangeRequest, by: User, now: datetime) -> Waiver:
+    waiver: Waiver = services.waiver_request(
+        change=change, gate="PERF-01", reason="The thin files are new; the limit was set on old ones only.",
+        compensating_control="Manual review of every decision.", valid_until=now + timedelta(days=20),
+        by=by, now=now,
+    )  # fmt: skip
+    return waiver
 
 
 def condition(release_cast: make.Cast, day: date) -> ConditionInput:
@@ -335,3 +338,109 @@ def _withdrawn(change: ChangeRequest, now: datetime) -> None:
             unit_id=change.unit_id, model_id=change.model_id,
         )
     )  # fmt: skip
+
+
+def test_a_declared_condition_waits_for_its_verifier_until_they_looked(
+    filed: ChangeRequest, release_cast: make.Cast, now: datetime
+) -> None:
+    ada, vera = release_cast.developer, release_cast.validator
+    rows = [condition(release_cast, now.date())]
+    make.decide(filed, release_cast.owner, now=now, verdict="approve_with_conditions", conditions=rows)
+    one = filed.conditions.get()
+    services.condition_declare(condition=one, declaration="The report is filed.", by=ada, now=now)
+    assert asked(ada) == []
+    assert ends(ada)[0] == "Declared met by Ada Brandt"
+    newest = asked(vera)[0]
+    assert newest.text.startswith("Ada Brandt declares a condition met: The report is filed. Look")
+    assert newest.link == f"/conditions/{one.pk}/verify/"
+    services.condition_verify(
+        condition=one, verification="The thin files are missing.", is_met=False, by=vera, now=now
+    )
+    assert "Found not met by Vera Osei" in ends(vera)
+    (again,) = asked(ada)
+    assert "found a condition not met" in again.text
+    assert again.link == f"/conditions/{one.pk}/declare/"
+    services.condition_declare(condition=one, declaration="The thin files are named.", by=ada, now=now)
+    services.condition_verify(condition=one, verification="The thin files are there.", by=vera, now=now)
+    assert asked(ada) == []
+    assert ends(vera)[0] == "Confirmed by Vera Osei"
+
+
+@pytest.mark.parametrize(
+    ("who", "code"), [("validator", "not_owner"), ("owner", "not_owner"), ("developer", "declared")]
+)
+def test_only_its_owner_declares_a_condition_met_and_once(
+    filed: ChangeRequest, release_cast: make.Cast, who: str, code: str, now: datetime
+) -> None:
+    rows = [condition(release_cast, now.date())]
+    make.decide(filed, release_cast.owner, now=now, verdict="approve_with_conditions", conditions=rows)
+    one = filed.conditions.get()
+    services.condition_declare(
+        condition=one, declaration="The report is filed.", by=release_cast.developer, now=now
+    )
+    with pytest.raises(RuleViolation) as refusal:
+        services.condition_declare(
+            condition=one, declaration="The report is filed.", by=getattr(release_cast, who), now=now
+        )
+    assert [blocker.code for blocker in refusal.value.blockers] == [code]
+    one.refresh_from_db()
+    assert one.state == "open"
+
+
+def test_gates_that_pass_again_are_told_to_the_requester_and_to_those_who_decide(
+    weak: ChangeRequest, release_cast: make.Cast, make_person: Callable[..., User], group: BusinessUnit,
+    now: datetime,
+) -> None:  # fmt: skip
+    """The gate that failed is waived: the stage's clock runs, and it waits for those who decide."""
+    ada, olga = release_cast.developer, release_cast.owner
+    head = make_person("Hedda Risk", "risk_officer", unit=group, signs=True)
+    waiver = ask_waiver(weak, ada, now)
+    assert weak.gates_failed
+    services.waiver_decide(
+        waiver=waiver, grant=True, rationale=make.RATIONALE, read_digest=weak.dossier_digest,
+        password=make.PASSWORD, code=make.fresh_code(head), by=head, now=now,
+    )  # fmt: skip
+    weak.refresh_from_db()
+    assert not weak.gates_failed
+    said = {row.person: row.text for row in Notification.objects.order_by("pk")}
+    assert "No blocking gate fails any more" in said[ada]
+    assert "waits for you. Read it and decide by" in said[olga]
+    assert [row.text for row in asked(olga)] == [said[olga]]
+
+
+def test_evidence_that_makes_gates_pass_again_is_told_with_the_change_of_content(
+    weak: ChangeRequest, release_cast: make.Cast, later: datetime
+) -> None:
+    metric = MetricValue.objects.get(version=weak.version, segment="", name="auc")
+    metric.value = 0.80
+    save_as(metric, by=None, now=later)
+    assert services.change_refresh(change=weak, now=later)
+    newest = Notification.objects.filter(person=release_cast.developer).latest("pk")
+    assert "No blocking gate fails any more." in newest.text
+
+
+def test_gates_that_passed_all_along_are_no_news(
+    filed: ChangeRequest, release_cast: make.Cast, later: datetime
+) -> None:
+    services.change_refresh(change=filed, now=later)
+    assert not Notification.objects.filter(text__contains="No blocking gate").exists()
+
+
+def test_who_grants_roles_is_asked_until_people_are_found(
+    at_risk: ChangeRequest, release_cast: make.Cast, adam: User, make_person: Callable[..., User],
+    retail: BusinessUnit, later: datetime,
+) -> None:  # fmt: skip
+    cast = release_cast
+    for person in (cast.risk_officer, cast.second_risk_officer):
+        for grant in person.grants.filter(is_effective=True):
+            grant_revoke(grant=grant, reason="Moved", by=adam, now=later)
+    services.change_refresh(change=at_risk, now=later)
+    blocked = [row for row in Notification.objects.filter(is_asking=True) if "can fill" in row.text]
+    assert blocked
+    assert all(row.settled_at is None for row in blocked)
+    fresh = make_person("Rita Fresh", "risk_officer", unit=retail, signs=True)
+    services.change_refresh(change=at_risk, now=later)
+    for row in blocked:
+        row.refresh_from_db()
+        assert row.outcome == "No longer needed: people were found"
+    assert any("Enough people can decide again" in row.text for row in asked(fresh))
