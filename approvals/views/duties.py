@@ -68,9 +68,9 @@ class ConditionDeclare(ConditionVerify):
         return condition_declare(condition=self.object, by=by, now=now, **data)
 
     def done(self, result: Condition) -> tuple[str, str]:
-        """Return to the condition."""
-        page = reverse("approvals:condition", args=[result.pk])
-        return f"Declared met; {result.verifier.name} is told and looks.", page
+        """Return to the request."""
+        said = f"Declared met; {result.verifier.name} is told and looks."
+        return said, f"{self.object.change.get_absolute_url()}#conditions"
 
 
 class LapseClose(ActionPage):

@@ -35,7 +35,7 @@ def test_the_owner_finds_the_page_and_the_verifier_reads_what_was_declared(
 ) -> None:
     client, change = as_person(ada), condition.change
     assert address(condition) in client.get("/").content.decode()
-    page = f"{change.get_absolute_url()}?section=conditions"
+    page = change.get_absolute_url()
     assert "Declare it met" in client.get(page).content.decode()
     said = {"declaration": "The report of the segments is filed."}
     answer = client.post(address(condition), said, follow=True)
