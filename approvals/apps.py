@@ -10,7 +10,16 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect what must exist once."""
-        from approvals import connectors, model_facts, notices, panels, receivers, registry_answers, tasks
+        from approvals import (
+            connectors,
+            model_facts,
+            notice_asks,
+            notices,
+            panels,
+            receivers,
+            registry_answers,
+            tasks,
+        )
         from approvals.connectors.manual import Manual
         from approvals.connectors.portal_record import PortalRecord
         from approvals.connectors.registry_alias import RegistryAlias
@@ -21,7 +30,7 @@ class ApprovalsConfig(AppConfig):
         from mlops_portal.foundation.web import notices as telling
 
         rights.declare(RIGHTS)
-        telling.register(notices.RULES)
+        telling.register(notices.RULES, notice_asks.ENDINGS)
         model_facts.register()
         for connector in (RegistryAlias(), Manual(), PortalRecord()):
             connectors.register(connector)

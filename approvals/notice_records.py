@@ -77,8 +77,9 @@ def requester_of(change: ChangeRequest) -> int:
     return who.pk if who.is_person else who.service_account.owner_id
 
 
-def _subject(row: Any) -> str:
-    return str(row.change)
+def _change(row: Any) -> ChangeRequest:
+    change: ChangeRequest = row.change
+    return change
 
 
 def _change_of(row: Any) -> int:
@@ -102,6 +103,7 @@ def _change_words(change: ChangeRequest, happening: Happening) -> Mapping[str, s
         "voided": f"{plural(voided, 'decision')} given before {'is' if voided == 1 else 'are'} void"
         if voided
         else "no decision was given yet",
+        "gates": " No blocking gate fails any more." if data.get("cleared") else "",
         "expires": _told(data.get("expires_at")),
         "start": _told(data.get("start_at")),
         "verdict": uncapped(Verdict(data["verdict"]).label) if "verdict" in data else "",
@@ -122,7 +124,7 @@ def _started_by(change: ChangeRequest, happening: Happening) -> Ids:
     return rows.values_list("started_by_id", flat=True)
 
 
-CHANGE = Record(find=_changes, subject=str, place=page_of, words=_change_words)
+CHANGE = Record(find=_changes, place=page_of, words=_change_words)
 REQUESTER = Receivers("the requester", lambda change, happening: [requester_of(change)])
 OWNER = Receivers("the model's owner", lambda row, happening: [row.model.owner_id])
 OPERATORS = Receivers("the operators who decided nothing of it", _operators)
@@ -158,10 +160,10 @@ def _opened(events: Sequence[DomainEvent]) -> Iterable[Stage]:
     )
 
 
-def _named(events: Sequence[DomainEvent]) -> Iterable[Stage]:
-    """Find the stage that the event names, while it decides."""
-    rows = Stage.objects.filter(change__in=ids(events), key__in={event.data["stage"] for event in events})
-    return rows.filter(state=Stage.State.CURRENT).select_related("change__model")
+def _deciding(events: Sequence[DomainEvent]) -> Iterable[Stage]:
+    """Find the stage that decides now."""
+    rows = Stage.objects.filter(change__in=ids(events), state=Stage.State.CURRENT)
+    return rows.select_related("change__model")
 
 
 def _stage_words(stage: Stage, happening: Happening) -> Mapping[str, str]:
@@ -182,8 +184,8 @@ def _deciders(stage: Stage, happening: Happening) -> Ids:
     return few(people)
 
 
-OPENED = Record(find=_opened, subject=_subject, place=page_of, words=_stage_words, of=_change_of)
-STAGE = Record(find=_named, subject=_subject, place=page_of, words=_stage_words, of=_change_of)
+OPENED = Record(find=_opened, about=_change, place=page_of, words=_stage_words, of=_change_of)
+STAGE = Record(find=_deciding, about=_change, place=page_of, words=_stage_words, of=_change_of)
 DECIDERS = Receivers("those who may decide the stage", _deciders)
 
 
@@ -221,10 +223,8 @@ def _waiver_words(waiver: Waiver, happening: Happening) -> Mapping[str, str]:
     return {"gate": waiver.gate, "until": moment(waiver.valid_until)}
 
 
-WAIVER = Record(find=_waivers, subject=_subject, place=waiver_page, words=_waiver_words)
-WAIVERS_ASKED = Record(
-    find=_asked_of, subject=_subject, place=waiver_page, words=_waiver_words, of=_change_of
-)
+WAIVER = Record(find=_waivers, about=_change, place=waiver_page, words=_waiver_words)
+WAIVERS_ASKED = Record(find=_asked_of, about=_change, place=waiver_page, words=_waiver_words, of=_change_of)
 AUTHORITY = Receivers("those who may waive the gate and do not benefit", _authority)
 ASKED_FOR_IT = Receivers("who asked for it", lambda waiver, happening: [waiver.requested_by_id])
 OF_ITS_CHANGE = Receivers("the requester", lambda row, happening: [requester_of(row.change)])
@@ -249,8 +249,8 @@ def _conditions(events: Sequence[DomainEvent]) -> Iterable[Condition]:
     return rows.select_related(*OF_CHANGE, "validation__version__model")
 
 
-def _origin_of(condition: Condition) -> str:
-    return str(condition.change or condition.validation)
+def _origin_of(condition: Condition) -> ChangeRequest | Validation | None:
+    return condition.change or condition.validation
 
 
 def _page_of_origin(condition: Condition) -> Place:
@@ -271,20 +271,21 @@ def _condition_words(condition: Condition, happening: Happening) -> Mapping[str,
         "due": day_text(condition.due_on),
         "is or was": "was" if is_past else "is",
         "seen": sentence(condition.verification),
+        "declared": sentence(condition.declaration),
     }
 
 
 CONDITIONS = Record(
-    find=_set_with_decision, subject=_subject, place=page_of, words=_condition_words, of=_change_of
+    find=_set_with_decision, about=_change, place=page_of, words=_condition_words, of=_change_of
 )
 VALIDATION_CONDITIONS = Record(
     find=_set_with_conclusion,
-    subject=_origin_of,
+    about=_origin_of,
     place=_page_of_origin,
     words=_condition_words,
     of=lambda condition: condition.validation_id,
 )
-CONDITION = Record(find=_conditions, subject=_origin_of, place=_page_of_origin, words=_condition_words)
+CONDITION = Record(find=_conditions, about=_origin_of, place=_page_of_origin, words=_condition_words)
 SET_IT = Receivers("the requester, or the validator who set it", _set_it)
 CONDITION_OWNER = Receivers("the owner of the condition", lambda row, happening: [row.owner_id])
 VERIFIER = Receivers("its verifier", lambda row, happening: [row.verifier_id])
@@ -293,6 +294,11 @@ VERIFIER = Receivers("its verifier", lambda row, happening: [row.verifier_id])
 def verify_page(condition: Condition) -> Place:
     """Lead to where a condition is confirmed."""
     return _page("approvals:condition", condition)
+
+
+def declare_page(condition: Condition) -> Place:
+    """Lead to where a condition is declared met."""
+    return _page("approvals:condition-declare", condition)
 
 
 def _lapses(events: Sequence[DomainEvent]) -> Iterable[Lapse]:
@@ -312,7 +318,7 @@ def _validator(lapse: Lapse) -> Ids:
 
 LAPSE = Record(
     find=_lapses,
-    subject=_subject,
+    about=_change,
     place=page_of,
     words=lambda lapse, happening: {
         "text": sentence(lapse.text),
@@ -355,13 +361,12 @@ def _validation_words(validation: Validation, happening: Happening) -> Mapping[s
 
 VALIDATION = Record(
     find=_validations,
-    subject=str,
     place=lambda validation: _page("approvals:validation", validation),
     words=_validation_words,
 )
 FINDING = Record(
     find=_findings,
-    subject=lambda finding: str(finding.validation),
+    about=lambda finding: finding.validation,
     place=lambda finding: Place(
         reverse("approvals:validation", args=[finding.validation_id]), VIEW, finding.unit_id, finding.model_id
     ),
@@ -391,7 +396,7 @@ def _remarks(events: Sequence[DomainEvent]) -> Iterable[Comment]:
 
 REMARK = Record(
     find=_remarks,
-    subject=_subject,
+    about=_change,
     place=page_of,
     words=lambda comment, happening: {"text": sentence(comment.text)},
     of=_change_of,

@@ -3,6 +3,21 @@ counts, and what is expected of somebody goes before what they should know. Who 
 """
 
 from approvals.models import Validation
+from approvals.notice_asks import (
+    ACCEPT_ANSWER,
+    ANSWER,
+    ANSWER_ITEMS,
+    CARRY_OUT,
+    DECIDE,
+    DECIDE_WAIVER,
+    FIND_PEOPLE,
+    FIX,
+    GIVE_EVIDENCE,
+    MEET,
+    SETTLE,
+    VALIDATE_AGAIN,
+    VERIFY,
+)
 from approvals.notice_records import (
     ABSENTEE,
     ASKED,
@@ -38,10 +53,12 @@ from approvals.notice_records import (
     VERIFIER,
     WAIVER,
     WAIVERS_ASKED,
+    declare_page,
     people_page,
     settle_page,
     verify_page,
 )
+from approvals.services.reading import DossierChanged
 from approvals.states import POSITIVE_VERDICTS, Verdict
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.web.notices import Rule
@@ -80,6 +97,11 @@ def voids(event: DomainEvent) -> bool:
     return bool(event.data.get("voided") or event.data.get("count"))
 
 
+def may_start_again(event: DomainEvent) -> bool:
+    """Tell whether what kept the portal from starting is for an operator to clear up; changed content is decided anew."""
+    return event.data.get("code") != DossierChanged.code
+
+
 def by_hand(event: DomainEvent) -> bool:
     """Tell whether an operator has to take the step."""
     return event.data["connector"] == "manual"
@@ -102,7 +124,7 @@ def of_what_is_filed(event: DomainEvent) -> bool:
 
 WAITS = "“{stage}” waits for you. {what}"
 STAGES = tuple(
-    Rule(verb=f"approvals.{verb}", about=OPENED, to=(DECIDERS,), asks=True, text=text, tone=tone)
+    Rule(verb=f"approvals.{verb}", about=OPENED, to=(DECIDERS,), asks=DECIDE, text=text, tone=tone)
     for verb, text, tone in (
         ("change_submitted", "{by} filed it. " + WAITS, "info"),
         ("change_resubmitted", "{by} answered and filed it again. " + WAITS, "info"),
@@ -117,15 +139,22 @@ RULES = (
         verb="approvals.stage_overdue",
         about=STAGE,
         to=(DECIDERS,),
-        asks=True,
+        asks=DECIDE,
         tone="warn",
         text="“{stage}” is past its deadline. Decide now, or hand it to a colleague.",
+    ),
+    Rule(
+        verb="approvals.stage_given_up",
+        about=STAGE,
+        to=(DECIDERS,),
+        asks=DECIDE,
+        text="Whoever took “{stage}” can decide it no longer, so it waits for you again. {what}",
     ),
     Rule(
         verb="approvals.change_blocked",
         about=CHANGE,
         to=(REPAIRERS,),
-        asks=True,
+        asks=FIND_PEOPLE,
         tone="warn",
         text="{reason}",
         place=people_page,
@@ -134,10 +163,24 @@ RULES = (
         verb="approvals.change_blocked", about=CHANGE, to=BOTH, tone="warn", text="It stands still. {reason}"
     ),
     Rule(
+        verb="approvals.change_unblocked",
+        about=STAGE,
+        to=(DECIDERS,),
+        asks=DECIDE,
+        text="Enough people can decide again. “{stage}” waits for you. {what}",
+    ),
+    Rule(
+        verb="approvals.change_unblocked",
+        about=CHANGE,
+        to=BOTH,
+        tone="ok",
+        text="Enough people can decide on it again.",
+    ),
+    Rule(
         verb="approvals.change_returned",
         about=CHANGE,
         to=(REQUESTER,),
-        asks=True,
+        asks=ANSWER_ITEMS,
         tone="warn",
         text="{by} asks for changes. Answer every item and file it again.",
     ),
@@ -159,7 +202,7 @@ RULES = (
         verb="approvals.change_approved",
         about=CHANGE,
         to=(OPERATORS,),
-        asks=True,
+        asks=CARRY_OUT,
         text="It is approved and waits to be carried out. Schedule or start it by {expires}.",
     ),
     Rule(
@@ -174,9 +217,10 @@ RULES = (
         about=CONDITIONS,
         to=(CONDITION_OWNER,),
         when=sets_conditions,
-        asks=True,
+        asks=MEET,
         tone="warn",
         text="{by} set you a condition, due on {due}: {text}",
+        place=declare_page,
     ),
     Rule(
         verb="approvals.decision_signed",
@@ -199,7 +243,7 @@ RULES = (
         about=CHANGE,
         to=BOTH,
         tone="warn",
-        text="Its content changed ({parts}): {voided}. Approvers decide again; check that it is still what you want.",
+        text="Its content changed ({parts}): {voided}.{gates} Approvers decide again; check that it is still what you want.",
     ),
     Rule(
         verb="approvals.change_content_changed",
@@ -246,7 +290,7 @@ RULES = (
         verb="approvals.execution_started",
         about=CHANGE,
         to=(OPERATORS,),
-        asks=True,
+        asks=CARRY_OUT,
         when=by_hand,
         text="Its execution waits for an operator. Take the step and report what you saw.",
     ),
@@ -268,7 +312,8 @@ RULES = (
         verb="approvals.execution_refused",
         about=CHANGE,
         to=(OPERATORS,),
-        asks=True,
+        asks=CARRY_OUT,
+        when=may_start_again,
         tone="warn",
         text="The portal did not start it: {reason} Clear this up and start it again.",
     ),
@@ -283,7 +328,7 @@ RULES = (
         verb="approvals.execution_unknown",
         about=CHANGE,
         to=(OPERATORS,),
-        asks=True,
+        asks=CARRY_OUT,
         tone="fail",
         text="Nobody knows whether it took effect. Look at the target and report what you saw.",
     ),
@@ -324,6 +369,20 @@ RULES = (
         tone="fail",
         text="It was rolled back by {by_change}. Find out why before you file again.",
     ),
+    Rule(
+        verb="approvals.gates_cleared",
+        about=STAGE,
+        to=(DECIDERS,),
+        asks=DECIDE,
+        text="No blocking gate fails any more. “{stage}” waits for you. {what}",
+    ),
+    Rule(
+        verb="approvals.gates_cleared",
+        about=CHANGE,
+        to=BOTH,
+        tone="ok",
+        text="No blocking gate fails any more: it can be approved.",
+    ),
     Rule(verb="approvals.change_completed", about=CHANGE, to=BOTH, tone="ok", text="It is completed."),
     Rule(
         verb="approvals.waiver_requested",
@@ -336,7 +395,7 @@ RULES = (
         verb="approvals.change_submitted",
         about=WAIVERS_ASKED,
         to=(AUTHORITY,),
-        asks=True,
+        asks=DECIDE_WAIVER,
         text="It is filed, so you decide on the waiver of {gate} until {until}. Grant it or decline it.",
     ),
     Rule(
@@ -344,7 +403,7 @@ RULES = (
         about=WAIVER,
         to=(AUTHORITY,),
         when=of_what_is_filed,
-        asks=True,
+        asks=DECIDE_WAIVER,
         text="{by} asks you to waive {gate} until {until}. Grant it or decline it.",
     ),
     Rule(
@@ -369,6 +428,14 @@ RULES = (
         text="The waiver of {gate} ended: the gate stands again.",
     ),
     Rule(
+        verb="approvals.condition_declared",
+        about=CONDITION,
+        to=(VERIFIER,),
+        asks=VERIFY,
+        text="{by} declares a condition met: {declared} Look, and say whether it is.",
+        place=verify_page,
+    ),
+    Rule(
         verb="approvals.condition_verified",
         about=CONDITION,
         to=(CONDITION_OWNER, SET_IT),
@@ -379,16 +446,16 @@ RULES = (
         verb="approvals.condition_not_met",
         about=CONDITION,
         to=(CONDITION_OWNER,),
-        asks=True,
+        asks=MEET,
         tone="warn",
         text="{by} found a condition not met: {seen} It {is or was} due on {due} and stays open until it is met.",
-        place=verify_page,
+        place=declare_page,
     ),
     Rule(
         verb="approvals.lapse_opened",
         about=LAPSE,
         to=(LAPSE_OWNER,),
-        asks=True,
+        asks=SETTLE,
         tone="fail",
         text="{text} Settle it by {due}: renew, fix, restrict or roll back, or suspend.",
         place=settle_page,
@@ -425,9 +492,10 @@ RULES = (
         about=VALIDATION_CONDITIONS,
         to=(CONDITION_OWNER,),
         when=concludes_with_conditions,
-        asks=True,
+        asks=MEET,
         tone="warn",
         text="{by} set you a condition, due on {due}: {text}",
+        place=declare_page,
     ),
     Rule(
         verb="approvals.validation_concluded",
@@ -447,7 +515,7 @@ RULES = (
         verb="approvals.validation_ending",
         about=VALIDATION,
         to=(VALIDATOR,),
-        asks=True,
+        asks=VALIDATE_AGAIN,
         tone="warn",
         text="It holds until {until}, and the version runs. Validate it again before: a lapse opens then.",
     ),
@@ -462,7 +530,7 @@ RULES = (
         verb="approvals.finding_raised",
         about=FINDING,
         to=(FINDING_OWNER,),
-        asks=True,
+        asks=FIX,
         tone="warn",
         text="{by} raised {finding}, severity {severity}. Fix it by {due}.",
     ),
@@ -477,7 +545,7 @@ RULES = (
         verb="approvals.challenge_asked",
         about=VALIDATION,
         to=(DEVELOPERS,),
-        asks=True,
+        asks=ANSWER,
         tone="warn",
         text="{by} asks the developers challenge {number}. Answer it: nothing is concluded before.",
     ),
@@ -485,14 +553,14 @@ RULES = (
         verb="approvals.challenge_answered",
         about=VALIDATION,
         to=(VALIDATOR,),
-        asks=True,
+        asks=ACCEPT_ANSWER,
         text="{by} answered challenge {number}. Accept the answer or ask again.",
     ),
     Rule(
         verb="approvals.evidence_asked",
         about=REMARK,
         to=(ASKED,),
-        asks=True,
+        asks=GIVE_EVIDENCE,
         tone="warn",
         text="{by} asks you for evidence: {text}",
     ),
@@ -506,8 +574,7 @@ RULES = (
         verb="approvals.delegation_made",
         about=DELEGATION,
         to=(STAND_IN,),
-        asks=True,
-        text="You stand in for {absentee} from {begins} to {ends}. Decide what waits for them.",
+        text="You stand in for {absentee} from {begins} to {ends}. What waits for them stands in your list then.",
     ),
     Rule(
         verb="approvals.delegation_made",

@@ -482,6 +482,19 @@ def verification_blockers(condition: Condition, *, by: User) -> list[Blocker]:
     return blockers
 
 
+def declaration_blockers(condition: Condition, *, by: User) -> list[Blocker]:
+    """Why ``by`` may not declare that a condition is met."""
+    blockers = []
+    if condition.state != Condition.State.OPEN:
+        blockers.append(Blocker("settled", "This condition is settled already."))
+    if by.pk != condition.owner_id:
+        blockers.append(Blocker("not_owner", f"{condition.owner.name} owns this condition."))
+    elif condition.declared_at is not None:
+        who = condition.verifier.name
+        blockers.append(Blocker("declared", f"You declared it met already; {who} has to look.", who))
+    return blockers
+
+
 def together_blockers(change: ChangeRequest) -> list[Blocker]:
     """Why a request is signed on its own: not tier 4, or its evidence is not complete without waivers (RULES 4.9)."""
     if change.decided_tier != LOWEST_TIER:

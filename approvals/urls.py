@@ -49,6 +49,7 @@ urlpatterns = [
     path("waivers/<int:pk>/sign/<slug:answer>/", waivers.WaiverSign.as_view(), name="waiver-sign"),
     path("waivers/<int:pk>/receipt/", waivers.WaiverReceipt.as_view(), name="waiver-receipt"),
     path("conditions/<int:pk>/verify/", duties.ConditionVerify.as_view(), name="condition"),
+    path("conditions/<int:pk>/declare/", duties.ConditionDeclare.as_view(), name="condition-declare"),
     path("lapses/<int:pk>/settle/", duties.LapseClose.as_view(), name="lapse"),
     path("executions/<int:pk>/report/", execution.ExecutionConfirm.as_view(), name="execution-confirm"),
     path("executions/<int:pk>/abort/", execution.ExecutionAbort.as_view(), name="execution-abort"),

@@ -19,7 +19,7 @@ class KpisConfig(AppConfig):
         from mlops_portal.foundation.web.navigation import NavItem, register
 
         rights.declare(RIGHTS)
-        telling.register(notices.RULES)
+        telling.register(notices.RULES, notices.ENDINGS)
         tasks.register()
         register(NavItem("Oversight", "KPIs", "kpi", "kpis:dashboard", "kpis.view", 10))
         home.register(

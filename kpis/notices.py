@@ -9,6 +9,7 @@ from kpis.models import KpiTarget
 from kpis.policies import approvers
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, few, ids
+from mlops_portal.foundation.web.settling import Ask, Ending
 from mlops_portal.foundation.web.words import sentence
 
 VIEW = "kpis.view"
@@ -31,12 +32,18 @@ TARGET = Record(
 DECIDERS = Receivers("those who set targets there", _deciders)
 PROPOSER = Receivers("who proposed it", lambda target, happening: [target.proposed_by_id])
 
+DECIDE = Ask("kpis.decide_target", VIEW)
+
+ENDINGS = (
+    Ending(verb="kpis.target_approved", ask=DECIDE, outcome="Approved"),
+    Ending(verb="kpis.target_declined", ask=DECIDE, outcome="Declined"),
+)
 RULES = (
     Rule(
         verb="kpis.target_proposed",
         about=TARGET,
         to=(DECIDERS,),
-        asks=True,
+        asks=DECIDE,
         text="{by} proposes another target. Approve or decline it as the second person.",
     ),
     Rule(

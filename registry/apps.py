@@ -21,7 +21,7 @@ class RegistryConfig(AppConfig):
         from registry.rights import RIGHTS
 
         rights.declare(RIGHTS)
-        telling.register(notices.RULES)
+        telling.register(notices.RULES, notices.ENDINGS)
         gates.grant_gates += [policies.grant_objections, policies.grant_place_objections]
         found.offer()
         tasks.register()

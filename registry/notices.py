@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
+from mlops_portal.foundation.web.settling import Ask, Ending, Keys, subject_of
 from mlops_portal.foundation.web.words import number, plural, sentence
 from registry.models import (
     Deployment,
@@ -39,8 +40,9 @@ def _risk_page(row: Any) -> Place:
     return Place(reverse("registry:evidence", args=[row.model_id]), VIEW, row.model.unit_id, row.model_id)
 
 
-def _of_model(row: Any) -> str:
-    return str(row.model)
+def _of_model(row: Any) -> RegisteredModel:
+    model: RegisteredModel = row.model
+    return model
 
 
 def _deciders(right: str, row: Any) -> Ids:
@@ -65,7 +67,7 @@ def _model_words(model: RegisteredModel, happening: Happening) -> Mapping[str, s
     }
 
 
-MODEL = Record(find=_models, subject=str, place=_model_page, words=_model_words)
+MODEL = Record(find=_models, place=_model_page, words=_model_words)
 OWNER_OF_MODEL = Receivers("the model's owner", lambda model, happening: [model.owner_id])
 DEVELOPER_OF_MODEL = Receivers("its developer", lambda model, happening: [model.developer_id])
 
@@ -101,20 +103,20 @@ def _rows(kind: Any, **related: str) -> Any:
 
 TASK = Record(
     find=_rows(RecordTask),
-    subject=_of_model,
+    about=_of_model,
     place=_page_of_model,
     words=lambda task, happening: {"text": sentence(task.text)},
 )
 TASK_OWNER = Receivers("the owner of the task", lambda task, happening: [task.owner_id])
 RATING = Record(
     find=_rows(RiskAssessment),
-    subject=_of_model,
+    about=_of_model,
     place=_risk_page,
     words=lambda rating, happening: {"tier": str(rating.tier), "note": sentence(rating.note)},
 )
 LIMITS = Record(
     find=_rows(ThresholdSet),
-    subject=_of_model,
+    about=_of_model,
     place=_risk_page,
     words=lambda limits, happening: {
         "number": number(limits.number),
@@ -173,7 +175,7 @@ def use_page(use: UnitUse) -> Place:
 
 DEPLOYMENT = Record(
     find=_rows(Deployment, version="number", environment="name"),
-    subject=_of_model,
+    about=_of_model,
     place=lambda row: Place(row.get_absolute_url(), VIEW, row.model.unit_id, row.model_id),
     words=lambda row, happening: {
         "version": f"version {row.version.number}",
@@ -201,12 +203,71 @@ IMPORT = Record(
 )
 STARTER = Receivers("who started it", lambda run, happening: [run.started_by_id])
 
+# What is asked of people, by record, and by which acts it ends
+
+
+def _of_its_model(record: Any, happening: Happening) -> int:
+    return int(record.model_id)
+
+
+ATTEST = Ask("registry.attest", VIEW)  # the record of a model
+DO = Ask("registry.do", VIEW)  # a task
+DECIDE_RATING = Ask("registry.decide_rating", VIEW)
+PROPOSE_RATING = Ask("registry.propose_rating", VIEW, _of_its_model)
+DECIDE_LIMITS = Ask("registry.decide_limits", VIEW)
+PROPOSE_LIMITS = Ask("registry.propose_limits", VIEW, _of_its_model)
+DECIDE_USE = Ask(
+    "registry.decide_use", "registry.accept_use", anywhere=True
+)  # the using unit need not see the model
+
+
+def _model_of(events: Sequence[DomainEvent]) -> Iterable[tuple[Any, Any]]:
+    return ((event.subject_id, event.model_id) for event in events)
+
+
+def _rows_of(kind: Any) -> Keys:
+    """Find all rows of a kind that models have."""
+    return lambda events: kind.objects.filter(model__in=ids(events)).values_list("model_id", "pk")
+
+
+DELETED = "No longer needed: the model was deleted"
+ENDINGS = (
+    Ending(verb="registry.model_attested", ask=ATTEST, outcome="Attested"),
+    Ending(
+        verb="registry.model_updated",
+        ask=ATTEST,
+        when=names_owner,
+        outcome="No longer needed: passed on to another owner",
+    ),
+    Ending(verb="registry.task_closed", ask=DO, outcome="Closed"),
+    Ending(verb="registry.rating_approved", ask=DECIDE_RATING, outcome="Approved"),
+    Ending(verb="registry.rating_declined", ask=DECIDE_RATING, outcome="Declined"),
+    Ending(verb="registry.rating_proposed", ask=PROPOSE_RATING, keys=_model_of, outcome="Proposed"),
+    Ending(verb="registry.limits_locked", ask=DECIDE_LIMITS, outcome="Locked"),
+    Ending(verb="registry.limits_declined", ask=DECIDE_LIMITS, outcome="Declined"),
+    Ending(verb="registry.limits_proposed", ask=PROPOSE_LIMITS, keys=_model_of, outcome="Proposed"),
+    Ending(verb="registry.use_accepted", ask=DECIDE_USE, outcome="Accepted"),
+    Ending(verb="registry.use_declined", ask=DECIDE_USE, outcome="Declined"),
+    Ending(verb="registry.use_ended", ask=DECIDE_USE, outcome="No longer needed: the use was ended"),
+    *(
+        Ending(verb="registry.model_deleted", ask=ask, keys=keys, outcome=DELETED)
+        for ask, keys in (
+            (ATTEST, subject_of),
+            (PROPOSE_RATING, subject_of),
+            (PROPOSE_LIMITS, subject_of),
+            (DO, _rows_of(RecordTask)),
+            (DECIDE_RATING, _rows_of(RiskAssessment)),
+            (DECIDE_LIMITS, _rows_of(ThresholdSet)),
+            (DECIDE_USE, _rows_of(UnitUse)),
+        )
+    ),
+)
 RULES = (
     Rule(
         verb="registry.model_updated",
         about=MODEL,
         to=(OWNER_OF_MODEL,),
-        asks=True,
+        asks=ATTEST,
         when=names_owner,
         text="{by} made you the owner. Attest the record and see what is open.",
     ),
@@ -228,7 +289,7 @@ RULES = (
         verb="registry.task_opened",
         about=TASK,
         to=(TASK_OWNER,),
-        asks=True,
+        asks=DO,
         tone="warn",
         text="A task for you: {text}",
     ),
@@ -251,7 +312,7 @@ RULES = (
         verb="registry.rating_proposed",
         about=RATING,
         to=(RATING_DECIDERS,),
-        asks=True,
+        asks=DECIDE_RATING,
         text="{by} proposes tier {tier}. Approve or decline the rating as the second person.",
         place=rating_page,
     ),
@@ -266,7 +327,7 @@ RULES = (
         verb="registry.rating_declined",
         about=RATING,
         to=(PROPOSER,),
-        asks=True,
+        asks=PROPOSE_RATING,
         tone="fail",
         text="{by} declined the rating: {note} Propose another.",
     ),
@@ -281,7 +342,7 @@ RULES = (
         verb="registry.limits_proposed",
         about=LIMITS,
         to=(LIMITS_DECIDERS,),
-        asks=True,
+        asks=DECIDE_LIMITS,
         text="{by} proposes limits, set {number}. Lock them as the second person, or decline them.",
         place=limits_page,
     ),
@@ -296,7 +357,7 @@ RULES = (
         verb="registry.limits_declined",
         about=LIMITS,
         to=(PROPOSER,),
-        asks=True,
+        asks=PROPOSE_LIMITS,
         tone="fail",
         text="{by} declined the limits, set {number}: {reason} Propose others.",
     ),
@@ -304,7 +365,7 @@ RULES = (
         verb="registry.use_requested",
         about=USE,
         to=(USE_DECIDERS,),
-        asks=True,
+        asks=DECIDE_USE,
         text="{by} asks that {unit} may use {model}. Accept or decline the use for your unit.",
         place=use_page,
     ),

@@ -1,6 +1,6 @@
 """Forms of approvals, one module for each kind of act: they parse and shape input; services act."""
 
-from approvals.forms.duties import LapseClosing, StandIn, Verification, WaiverRequest
+from approvals.forms.duties import Declaration, LapseClosing, StandIn, Verification, WaiverRequest
 from approvals.forms.execution import Containment, ExecutionReport, Start
 from approvals.forms.fields import DayField, Lines, MomentField, PersonChoice, TrafficPlan, area, people
 from approvals.forms.filing import ALTERNATIVES, ChangeContent, ModelChoice, NewChange, content_of
@@ -27,6 +27,7 @@ __all__ = [
     "Conclusion",
     "Containment",
     "DayField",
+    "Declaration",
     "EvidenceQuestion",
     "ExecutionReport",
     "Finding",

@@ -25,6 +25,17 @@ class WaiverRequest(forms.Form):
         self.fields["gate"].choices = gates
 
 
+class Declaration(forms.Form):
+    """What the owner of a condition says was done."""
+
+    declaration = forms.CharField(
+        widget=area(3),
+        max_length=4000,
+        label="What was done",
+        help_text="At least 10 characters; name the evidence. The verifier reads it.",
+    )
+
+
 class Verification(forms.Form):
     """Whether a condition is met, and what its verifier saw."""
 

@@ -169,6 +169,8 @@ class Condition(ApprovalRecord):
     state = models.CharField(max_length=10, choices=State.choices, default=State.OPEN)
     verified_at = models.DateTimeField(null=True, blank=True)
     verification = models.TextField(blank=True)  # what the verifier saw
+    declaration = models.TextField(blank=True)  # what the owner says was done
+    declared_at = models.DateTimeField(null=True, blank=True)  # until the verifier looks and finds it not met
 
     class Meta:
         constraints = [

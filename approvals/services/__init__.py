@@ -12,6 +12,7 @@ from approvals.services.conversation import (
     evidence_ask,
 )
 from approvals.services.decisions import DecisionPreview, decision_preview, decision_sign
+from approvals.services.declarations import condition_declare
 from approvals.services.executions import (
     change_complete,
     change_execute_now,
@@ -55,6 +56,7 @@ __all__ = [
     "change_withdraw",
     "comment_add",
     "conclusion_preview",
+    "condition_declare",
     "condition_verify",
     "decision_preview",
     "decision_sign",

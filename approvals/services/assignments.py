@@ -8,6 +8,7 @@ from django.urls import reverse
 from approvals.duties import DutyRecords, duty_of, eligible
 from approvals.events import tell
 from approvals.models import ChangeRequest, Stage
+from approvals.notice_asks import DECIDE
 from approvals.queries.colleagues import records_with_holders
 from approvals.services.changes import lock_changes
 from approvals.states import ChangeState
@@ -78,4 +79,6 @@ def _notice(stages: Sequence[Stage], to: User, by: User, now: datetime) -> None:
         + (f" and {plural(len(others), 'more request')}." if others else "."),
         now=now,
         link=reverse("approvals:inbox") if others else first.change.get_absolute_url(),
+        about=None if others else first.change,
+        asks=[DECIDE.of(stage.pk) for stage in stages],
     )

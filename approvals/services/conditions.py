@@ -68,6 +68,8 @@ def condition_verify(
     condition.verification = verification.strip()
     if is_met:
         condition.state, condition.verified_at = Condition.State.MET, now
+    else:
+        condition.declared_at = None
     save_as(condition, by=by, now=now, reason=condition.verification)
     verb = "condition_verified" if is_met else "condition_not_met"
     tell(verb, condition, by=by, now=now, **_origin(condition))

@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from approvals.evaluation import Evaluation
+from approvals.events import tell
 from approvals.models import ChangeRequest, GateResult
 from approvals.policy.gates import GateReading
-from approvals.states import Severity
+from approvals.states import ChangeState, Severity
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.people.models import User
@@ -22,7 +23,11 @@ COUNTERS = ("gates_passed", "gates_failed", "gates_waived", "gates_warned", "gat
 def gates_store(
     change: ChangeRequest, evaluation: Evaluation, *, by: User | None, now: datetime
 ) -> list[GateResult]:
-    """Write the outcomes beside the dossier and count them on ``change``, which the caller saves."""
+    """Write the outcomes beside the dossier and count them on ``change``, which the caller saves.
+
+    That no blocking gate fails any more is told while the request is in review: its stage goes on.
+    """
+    failed = change.gates_failed
     known = {row.gate: row for row in GateResult.objects.filter(change=change, is_current=True)}
     fresh = results_of(change, evaluation, now=now)
     moved = [row for row in fresh if not _is_same(row, known.get(row.gate))]
@@ -32,6 +37,8 @@ def gates_store(
         row.is_current = False
     bulk_save_as([*replaced, *gone], by=by, now=now, reason="Evaluated again", fields=["is_current"])
     bulk_save_as(moved, by=by, now=now, reason="Evaluated")
+    if failed and not change.gates_failed and change.state == ChangeState.IN_REVIEW:
+        tell("gates_cleared", change, by=by, now=now)
     return fresh
 
 

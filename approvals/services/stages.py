@@ -115,9 +115,12 @@ def stage_look_for_people(stage: Stage, records: DutyRecords, *, by: User | None
     given_up = stage.assigned_to_id is not None and all(one.pk != stage.assigned_to_id for one in people)
     if given_up:
         stage.assigned_to = None
+        tell("stage_given_up", stage.change, by=by, now=now, stage=stage.key)
     stage.blocked_reason = reason
     if reason and changed:
         tell("change_blocked", stage.change, by=by, now=now, stage=stage.key, reason=reason)
+    elif changed:
+        tell("change_unblocked", stage.change, by=by, now=now, stage=stage.key)
     if reason or waits_for_gates(stage):
         clock_stop(stage, now=now)
     else:

@@ -220,7 +220,7 @@ def change_refresh(*, change: ChangeRequest, by: User | None = None, now: dateti
         if before != (change.headline, change.gates_failed, change.gates_waived, change.gates_warned):
             change_save(change, by=by, now=now, reason="Gates evaluated again")
         return False
-    changed = parts_changed(change, evaluation)
+    changed, failed = parts_changed(change, evaluation), change.gates_failed
     voided = decisions_void(change, reason=f"The content changed: {', '.join(changed)}.", by=by, now=now)
     if change.champion_id:  # else the content that was evaluated holds none
         change.champion = serving_version(change)
@@ -239,6 +239,7 @@ def change_refresh(*, change: ChangeRequest, by: User | None = None, now: dateti
         now=now,
         parts=changed,
         voided=voided,
+        cleared=bool(failed and not change.gates_failed),
         dossier=change.dossier_digest,
     )
     if voided:

@@ -10,6 +10,7 @@ from django.utils.functional import cached_property
 from approvals import forms, policies
 from approvals.models import Condition, Lapse
 from approvals.services.conditions import condition_verify
+from approvals.services.declarations import condition_declare
 from approvals.services.lapses import lapse_close, lapse_ways_out
 from approvals.views.scope import change_crumbs
 from approvals.views.validations import crumbs_of
@@ -56,6 +57,26 @@ class ConditionVerify(ActionPage):
             "is met" if result.state == Condition.State.MET else f"stays open; {result.owner.name} reads why"
         )
         return f"The condition {said}.", f"{reverse('approvals:inbox')}?queue=conditions"
+
+
+class ConditionDeclare(ConditionVerify):
+    """Declare that a condition is met, for its verifier to look."""
+
+    form_class = forms.Declaration
+    title, submit = "Declare a condition met", "Declare it met"
+
+    def blockers(self) -> list[Blocker]:
+        """Only its owner says so, once until it was looked at."""
+        return policies.declaration_blockers(self.object, by=self.request.user)
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Condition:
+        """Tell the verifier."""
+        return condition_declare(condition=self.object, by=by, now=now, **data)
+
+    def done(self, result: Condition) -> tuple[str, str]:
+        """Return to what set it."""
+        said = f"Declared met; {result.verifier.name} is told and looks."
+        return said, f"{self.object.get_origin_url()}#conditions"
 
 
 class LapseClose(ActionPage):

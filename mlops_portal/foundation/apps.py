@@ -45,7 +45,7 @@ class FoundationConfig(AppConfig):
         home.register(home.Section("web.access", "web/home/access.html", asking.waiting, order=5))
         housekeeping.declare()
         readiness.declare()
-        notices.register(notices_of_people.RULES)
+        notices.register(notices_of_people.RULES, notices_of_people.ENDINGS)
         domain_event.connect(notices.on_event, dispatch_uid="foundation.notices")
         on_flush(notices.at_end_of_act)
         request_started.connect(db.trust_recent_connections, dispatch_uid="foundation.trust_recent")

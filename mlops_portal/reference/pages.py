@@ -25,7 +25,7 @@ from mlops_portal.foundation import events
 from mlops_portal.foundation.people import rights
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS, Role
 from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
-from mlops_portal.foundation.web import notices
+from mlops_portal.foundation.web import notices, settling
 from mlops_portal.reference import settings_page
 from mlops_portal.reference.markdown import page, table
 
@@ -79,18 +79,24 @@ def told() -> str:
             f"`{rule.verb}`",
             ", ".join(receivers.name for receivers in rule.to),
             rule.text.replace("{by}", "*who*").replace("{", "*").replace("}", "*"),
-            "●" if rule.asks else "",
+            f"`{rule.asks.name}`" if rule.asks else "",
         )
         for rule in notices.rules()
     ]
+    ends = [(f"`{row.verb}`", f"`{row.ask.name}`", row.outcome) for row in settling.endings()]
     return page(
         "Notices",
         "What comes under the bell, and to whom. Never told are whoever did it and whoever may not open the page it leads "
         "to. One act tells one person once: what is expected of them goes before what they should know, and of two rows "
         f"the first counts. A stage, a rating or a role that more than {notices.MOST} people could decide is told to whoever "
         "took it; it stands in the lists of the others. Bulk registration tells nobody, an import tells once. What was "
-        "read is forgotten after 90 days. Words between asterisks are taken from the record.",
+        "read or is settled is forgotten after 90 days. Words between asterisks are taken from the record.",
         table(("After", "Is told", "Text", "Expected of them"), rows),
+        "## What settles them",
+        "A notice that expects something settles when it is done or no longer stands, and says in these words what became "
+        "of it, with who did it and when; whoever lost sight of the record reads “No longer needed”. What is asked again "
+        "settles the earlier notice. An act that asks several things of somebody settles with the last of them.",
+        table(("After", "Settles", "Words"), ends),
     )
 
 

@@ -12,6 +12,7 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.notifications import notify
 from registry.models import RegisteredModel
+from registry.notices import ATTEST
 from registry.services.models import model_update
 
 
@@ -47,7 +48,8 @@ def models_assign_owner(
         names = ", ".join(taken[:3]) + (f" and {len(taken) - 3} more" if len(taken) > 3 else "")
         text = f"You own {names} now. Attest the records and see what is open. Reason: {reason}"
         link = f"{reverse('registry:model-list')}?owner={owner.pk}"
-        notify(people=[owner], subject="Models you own", text=text, now=now, link=link)
+        asks = [ATTEST.of(one.model.pk) for one in outcomes if not one.refused]
+        notify(people=[owner], subject="Models you own", text=text, now=now, link=link, asks=asks)
     return outcomes
 
 

@@ -22,6 +22,7 @@ NOT_AUDITED = {
     "foundation.Lease": OPERATIONAL,
     "foundation.IdempotencyKey": OPERATIONAL,
     "foundation.Notification": "a notice about an act that is recorded itself",
+    "foundation.Expectation": "what a notice waits for, gone when the act that ends it is recorded",
     "foundation.SavedView": "a person's own convenience, no governed fact",
     "foundation.StoredFile": "named by its content and never changed; the records that refer to it are audited",
     "foundation.FileChunk": "the bytes of a stored file, verified by its SHA-256",

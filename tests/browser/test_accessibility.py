@@ -29,7 +29,7 @@ SETTLED = """async () => {
 SHORTEN = "() => document.querySelectorAll('tbody tr:nth-child(n+9), .queue > li:nth-child(n+9), .lane li:nth-child(n+9)').forEach(one => one.remove())"
 PERSONAS = ("ines", "tomas", "hanne", "samuel", "mirela", "dana", "omar", "karin", "ruth", "admin")
 MORE = {
-    "ines": ("/notifications/", "/profile/"),
+    "ines": ("/notifications/", "/notifications/?show=asking", "/profile/"),
     "tomas": ("/models/register/", "/changes/new/", "/approvals/mine/"),
     "karin": ("/kpis/lead_time/", "/kpis/targets/propose/"),
     "ruth": ("/audit/as-of/", "/exports/?what=inventory"),

@@ -139,6 +139,7 @@ PAGES: dict[str, Needs] = {
     "approvals:waiver-sign": Needs(A, "waiver", A),
     "approvals:waiver-receipt": Needs(A, "waiver-signed", A),
     "approvals:condition": Needs(A, "condition", A),
+    "approvals:condition-declare": Needs(A, "condition", A),
     "approvals:lapse": Needs(A, "lapse", A),
     "approvals:execution-confirm": Needs(OPERATE, "execution", A),
     "approvals:execution-abort": Needs(OPERATE, "execution", A),

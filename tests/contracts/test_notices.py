@@ -1,11 +1,14 @@
 """Which acts tell whom, walked over the tables themselves. What they tell in a portfolio is in tests/unit/demonstration."""
 
+import re
 from string import Formatter
 
 import pytest
 
 from mlops_portal.foundation import events
-from mlops_portal.foundation.web import notices
+from mlops_portal.foundation.people import rights
+from mlops_portal.foundation.web import notices, settling
+from mlops_portal.foundation.web.models import Notification
 
 # Verbs that tell nobody, each with the reason.
 BY_THE_HUNDRED = "pipelines write it by the hundred; the lists show it"
@@ -79,6 +82,26 @@ def test_every_verb_tells_somebody_or_says_why_not():
     assert telling & SILENT.keys() == set()
     assert shipped - telling - SILENT.keys() == set(), "say in a table who is told, or here why nobody is"
     assert SILENT.keys() - known == set()
+
+
+def test_whatever_is_asked_for_ends_by_some_act():
+    asked, ended = {rule.asks for rule in RULES if rule.asks}, {row.ask for row in settling.endings()}
+    assert {ask.name for ask in asked - ended} == set(), "say in the table by which verb it ends"
+    told_by_services = {"people.decide_access"}
+    assert {ask.name for ask in ended - asked} == told_by_services
+    names = [ask.name for ask in asked | ended]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("row", settling.endings(), ids=lambda row: f"{row.verb}: {row.ask.name}")
+def test_every_ending_says_in_words_what_became_of_it(row):
+    assert row.verb in {verb.name for verb in events.verbs()}
+    assert re.fullmatch(r"[A-Z][a-z :,]+[a-z]", row.outcome), (
+        "it goes on with “by …” and “on …”, and names no record"
+    )
+    assert len(row.outcome) <= Notification._meta.get_field("outcome").max_length
+    if row.ask.right:
+        assert row.ask.right in {right.name for right in rights.declared()}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.verb}: {rule.to[0].name}")

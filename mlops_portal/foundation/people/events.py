@@ -18,6 +18,7 @@ register_verbs(
         Verb("people.account_handed_over", "named another owner of a service account"),
         Verb("people.token_made", "made a token"),
         Verb("people.token_revoked", "revoked a token"),
+        Verb("people.token_ending", "a token is about to end"),
         Verb("people.person_deactivated", "deactivated a person"),
         Verb("people.person_invited", "made an invitation"),
         Verb("people.password_set", "set a password"),

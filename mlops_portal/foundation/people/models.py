@@ -281,6 +281,8 @@ class ApiToken(AuditedModel):
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
+    # How many days before its end the owner was last told of it.
+    reminded_days = models.PositiveSmallIntegerField(null=True, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["account", "expires_at"])]

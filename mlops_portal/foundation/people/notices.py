@@ -9,8 +9,11 @@ from django.urls import reverse
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.people.models import ApiToken, RoleGrant, ServiceAccount
 from mlops_portal.foundation.people.roles import ROLES
+from mlops_portal.foundation.people.services.access import DECIDE_ACCESS
 from mlops_portal.foundation.people.services.grants import is_waiting
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
+from mlops_portal.foundation.web.notifications import moment
+from mlops_portal.foundation.web.settling import Ask, Ending
 from mlops_portal.foundation.web.words import sentence
 
 PROFILE = "web:profile"
@@ -79,9 +82,14 @@ GRANT = Record(
 )
 TOKEN = Record(
     find=lambda events: ApiToken.objects.filter(pk__in=ids(events)).select_related("account"),
-    subject=lambda token: f"Service account {token.account}",
+    about=lambda token: token.account,
+    subject=lambda account: f"Service account {account}",
     place=lambda token: Place(""),
-    words=lambda token, happening: {"label": token.label, "account": str(token.account)},
+    words=lambda token, happening: {
+        "label": token.label,
+        "account": str(token.account),
+        "ends": moment(token.expires_at),
+    },
 )
 ACCOUNT = Record(
     find=lambda events: ServiceAccount.objects.filter(pk__in=ids(events)).select_related("owner", "unit"),
@@ -105,13 +113,27 @@ ACCOUNT_OWNER = Receivers(
 NAMED_OWNER = Receivers("the owner named", lambda account, happening: [account.owner_id])
 EARLIER_OWNER = Receivers("the owner until now", lambda account, happening: [happening.data["earlier_owner"]])
 
+CONFIRM = Ask("people.confirm", "people.grant")  # a role, as the second person
+REVOKE = Ask("people.revoke", "people.grant")  # likewise
+
+ENDINGS = (
+    Ending(verb="people.grant_confirmed", ask=CONFIRM, outcome="Confirmed"),
+    Ending(verb="people.grant_declined", ask=CONFIRM, outcome="Declined"),
+    Ending(verb="people.grant_revoked", ask=CONFIRM, outcome="No longer needed: the role was revoked"),
+    Ending(verb="people.grant_expired", ask=CONFIRM, outcome="No longer needed: the role ended"),
+    Ending(verb="people.grant_revoked", ask=REVOKE, outcome="Revoked"),
+    Ending(verb="people.revocation_declined", ask=REVOKE, outcome="Declined"),
+    Ending(verb="people.grant_expired", ask=REVOKE, outcome="No longer needed: the role ended"),
+    Ending(verb="people.access_granted", ask=DECIDE_ACCESS, outcome="Granted"),
+    Ending(verb="people.access_declined", ask=DECIDE_ACCESS, outcome="Declined"),
+)
 RULES = (
     Rule(
         verb="people.grant_made",
         about=GRANT,
         when=by_somebody,
         to=(CONFIRMERS,),
-        asks=True,
+        asks=CONFIRM,
         tone="warn",
         text="{by} makes {person} {role} on {where}: {reason} Confirm it as the second person, or leave it.",
         place=_confirm_page,
@@ -173,7 +195,7 @@ RULES = (
         verb="people.revocation_asked",
         about=GRANT,
         to=(REVOKERS, HOLDER),
-        asks=True,
+        asks=REVOKE,
         tone="warn",
         text="{by} asks that {person} is no longer {role} on {where}. It ends when a second person revokes it.",
         place=_revoke_page,
@@ -232,5 +254,12 @@ RULES = (
         to=(ACCOUNT_OWNER,),
         tone="warn",
         text="{by} ended the token “{label}” of {account}. What signs in with it stops working.",
+    ),
+    Rule(
+        verb="people.token_ending",
+        about=TOKEN,
+        to=(ACCOUNT_OWNER,),
+        tone="warn",
+        text="The token “{label}” of {account} ends on {ends}. What signs in with it needs another one by then.",
     ),
 )

@@ -11,18 +11,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from django.core.cache import cache
+from django.db.models import Model, Q
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from mlops_portal.foundation.days import zone_named
 from mlops_portal.foundation.operations import current_act
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.web.models import Notification
+from mlops_portal.foundation.web import settling
+from mlops_portal.foundation.web.models import Expectation, Notification
 from mlops_portal.foundation.web.words import zoned_text
 
 SECONDS = 15
 KEPT = timedelta(days=90)  # what was read is kept for so long
 TOLD = "foundation.told"  # of an act: the keys of people whom a service told by itself
+MADE = "foundation.made"  # of an act: the keys of the notices that services wrote in it
 ACTOR = "\x00"  # in the text of a letter: whoever did it
 MOMENT = re.compile("\x01([0-9]{1,11})\x01")  # likewise: seconds since 1970
 SUBJECT, TEXT = 160, 300
@@ -46,6 +49,8 @@ class Letter:
     at: datetime
     link: str = ""
     tone: str = "info"
+    about: str = ""  # the key of the record that it belongs to; without one it stands under its subject
+    asks: tuple[str, ...] = ()  # the keys of what it expects
 
     def signed(self, by: str) -> Self:
         """Name whoever did it."""
@@ -74,61 +79,87 @@ def clipped(text: str, most: int) -> str:
 
 
 def deliver(letters: Iterable[tuple[int, Letter]]) -> list[Notification]:
-    """Write one row for each letter to a person, by key, all in one statement.
+    """Write one row for each letter to a person, by key, all in one statement, and what they wait for in another.
 
     Raises:
         ValueError: a link leaves the portal.
     """
-    rows = []
+    rows, expected = [], []
     for person_id, letter in letters:
         if letter.link and not url_has_allowed_host_and_scheme(letter.link, allowed_hosts=None):
             raise ValueError(f"A notice may only link into the portal, not to {letter.link}")
-        rows.append(
-            Notification(
-                person_id=person_id,
-                subject=clipped(letter.subject, SUBJECT),
-                text=clipped(letter.text, TEXT),
-                link=letter.link,
-                tone=letter.tone,
-                created_at=letter.at,
-            )
+        subject = clipped(letter.subject, SUBJECT)
+        row = Notification(
+            person_id=person_id,
+            about=letter.about or subject,
+            subject=subject,
+            text=clipped(letter.text, TEXT),
+            link=letter.link,
+            tone=letter.tone,
+            is_asking=bool(letter.asks),
+            created_at=letter.at,
         )
+        rows.append(row)
+        expected += [Expectation(notice=row, key=key) for key in letter.asks]
     if rows:
         Notification.objects.bulk_create(rows)
-        cache.delete_many([_key(row.person_id) for row in rows])
+        Expectation.objects.bulk_create(expected)
+        forget_counts(row.person_id for row in rows)
     return rows
 
 
 def notify(
-    *, people: Iterable[User], subject: str, text: str, now: datetime, link: str = "", tone: str = "info"
+    *,
+    people: Iterable[User],
+    subject: str,
+    text: str,
+    now: datetime,
+    link: str = "",
+    tone: str = "info",
+    about: Model | None = None,
+    asks: Iterable[str] = (),
 ) -> list[Notification]:
     """Tell people that something changed: `text` says what happened and what is expected of them.
+
+    ``about`` is the record it belongs to, ``asks`` names what it waits for (`settling.Ask.of`).
 
     Raises:
         ValueError: the link leaves the portal.
     """
     receivers = {person.pk: person for person in people if person.is_active and person.is_person}
-    letter = Letter(subject=subject, text=text, link=link, tone=tone, at=now)
+    keys = tuple(asks)
+    record = f"{about._meta.label_lower}:{about.pk}" if about is not None else ""
+    letter = Letter(subject=subject, text=text, link=link, tone=tone, at=now, about=record, asks=keys)
     act = current_act()
     if act is not None:
         act.buffer(TOLD).extend(receivers)
-    return deliver((pk, letter.in_zone(person.time_zone)) for pk, person in receivers.items())
+    again = [row for row in settling.waiting(keys) if row.person_id in receivers]
+    settling.settle({row: settling.Outcome(settling.ASKED_AGAIN, now) for row in again})
+    rows = deliver((pk, letter.in_zone(person.time_zone)) for pk, person in receivers.items())
+    if act is not None:
+        act.buffer(MADE).extend(row.pk for row in rows)
+    return rows
+
+
+def forget_counts(people: Iterable[int]) -> None:
+    """Let the bell of these people be counted anew."""
+    cache.delete_many([_key(pk) for pk in people])
 
 
 def unread_count(person: Any) -> int:
-    """Count the notices this person has not read, at most a quarter of a minute old."""
+    """Count the notices this person has not read and that still stand, at most a quarter of a minute old."""
     if not getattr(person, "is_authenticated", False):
         return 0
     found = cache.get(_key(person.pk))
     if found is None:
-        found = Notification.objects.filter(person=person, read_at__isnull=True).count()
+        found = Notification.objects.unread().filter(person=person).count()
         cache.set(_key(person.pk), found, SECONDS)
     return found
 
 
 def mark_read(*, person: User, now: datetime, pk: int | None = None, before: datetime | None = None) -> int:
     """Note that the person read one notice, all of them, or those of ``before``; return how many were new."""
-    rows = Notification.objects.filter(person=person, read_at__isnull=True)
+    rows = Notification.objects.unread().filter(person=person)
     if pk is not None:
         rows = rows.filter(pk=pk)
     if before is not None:
@@ -139,6 +170,7 @@ def mark_read(*, person: User, now: datetime, pk: int | None = None, before: dat
 
 
 def purge(*, now: datetime) -> int:
-    """Forget notices that are old and were read; what nobody read stays. Return how many went."""
-    gone, _ = Notification.objects.filter(read_at__isnull=False, created_at__lt=now - KEPT).delete()
-    return gone
+    """Forget notices that are old and were read or are settled; what nobody read stays. Return how many went."""
+    done = Q(read_at__isnull=False) | Q(settled_at__isnull=False)
+    _, gone = Notification.objects.filter(done, created_at__lt=now - KEPT).delete()
+    return gone.get(Notification._meta.label, 0)

@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from mlops_portal.foundation.web import asking, views
+from mlops_portal.foundation.web import asking, notice_pages, views
 
 app_name = "web"
 urlpatterns = [
-    path("notifications/", views.Notifications.as_view(), name="notifications"),
-    path("notifications/<int:pk>/", views.NoticeOpened.as_view(), name="notice"),
+    path("notifications/", notice_pages.Notifications.as_view(), name="notifications"),
+    path("notifications/<int:pk>/", notice_pages.NoticeOpened.as_view(), name="notice"),
     path("search/", views.Search.as_view(), name="search"),
     path("search/palette", views.Palette.as_view(), name="palette"),
     path("jobs/<int:pk>/", views.JobFragment.as_view(), name="job"),

@@ -1,83 +1,27 @@
-"""Pages that belong to nobody else: notices, search, jobs, saved views, the profile, the component kit."""
+"""Pages that belong to nobody else: search, jobs, saved views, the profile, the component kit."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
-from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.urls import reverse
 
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.web import kit, notifications, saved_views, search
+from mlops_portal.foundation.web import kit, saved_views, search
 from mlops_portal.foundation.web.access import is_fragment
 from mlops_portal.foundation.web.jobs import JobRow
-from mlops_portal.foundation.web.models import Notification, SavedView
+from mlops_portal.foundation.web.models import SavedView
 from mlops_portal.foundation.web.pages import CreatePage, DetailPage, Page, SeeOther, safe_next
 from mlops_portal.foundation.web.preferences import preferences_change
-from mlops_portal.foundation.web.words import day_text, plural
 from mlops_portal.foundation.work import jobs
 from mlops_portal.foundation.work.models import Job
 
-NOTICES = 50  # on one page
-MAX_DIGITS = 18
 FOUND_OF_EACH, FOUND_OF_ONE = 20, 100
-
-
-class Notifications(Page):
-    """What changed and what is expected of the reader, by day, newest first."""
-
-    title = "Notifications"
-    template_name = "web/notifications.html"
-
-    def more(self) -> Mapping[str, Any]:
-        """Group one page of notices by the day on which they came."""
-        own = Notification.objects.filter(person=self.request.user)
-        before = _key(self.request.GET.get("before", ""))
-        found = own.order_by("-id") if before is None else own.filter(pk__lt=before).order_by("-id")
-        rows = list(found[: NOTICES + 1])
-        shown = rows[:NOTICES]
-        days = [(day, list(group)) for day, group in groupby(shown, key=lambda row: day_text(row.created_at))]
-        return {
-            "days": days,
-            "unread": own.filter(read_at__isnull=True).count(),
-            "older": shown[-1].pk if len(rows) > NOTICES else None,
-            "is_first": before is None,
-            "here": self.request.get_full_path(),
-        }
-
-    def post(self, request: HttpRequest) -> HttpResponseBase:
-        """Mark one notice, or all, as read."""
-        given = request.POST.get("pk", "")
-        pk = _key(given)
-        if given and pk is None:
-            raise NotFound("There is no such notice.")
-        count = notifications.mark_read(person=request.user, now=self.now, pk=pk)
-        if count:
-            messages.success(request, f"{plural(count, 'notice')} marked as read.")
-        return SeeOther(safe_next(request, request.path))
-
-
-class NoticeOpened(Page):
-    """The way to what a notice is about: whoever follows it has read the notice."""
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        """Mark the notice as read and lead on."""
-        notice = Notification.objects.filter(person=request.user, pk=pk).first()
-        if notice is None:
-            raise NotFound("There is no such notice.")
-        notifications.mark_read(person=request.user, now=self.now, pk=pk)
-        return SeeOther(notice.link or reverse("web:notifications"))
-
-
-def _key(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else None
 
 
 class Palette(Page):

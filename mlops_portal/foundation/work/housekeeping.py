@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.contrib.sessions.backends.db import SessionStore
 
 from mlops_portal.foundation.people.services.grants import grants_refresh
+from mlops_portal.foundation.people.services.token_reminders import tokens_remind
 from mlops_portal.foundation.web import notifications
 from mlops_portal.foundation.work import queue, schedules
 
@@ -15,10 +16,11 @@ def every_minute(now: datetime) -> None:
 
 
 def nightly(now: datetime) -> None:
-    """Remove finished work, ended sessions and old notices that were read."""
+    """Remove finished work, ended sessions and old notices that were read; tell of tokens that end soon."""
     queue.prune(now)
     SessionStore.clear_expired()
     notifications.purge(now=now)
+    tokens_remind(now=now)
 
 
 def declare() -> None:

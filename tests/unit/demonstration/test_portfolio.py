@@ -29,6 +29,7 @@ from approvals.models import (
     ValidationFinding,
     Waiver,
 )
+from approvals.notice_asks import DECIDE, DECIDE_WAIVER, SETTLE
 from approvals.queries.inbox_page import at_my_stage
 from approvals.states import ChangeKind, ChangeState, Verdict
 from audits import keys
@@ -46,7 +47,7 @@ from mlops_portal.foundation.people import credentials
 from mlops_portal.foundation.people.models import ApiToken, BusinessUnit, User
 from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.tokens import secret_hash
-from mlops_portal.foundation.web.models import Notification
+from mlops_portal.foundation.web.models import Expectation, Notification
 from registry.models import (
     Component,
     Deployment,
@@ -58,6 +59,7 @@ from registry.models import (
     RiskAssessment,
     UnitUse,
 )
+from registry.notices import DECIDE_RATING, DO
 from registry.states import (
     AdoptionStage,
     Connector,
@@ -441,9 +443,32 @@ def test_one_notice_for_one_person_for_one_act(world):
 
 def test_what_came_long_ago_is_read_and_what_is_old_is_gone(world):
     rows = Notification.objects.all()
-    assert not rows.filter(created_at__lt=world.end - timedelta(days=14), read_at__isnull=True).exists()
-    assert not rows.filter(created_at__lt=world.end - timedelta(days=90), read_at__isnull=False).exists()
-    assert rows.filter(read_at__isnull=True).values("person").distinct().count() >= 8
+    assert not rows.unread().filter(created_at__lt=world.end - timedelta(days=14)).exists()
+    assert (
+        not rows.exclude(pk__in=rows.unread()).filter(created_at__lt=world.end - timedelta(days=90)).exists()
+    )
+    assert rows.unread().values("person").distinct().count() >= 8
+
+
+def test_nobody_is_asked_for_what_is_done(world):
+    """Whatever a notice of the portfolio still waits for can still be done."""
+    keys = set(Expectation.objects.values_list("key", flat=True))
+    stages = Stage.objects.filter(state=Stage.State.CURRENT).values_list("pk", flat=True)
+    tasks = RecordTask.objects.filter(closed_at__isnull=True).values_list("pk", flat=True)
+    waivers = Waiver.objects.filter(state=Waiver.State.REQUESTED).values_list("pk", flat=True)
+    lapses = Lapse.objects.filter(closed_at__isnull=True).values_list("pk", flat=True)
+    ratings = RiskAssessment.objects.filter(state="proposed").values_list("pk", flat=True)
+    for ask, still in (
+        (DECIDE, stages),
+        (DO, tasks),
+        (DECIDE_WAIVER, waivers),
+        (SETTLE, lapses),
+        (DECIDE_RATING, ratings),
+    ):
+        asked = {key for key in keys if key.startswith(f"{ask.name}:")}
+        assert asked - {ask.of(pk) for pk in still} == set()
+    assert any(key.startswith(f"{DECIDE.name}:") for key in keys)
+    assert Notification.objects.filter(settled_at__isnull=False).count() > 20
 
 
 def test_every_link_opens_for_whoever_is_told(world):

@@ -16,8 +16,10 @@ from mlops_portal.foundation.people.roles import ROLES, Role
 from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.rules import Blocker, RuleViolation, refuse_if
 from mlops_portal.foundation.web.notifications import notify
+from mlops_portal.foundation.web.settling import Ask
 
 GRANTS = "people.grant"
+DECIDE_ACCESS = Ask("people.decide_access", GRANTS)
 A_DAY = 5  # requests one person may make in 24 hours
 REASON_AT_LEAST = 10
 
@@ -103,6 +105,8 @@ def access_ask(
         now=now,
         link=reverse("administration:access-decide", args=[access.pk]),
         tone="warn",
+        about=access,
+        asks=[DECIDE_ACCESS.of(access.pk)],
     )
     return access
 
@@ -203,5 +207,6 @@ def _decide(
         now=now,
         link=access.path if state == AccessRequest.State.GRANTED and access.path.startswith("/") else "",
         tone=tone,
+        about=access,
     )
     return access
