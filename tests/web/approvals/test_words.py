@@ -111,7 +111,7 @@ def test_alternatives_are_written_in_words(
     ]
     change = make.submitted(version, prod, by=ada, now=now, alternatives=described)
     page = page_of(as_person(ada), change.get_absolute_url())
-    assert "AUC 0.801, worst segment 0.710" in page
+    assert "AUC 0.8009, worst segment 0.71" in page
     assert "&#x27;AUC&#x27;" not in page
 
 
