@@ -129,7 +129,9 @@ class AccountEntry(forms.Form):
 class AccountOwner(forms.Form):
     """Who answers for an account from now on."""
 
-    owner = Person(label="New owner", help_text="Counts for separation of duties.")
+    owner = Person(
+        label="New owner", empty_label="Choose a person", help_text="Counts for separation of duties."
+    )
     reason = forms.CharField(widget=_area(), max_length=2000)
 
 
