@@ -54,10 +54,7 @@ def change_content(change: ChangeRequest, cast: make.Cast, now: datetime) -> Non
 
 def revoke_earlier(change: ChangeRequest, cast: make.Cast, now: datetime) -> None:
     decision = change.decisions.get(stage__key="validation")
-    services.signature_revoke(
-        decision=decision, reason="The data were those of another year.", password=make.PASSWORD,
-        code=make.fresh_code(cast.validator), by=cast.validator, now=now,
-    )  # fmt: skip
+    make.revoke(decision, by=cast.validator, now=now)
 
 
 def assign(change: ChangeRequest, cast: make.Cast, now: datetime) -> None:
