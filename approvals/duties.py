@@ -13,6 +13,7 @@ from approvals.states import POSITIVE_VERDICTS, ChangeClass, Verdict
 from mlops_portal.foundation.operations import Act, current_act
 from mlops_portal.foundation.people.behind import behind
 from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
+from mlops_portal.foundation.people.rights import effective_grants
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
 from registry.models import Document
@@ -53,10 +54,8 @@ class DutyRecords:
     def _grants(self, right: str) -> list[RoleGrant]:
         roles = [role for role, spec in ROLES.items() if right in spec.rights]
         above = UnitClosure.objects.filter(descendant_id=self.change.unit_id).values("ancestor_id")
-        grants = RoleGrant.objects.filter(
-            Q(unit_id__in=above) | Q(model_id=self.change.model_id), role__in=roles, is_effective=True
-        ).select_related("user", "unit")
-        return list(grants)
+        here = Q(unit_id__in=above) | Q(model_id=self.change.model_id)
+        return list(effective_grants().filter(here, role__in=roles).select_related("user", "unit"))
 
     def hold(self, right: str, grants: Iterable[tuple[RoleGrant, User]]) -> None:
         """Note who holds ``right`` by these grants, which are effective on the change's unit or model."""

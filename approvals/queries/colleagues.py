@@ -9,7 +9,8 @@ from django.db.models import Q, prefetch_related_objects
 from approvals.duties import MANAGERS_ABOVE, DutyRecords, eligible, with_persons
 from approvals.models import Stage
 from approvals.queries.my_duties import records_of
-from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
+from mlops_portal.foundation.people.models import UnitClosure, User
+from mlops_portal.foundation.people.rights import effective_grants
 from mlops_portal.foundation.people.roles import ROLES
 
 LINE = "__".join(["returns_to", *["line_manager"] * MANAGERS_ABOVE])
@@ -45,7 +46,7 @@ def records_with_holders(
     roles = [role for role, spec in ROLES.items() if rights.intersection(spec.rights)]
     here = Q(unit_id__in=set().union(*above.values()))
     here |= Q(model_id__in={change.model_id for change in changes.values()})
-    grants = RoleGrant.objects.filter(here, role__in=roles, is_effective=True).select_related("user", "unit")
+    grants = effective_grants().filter(here, role__in=roles).select_related("user", "unit")
     pairs = list(with_persons(list(grants)))
     for stage in stages:
         change = changes[stage.change_id]

@@ -14,7 +14,8 @@ from approvals.duties import DutyRecords, Holding, counts_since, duty_of
 from approvals.model_facts.people import circle_of, makers_of, people_of
 from approvals.models import ChangeRequest, Decision, Delegation, Execution, Stage, Validation
 from mlops_portal.foundation.people.behind import behind
-from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
+from mlops_portal.foundation.people.models import UnitClosure, User
+from mlops_portal.foundation.people.rights import effective_grants
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
 from registry.queries.offices import offices_since
@@ -99,9 +100,7 @@ def _grouped(rows: Iterable[tuple[int, int]]) -> dict[int, frozenset[int]]:
 def _hold(person: User, stages: Sequence[Stage], records: Mapping[int, DutyRecords]) -> None:
     """Fill in which rights the person holds where; who must decide again is asked about in full, so left out."""
     grants = list(
-        RoleGrant.objects.filter(Q(user=person) | Q(group__user=person), is_effective=True)
-        .select_related("unit")
-        .distinct()
+        effective_grants().filter(Q(user=person) | Q(group__user=person)).select_related("unit").distinct()
     )
     units = {records[stage.change_id].change.unit_id for stage in stages}
     above = _grouped(

@@ -11,8 +11,8 @@ from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
-from mlops_portal.foundation.people.models import RoleGrant, UnitClosure, User
-from mlops_portal.foundation.people.rights import require, rights_of
+from mlops_portal.foundation.people.models import UnitClosure, User
+from mlops_portal.foundation.people.rights import effective_grants, require, rights_of
 from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.words import number
 
@@ -172,7 +172,7 @@ def delegation_create(
 
 def _may_name(by: User, absentee: User) -> bool:
     """Heads of a unit in which the absentee holds a role, and whoever may waive over the whole group."""
-    units = RoleGrant.objects.filter(user=absentee, is_effective=True, unit__isnull=False).values("unit_id")
+    units = effective_grants().filter(user=absentee, unit__isnull=False).values("unit_id")
     above = UnitClosure.objects.filter(descendant_id__in=units, ancestor__head=by)
     return above.exists() or rights_of(by).everywhere("approvals.waive")
 

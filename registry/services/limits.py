@@ -49,16 +49,31 @@ def _row_errors(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name in ("code", "metric")
         if not isinstance(row.get(name), str) or not row[name].strip()
     ]
+    errors += [
+        (name, "A text is expected.")
+        for name in ("title", "segment", "suite")
+        if name in row and not isinstance(row[name], str)
+    ]
+    if not isinstance(row.get("blocking", True), bool):
+        errors.append(("blocking", "Say true or false."))
     if row.get("direction") not in DIRECTIONS:
         errors.append(("direction", "Say min (not below) or max (not above)."))
     for name in STEPS:
         value = row.get(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if value is not None and not is_number:
+        if value is not None and not _is_number(value):
             errors.append((name, "A number is expected."))
     if row.get("release") is None:
         errors.append(("release", "The release limit is required."))
     return errors
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond every float
+        return False
 
 
 @operation

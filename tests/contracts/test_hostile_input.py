@@ -107,6 +107,10 @@ TEXTS = [
     pytest.param({"a": "b"}, id="an object"),
     pytest.param([1, 2], id="a list"),
     pytest.param(-(10**30), id="a huge number"),
+    pytest.param(10**400, id="a number beyond every float"),
+    pytest.param(
+        [{"code": "P", "metric": "auc", "direction": "min", "release": 10**400}], id="a limit beyond"
+    ),
     pytest.param(True, id="a truth value"),
     pytest.param(None, id="null"),
     pytest.param("", id="empty"),

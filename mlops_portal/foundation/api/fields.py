@@ -1,6 +1,7 @@
 """How the API reads and writes: people by e-mail address, units by code, numbers that are finite, JSON with bounds."""
 
 import math
+import sys
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from mlops_portal.foundation.years import year_problem
 
 TEXT_MAX = 100_000
 DEPTH_MAX = 32
+LARGEST = int(sys.float_info.max)  # what a number of JSON can be
 WHOLE_MAX = 2**31 - 1
 
 
@@ -115,6 +117,8 @@ def json_problem(value: Any, depth: int = DEPTH_MAX) -> str:
         return "It contains a character that cannot be kept." if broken else ""
     if isinstance(value, float) and not math.isfinite(value):
         return "It contains a number that is not finite."
+    if isinstance(value, int) and not -LARGEST <= value <= LARGEST:
+        return "It contains a number that is too large."
     if not isinstance(value, Mapping | list | tuple):
         return ""
     if depth == 0:

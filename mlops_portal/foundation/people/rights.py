@@ -157,7 +157,7 @@ def _on_units(user_id: int) -> QuerySet[Any, Any]:
     return own.union(UnitGroupRight.objects.filter(group__user=user_id).values_list(*names))
 
 
-def _effective() -> QuerySet[RoleGrant]:
+def effective_grants() -> QuerySet[RoleGrant]:
     """Return the grants in effect; one past its last day is not, though the scheduler did not end it yet."""
     return RoleGrant.objects.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=Now()), is_effective=True)
 
@@ -172,7 +172,7 @@ def _by_grants(user_id: int) -> QuerySet[Any, Any]:
     over = RoleGrant.objects.filter(own, is_effective=True, model_id__isnull=True, valid_until__lte=Now())
     ends, names = Cast("valid_until", CharField()), ("held", "model_id", "ends")
     return (
-        _effective()
+        effective_grants()
         .filter(own, of_note)
         .annotate(held=F("role"), ends=ends)
         .values_list(*names)
@@ -182,7 +182,7 @@ def _by_grants(user_id: int) -> QuerySet[Any, Any]:
 
 def _on_units_by_grants(user_id: int) -> list[tuple[str, int]]:
     """Read the rights on units from the grants themselves: the rows derived from them are behind."""
-    own = _effective().filter(Q(user_id=user_id) | Q(group__user=user_id), unit_id__isnull=False)
+    own = effective_grants().filter(Q(user_id=user_id) | Q(group__user=user_id), unit_id__isnull=False)
     held = own.values_list("role", "unit_id")
     return [(name, unit_id) for role, unit_id in held if unit_id for name in ROLES[role].rights]
 
@@ -280,7 +280,7 @@ def holders_of_any(rights: Collection[str], *, unit_id: int, model_id: int | Non
     roles = [role for role, spec in ROLES.items() if not spec.rights.isdisjoint(rights)]
     above = UnitClosure.objects.filter(descendant_id=unit_id).values("ancestor_id")
     scope = Q(unit_id__in=above) | (Q(model_id=model_id) if model_id is not None else Q(pk__in=[]))
-    grants = _effective().filter(scope, role__in=roles)
+    grants = effective_grants().filter(scope, role__in=roles)
     return (
         User.objects.filter(
             Q(pk__in=grants.values("user_id")) | Q(groups__in=grants.values("group_id")),
@@ -304,7 +304,7 @@ def held_where(
     closure = UnitClosure.objects.filter(descendant_id__in=units) if units else UnitClosure.objects.none()
     for ancestor_id, unit_id in closure.values_list("ancestor_id", "descendant_id"):
         below[ancestor_id].append(unit_id)
-    grants = _effective().filter(Q(user__in=by) | Q(group__user__in=by), role__in=roles)
+    grants = effective_grants().filter(Q(user__in=by) | Q(group__user__in=by), role__in=roles)
     found: dict[int, set[tuple[int | None, int | None]]] = defaultdict(set)
     for user_id, member_id, unit_id, model_id in grants.values_list(
         "user_id", "group__user", "unit_id", "model_id"

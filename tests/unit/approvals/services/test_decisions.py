@@ -5,9 +5,10 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from approvals import policies, services
-from approvals.duties import duty_of, duty_records
+from approvals.duties import duty_of, duty_records, eligible
 from approvals.models import ChangeRequest, Condition, DossierReading, Signature
 from approvals.queries.inbox_page import conditions_owed
 from approvals.queries.my_duties import duties_of
@@ -16,7 +17,7 @@ from approvals.services.validations import validation_open_blockers
 from audits.models import LedgerEntry
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.history import save_as
-from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.models import BusinessUnit, RoleGrant, User
 from mlops_portal.foundation.people.services.grants import grant_revoke
 from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.models import Notification
@@ -61,6 +62,19 @@ def test_the_requester_fills_no_deciding_step(
 def test_the_owner_is_not_independent(filed: ChangeRequest, olga: User, now: datetime) -> None:
     assert "is_owner" in duties(filed, olga, "validation", now)
     assert duties(filed, olga, "acceptance", now) == []
+
+
+def test_a_role_past_its_last_day_fills_no_stage_though_nobody_ended_it(
+    filed: ChangeRequest, release_cast: make.Cast, now: datetime
+) -> None:
+    vera, stage = release_cast.validator, filed.stages.get(key="validation")
+    assert vera in eligible(stage, duty_records(filed, now=now), now=now)
+    assert duties_of(vera, [stage], now=now)[stage.pk] == []
+    for grant in RoleGrant.objects.filter(user=vera):
+        grant.valid_until = timezone.now() - timedelta(seconds=1)
+        save_as(grant, by=None, now=now, reason="Its last day")
+    assert vera not in eligible(stage, duty_records(filed, now=now), now=now)
+    assert duties_of(vera, [stage], now=now)[stage.pk] != []
 
 
 def test_a_developer_decides_nothing_independent(
