@@ -42,8 +42,8 @@ def test_later_documents_raise_the_stock_and_missing_ones_are_named(served, as_p
     client = as_person(cleo)
     full = stock_of(client)
     assert [(row.label, row.count, row.mean, row.reach) for row in full.rows] == [
-        ("Tier 1", 1, "100.0 %", 1),
-        ("All", 1, "100.0 %", 1),
+        ("Tier 1", 1, "100 %", 1),
+        ("All", 1, "100 %", 1),
     ]
     section = DocumentSection.objects.filter(document__version=served).first()
     section.status = "draft"
