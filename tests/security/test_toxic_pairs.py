@@ -247,7 +247,7 @@ def test_an_account_of_an_approver_operates_nothing(role, make_person, retail, a
     place = reverse("administration:account-grant", args=[account.pk])
     answer = as_person(adam).post(place, {"role": "operator", "reason": "quicker"})
     assert answer.status_code == 409
-    assert "The person behind a service account counts" in answer.content.decode()
+    assert "Whoever owns a service account, or made a live token" in answer.content.decode()
     assert not RoleGrant.objects.filter(user=account.user).exists()
 
 
