@@ -53,12 +53,21 @@ def _row_errors(row: Mapping[str, Any]) -> list[tuple[str, str]]:
         errors.append(("direction", "Say min (not below) or max (not above)."))
     for name in STEPS:
         value = row.get(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if value is not None and not is_number:
+        if value is not None and not _is_number(value):
             errors.append((name, "A number is expected."))
     if row.get("release") is None:
         errors.append(("release", "The release limit is required."))
     return errors
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a measure can be compared with it: a whole number beyond every measure is no limit."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 @operation

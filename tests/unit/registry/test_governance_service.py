@@ -218,6 +218,7 @@ def test_limits_proposed_anew_keep_suite_and_blocking_of_those_in_force(churn, a
         pytest.param({"direction": "up"}, "row 1, direction", id="an unknown direction"),
         pytest.param({"release": "0.8"}, "row 1, release", id="a text for a number"),
         pytest.param({"release": None}, "row 1, release", id="no release limit"),
+        pytest.param({"release": 10**400}, "row 1, release", id="a number beyond every measure"),
         pytest.param({"metric": ""}, "row 1, metric", id="no metric"),
         pytest.param({"colour": "red"}, "row 1, colour", id="an unknown field"),
     ],
