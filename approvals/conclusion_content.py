@@ -13,6 +13,8 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.words import day_text, sentence
 from registry.models import MetricValue, ModelVersion
 
+BASELINE = "baseline"
+
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
@@ -63,7 +65,7 @@ def record_parts(validation: Validation) -> tuple[SignedPart, ...]:
             tuple(_told_challenge(row) for row in challenges) or ("None asked",),
         ),
         SignedPart(
-            "baseline",
+            BASELINE,
             "Metrics as validated",
             baseline,
             tuple(f"{name} {value:g}" for name, value in baseline.items()) or ("None recorded",),
@@ -75,6 +77,11 @@ def baseline_of(version: ModelVersion) -> dict[str, float]:
     """Return the overall metrics of a version as recorded now."""
     overall = MetricValue.objects.filter(version=version, segment="").order_by("name", "pk")
     return dict(overall.values_list("name", "value"))
+
+
+def baseline_in(recorded: Sequence[SignedPart]) -> dict[str, float]:
+    """Return the metrics as validated, from the parts that list them."""
+    return next(dict(part.content) for part in recorded if part.name == BASELINE)
 
 
 def _finding(row: ValidationFinding) -> dict[str, Any]:

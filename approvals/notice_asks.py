@@ -180,6 +180,7 @@ ENDINGS = (
         verb="approvals.validation_concluded",
         ask=VALIDATE_AGAIN,
         keys=_validated_before,
+        when=lambda event: event.data.get("outcome") != Validation.Outcome.NOT_APPROVED,
         outcome="Validated again",
     ),
 )

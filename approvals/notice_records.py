@@ -249,8 +249,10 @@ def _conditions(events: Sequence[DomainEvent]) -> Iterable[Condition]:
     return rows.select_related(*OF_CHANGE, "validation__version__model")
 
 
-def _origin_of(condition: Condition) -> ChangeRequest | Validation | None:
-    return condition.change or condition.validation
+def _origin_of(condition: Condition) -> ChangeRequest | Validation:
+    origin = condition.change or condition.validation
+    assert origin is not None  # noqa: S101  (a constraint: one of them set it)
+    return origin
 
 
 def _page_of_origin(condition: Condition) -> Place:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from approvals import policies
-from approvals.conclusion_content import Conclusion, baseline_of, record_parts, statement_of
+from approvals.conclusion_content import Conclusion, baseline_in, record_parts, statement_of
 from approvals.events import event_of, tell
 from approvals.models import Challenge, Validation, ValidationFinding
 from approvals.policy_in_force import PolicyInForce, policy_in_force
@@ -14,6 +14,7 @@ from approvals.services.lapses import lapses_settle_validated
 from approvals.services.reading import RecordChanged, RecordPreview, refuse_other_record
 from approvals.services.signing import prove, sign
 from approvals.services.validations import RIGHT, lock_open, validation_open_blockers
+from approvals.signed_content import SignedPart
 from approvals.states import Meaning
 from mlops_portal.foundation.days import day_end, portal_day
 from mlops_portal.foundation.errors import invalid
@@ -144,7 +145,7 @@ def validation_conclude(
         valid_until=valid_until or valid_until_most(validation, now) or now,
     )
     try:
-        _refuse(validation, words, read_digest, by=by, now=now)
+        _refuse(validation, record_parts(validation), words, read_digest, by=by, now=now)
         prove(by, password=password, code=code, subject=validation, now=now)
         return _conclude(validation=validation, words=words, read_digest=read_digest, by=by, now=now)
     except (RecordChanged, RuleViolation) as refusal:
@@ -160,9 +161,17 @@ def _check(components: Sequence[str], outcome: str) -> None:
         raise invalid("components", f"Unknown: {', '.join(unknown)}.")
 
 
-def _refuse(validation: Validation, words: Conclusion, read_digest: str, *, by: User, now: datetime) -> None:
+def _refuse(
+    validation: Validation,
+    recorded: Sequence[SignedPart],
+    words: Conclusion,
+    read_digest: str,
+    *,
+    by: User,
+    now: datetime,
+) -> None:
     require(by, RIGHT, unit_id=validation.unit_id, model_id=validation.model_id)
-    refuse_other_record(record_parts(validation), read_digest)
+    refuse_other_record(recorded, read_digest)
     refuse_if(
         [
             *_standing(validation, by, now),
@@ -177,13 +186,16 @@ def _conclude(
     *, validation: Validation, words: Conclusion, read_digest: str, by: User, now: datetime
 ) -> Validation:
     validation = lock_open(validation)
-    _refuse(validation, words, read_digest, by=by, now=now)
-    statement = statement_of(validation, record_parts(validation), words, by=by)
+    recorded = record_parts(
+        validation
+    )  # once: metrics are recorded meanwhile, and only what was read is signed
+    _refuse(validation, recorded, words, read_digest, by=by, now=now)
+    statement = statement_of(validation, recorded, words, by=by)
     validation.components, validation.outcome = list(words.components), words.outcome
     validation.summary, validation.valid_until = words.summary, words.valid_until
     validation.has_no_conflict = words.has_no_conflict
     validation.conflict_declaration = words.conflict_declaration
-    validation.baseline, validation.concluded_at = baseline_of(validation.version), now
+    validation.baseline, validation.concluded_at = baseline_in(recorded), now
     validation.content_digest = statement["content"]
     validation.signature = sign(
         validation,

@@ -1,5 +1,6 @@
 """Revoking a signature: the approval falls, and what runs on it needs a decision within a day (RULES 4.6)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from approvals import policies
@@ -12,6 +13,7 @@ from approvals.services.lapses import is_running, lapse_open
 from approvals.services.reading import RecordChanged, RecordPreview, refuse_other_record
 from approvals.services.signing import prove, sign
 from approvals.services.stages import clock_stop, stage_open_next, stages_pause
+from approvals.signed_content import SignedPart
 from approvals.states import ChangeState, Meaning
 from approvals.waiver_policies import authority_blockers
 from mlops_portal.foundation.errors import invalid
@@ -19,10 +21,12 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, RuleViolation, refuse_if
 
 DECIDE_WITHIN = timedelta(hours=DECIDE_WITHIN_HOURS)
 MIN_REASON = 20
+RIGHT = "approvals.view"
 
 
 def revocation_preview(*, decision: Decision, by: User, now: datetime) -> RecordPreview:
@@ -53,7 +57,7 @@ def signature_revoke(
     if len(reason.strip()) < MIN_REASON:
         raise invalid("reason", f"Give a reason of at least {MIN_REASON} characters.")
     try:
-        _refuse(decision, read_digest, by=by, now=now)
+        _refuse(decision, record_parts(decision), read_digest, by=by, now=now)
         prove(by, password=password, code=code, subject=decision, now=now)
         return _revoke(decision=decision, reason=reason.strip(), read_digest=read_digest, by=by, now=now)
     except (RecordChanged, RuleViolation) as refusal:
@@ -62,9 +66,12 @@ def signature_revoke(
         raise
 
 
-def _refuse(decision: Decision, read_digest: str, *, by: User, now: datetime) -> None:
+def _refuse(
+    decision: Decision, recorded: Sequence[SignedPart], read_digest: str, *, by: User, now: datetime
+) -> None:
+    require(by, RIGHT, unit_id=decision.unit_id, model_id=decision.model_id)
     refuse_if(_blockers(decision, by=by, now=now))
-    refuse_other_record(record_parts(decision), read_digest)
+    refuse_other_record(recorded, read_digest)
 
 
 def _blockers(decision: Decision, *, by: User, now: datetime) -> list[Blocker]:
@@ -79,8 +86,11 @@ def _revoke(*, decision: Decision, reason: str, read_digest: str, by: User, now:
     change = lock_change(decision.change_id)
     decision = lock(Decision.objects.select_related("stage", "signature", "signer"), decision.pk)
     decision.change = change
-    _refuse(decision, read_digest, by=by, now=now)
-    statement = statement_of(decision, record_parts(decision), reason, by=by)
+    recorded = record_parts(
+        decision
+    )  # once: the version may start elsewhere meanwhile, and only what was read is signed
+    _refuse(decision, recorded, read_digest, by=by, now=now)
+    statement = statement_of(decision, recorded, reason, by=by)
     signature = lock(Signature.objects.all(), decision.signature_id)
     signature.revoked_at, signature.revoked_by, signature.revocation_reason = now, by, reason
     save_as(

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Max, Min, Q
 from django.urls import NoReverseMatch, reverse
 
@@ -160,14 +161,19 @@ def subject_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> str:
 
 def _told_apart(label: str, row: Mapping[str, Any]) -> str:
     """Say what tells a record without a name from others of its kind: gate, verdict, step, meaning, kind or number."""
-    name = next((name for name in TELLING if row.get(name) not in (None, "")), "")
+    told = (name for name in TELLING if isinstance(row.get(name), str | int) and row[name] != "")
+    name = next(told, "")
     if not name:
         return ""
     if name == "number":
         return f"{'revision' if label == DOSSIER else 'number'} {row[name]}"
     try:
         choices = dict(apps.get_model(label)._meta.get_field(name).flatchoices)
-    except (LookupError, ValueError):
+    except (
+        LookupError,
+        ValueError,
+        FieldDoesNotExist,
+    ):  # the ledger outlives kinds of records and their fields
         choices = {}
     return uncapped(str(choices.get(row[name], spaced(row[name]))))
 

@@ -68,11 +68,12 @@ def _row_errors(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _is_number(value: Any) -> bool:
+    """Tell whether a measure can be compared with it: a whole number beyond every measure is no limit."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     try:
         return math.isfinite(value)
-    except OverflowError:  # a whole number beyond every float
+    except OverflowError:
         return False
 
 

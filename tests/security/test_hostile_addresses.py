@@ -82,6 +82,13 @@ def test_a_saved_view_and_a_notice_with_impossible_values_are_refused(ada, as_pe
         assert client.post("/views/save/", sent).status_code < 500
     for pk in ("²", "9" * 5000):
         assert client.post("/notifications/", {"pk": pk}).status_code < 500
+    for sent in (
+        {"about": "\x00"},
+        {"about": "\x00", "export": "csv"},
+        {"before": "²"},
+        {"before": "9" * 5000},
+    ):
+        assert client.get("/notifications/", sent).status_code < 500
 
 
 def test_requests_are_filtered_by_a_unit_one_sees(world, ada, retail, plant, as_person):  # noqa: F811

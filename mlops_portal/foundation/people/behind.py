@@ -1,13 +1,14 @@
 """Who stands behind service accounts: their owners, and whoever made a token of theirs (RULES 1.7).
 
 A token in somebody's hands lets them act through the account, whoever owns it. What counts is that it had not ended
-when something was done: a token revoked earlier did nothing of it, one made or revoked later may have.
+when something was done: a token revoked earlier did nothing of it, one made or revoked later may have. A revocation
+is noticed within seconds and a request under way ends, so a token counts for a moment longer.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import DateTimeField, F, Value
 from django.db.models.functions import Coalesce, Least
@@ -16,6 +17,7 @@ from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people.models import ApiToken, ServiceAccount, User
 
 NOBODY: frozenset[int] = frozenset()
+LINGERS = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def behind(users: Collection[int | None]) -> Behind:
     found = terms.order_by().values_list(*columns).union(tokens.order_by().values_list(*columns))
     for user_id, person_id, began, ended in found:
         if began is None:
-            made[user_id].append(Tie(person_id, ended))
+            made[user_id].append(Tie(person_id, ended + LINGERS))
         else:
             held[user_id].append((began, person_id))
     return Behind({pk: _ties(sorted(rows)) for pk, rows in held.items()}, made)

@@ -52,7 +52,10 @@ def record_access(
 
 def _session_ended(request: HttpRequest) -> HttpResponse:
     """Say so on the page as it stands, so that nothing typed on it is lost; a page that asks again and again stops."""
-    page = getattr(request, "htmx", None) and request.htmx.current_url_abs_path
+    try:
+        page = getattr(request, "htmx", None) and request.htmx.current_url_abs_path
+    except ValueError:  # the header names no address
+        page = None
     sign_in = redirect_to_login(page or request.get_full_path()).url
     answer = render(request, "components/session_ended.html", {"sign_in": sign_in}, status=STOP_POLLING)
     answer.headers["HX-Reswap"], answer.headers["HX-Push-Url"] = "none", "false"

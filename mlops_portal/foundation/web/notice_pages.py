@@ -97,7 +97,7 @@ class Notifications(Page):
         """Show the notices that the address asks for, or a file of them."""
         asked = request.GET.get("show", "")
         self.show = asked if asked in SHOWN else ""
-        self.about = request.GET.get("about", "")
+        self.about = request.GET.get("about", "").replace("\x00", "")  # PostgreSQL holds no such text
         if kind := request.GET.get("export", ""):
             rows = self.rows().select_related("settled_by").order_by("-pk")[:MOST]
             label = Notification._meta.label

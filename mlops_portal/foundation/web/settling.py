@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef
 
 from mlops_portal.foundation.events import DomainEvent
+from mlops_portal.foundation.locks import lock_all
 from mlops_portal.foundation.web.models import Expectation, Notification
 
 NO_LONGER, ASKED_AGAIN = "No longer needed", "Asked again"
@@ -146,6 +147,8 @@ def settle(outcomes: Mapping[Waiting, Outcome]) -> None:
     """Take expectations from their notices, and settle the notices that wait for nothing more."""
     if not outcomes:
         return
+    # Of two acts that end what one notice waits for, each would see the other's expectation still there.
+    lock_all(Notification.objects.all(), {row.notice_id for row in outcomes})
     Expectation.objects.filter(pk__in=[row.pk for row in outcomes]).delete()
     notices: dict[Outcome, set[int]] = defaultdict(set)
     for row, outcome in outcomes.items():

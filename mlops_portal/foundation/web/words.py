@@ -15,6 +15,7 @@ THIN = "\u202f"
 MINUS = "\u2212"
 WRITTEN_DIGITS = 9  # more digits come from a computation
 EXACT_BELOW = 100_000  # larger amounts are never rounded
+LONGEST = 24  # places before or after the point; beyond, the power of ten is written
 HUNDRED, SHARE_STEP = Decimal(100), Decimal("0.01")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -52,6 +53,8 @@ def share_figure(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return figure(value)
     exact = 100 * Decimal(repr(float(value)))
+    if exact.adjusted() >= LONGEST:
+        return f"{_plain(exact)}{THIN}%"
     shown = exact.quantize(SHARE_STEP)
     return f"{_plain(shown - SHARE_STEP if exact < HUNDRED <= shown else shown)}{THIN}%"
 
@@ -64,6 +67,8 @@ def _told(value: float) -> Decimal:
 
 
 def _plain(value: Decimal) -> str:
+    if value and not -LONGEST <= value.adjusted() < LONGEST:
+        return f"{value.normalize():.6g}".replace("-", MINUS)
     text = f"{value + 0:,f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return text.replace(",", THIN).replace("-", MINUS)

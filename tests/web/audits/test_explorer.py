@@ -204,6 +204,20 @@ def test_a_record_without_a_name_is_told_apart_in_words(label, row, words):
     assert record_of(entry) == f"{label} 4"
 
 
+@pytest.mark.parametrize(
+    ("label", "row", "words"),
+    [
+        pytest.param(
+            "approvals.Decision", {"kind": "left_over"}, "left over", id="a field that there is no more"
+        ),
+        pytest.param("gone.Record", {"kind": "left_over"}, "left over", id="a record that there is no more"),
+        pytest.param("approvals.Decision", {"verdict": {"salted": 1}}, "", id="a value that is no text"),
+    ],
+)
+def test_the_ledger_reads_what_a_later_release_no_longer_knows(label, row, words):
+    assert subject_of(LedgerEntry(subject_label=label, subject_id="4"), {"row": row}) == words
+
+
 def test_a_code_of_a_policy_is_told_in_words_and_a_machine_name_stays():
     told = changes_in_words(
         Waiver, [FieldChange("authority", "authority", None, "head_of_model_risk")], user=None

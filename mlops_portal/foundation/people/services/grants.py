@@ -14,7 +14,7 @@ from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock, lock_all
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people import events  # noqa: F401  (registers the verbs)
-from mlops_portal.foundation.people.behind import behind, people_behind
+from mlops_portal.foundation.people.behind import LINGERS, behind, people_behind
 from mlops_portal.foundation.people.gates import Granting, grant_gates
 from mlops_portal.foundation.people.models import (
     ApiToken,
@@ -59,7 +59,9 @@ def _related_units(unit_id: int) -> set[int]:
 
 def identities_of(user: User, *, now: datetime) -> frozenset[int]:
     """Return the people behind ``user`` with every service account they act through: they count as one (RULES 1.7)."""
-    people = people_behind(user, since=now)
+    people = people_behind(
+        user, since=now + LINGERS
+    )  # roles are for what comes: what was revoked acts no more then
     live = ApiToken.objects.filter(created_by__in=people, revoked_at__isnull=True, expires_at__gt=now)
     accounts = ServiceAccount.objects.filter(
         Q(owner__in=people) | Q(pk__in=live.values("account_id")), deactivated_at__isnull=True

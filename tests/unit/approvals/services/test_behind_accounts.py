@@ -26,6 +26,7 @@ from registry.models import Environment, ModelVersion
 from registry.policies import claimable_grades
 from tests.factories import approvals as make
 
+SECONDS_BEFORE = -4 / 86_400  # days; processes notice a revocation after five seconds
 SCOPES = ["registry.register", "approvals.request"]
 REGISTERED = "You made a token of the pipeline that registered this version."
 FILED = "You made a token of the service account that filed this request."
@@ -74,12 +75,13 @@ def said(change: ChangeRequest, person: User, now: datetime, key: str = "change"
         pytest.param(-1, 90, 1, True, id="one revoked after the version was registered"),
         pytest.param(-1, 2, None, True, id="one that ended by its date after that"),
         pytest.param(1, 90, None, True, id="a live one that was made later"),
+        pytest.param(-2, 90, SECONDS_BEFORE, True, id="one whose end was not yet noticed"),
         pytest.param(-2, 90, -1, False, id="one revoked before"),
         pytest.param(-9, 2, None, False, id="one that ended by its date before"),
     ],
 )
 def test_a_token_that_had_not_ended_ties_its_maker_to_the_version(
-    made: int, days: int, ended: int | None, counts: bool, built: ModelVersion, pipeline: ServiceAccount,
+    made: int, days: int, ended: float | None, counts: bool, built: ModelVersion, pipeline: ServiceAccount,
     mara: User, prod: Environment, ada: User, now: datetime,
 ) -> None:  # fmt: skip
     registered = built.registered_at

@@ -54,6 +54,13 @@ def test_an_expired_session_is_told_on_the_page_as_it_stands_and_ends_its_pollin
     assert "<form" not in html
 
 
+def test_an_expired_session_is_told_to_a_page_whose_address_is_none(client, db):
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://["}
+    response = client.get("/people/", headers=headers)
+    assert response.status_code == 286
+    assert "/accounts/login/?next=/people/" in response.content.decode()
+
+
 def test_people_without_the_right_get_a_page_that_says_who_grants_it(client, nora):
     client.force_login(nora)
     response = client.get("/people/")

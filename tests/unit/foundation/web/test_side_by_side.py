@@ -58,6 +58,9 @@ def test_the_subtraction_holds_on_the_page(was, now):
         pytest.param(1e22, "10" + "\u202f000" * 7, id="no powers of ten in large ones"),
         pytest.param(None, "none", id="nothing is said"),
         pytest.param(float("nan"), "nan", id="no number is no figure"),
+        pytest.param(1e23, THIN.join(["100", *["000"] * 7]), id="the largest amount that is written out"),
+        pytest.param(-1e300, "\u22121e+300", id="a larger one by its power of ten"),
+        pytest.param(1.23456789e-300, "1.23457e\u2212300", id="and so what is next to nothing"),
     ],
 )
 def test_a_figure_is_written_one_way(value, text):
@@ -74,6 +77,7 @@ def test_a_figure_is_written_one_way(value, text):
         (0.99999, "99.99"),
         (1.0, "100"),
         (0.07, "7"),
+        pytest.param(1e300, "1e+302", id="no number is too large to be a share"),
     ],
 )
 def test_a_share_is_whole_only_where_it_is(value, text):
