@@ -5,10 +5,14 @@ one ask the first counts.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from approvals.models import Condition, Stage, Validation, Waiver
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.web.notices import Happening, ids
 from mlops_portal.foundation.web.settling import Ask, Ending, by_actor
+from registry.models import Deployment
+from registry.states import CURRENT_DEPLOYMENT_STATES
 
 VIEW = "approvals.view"
 Pairs = Iterable[tuple[Any, Any]]
@@ -59,13 +63,9 @@ def _waivers_undecided(events: Sequence[DomainEvent]) -> Pairs:
     return rows.values_list("change_id", "pk")
 
 
-def _conditions(events: Sequence[DomainEvent]) -> Pairs:
-    return Condition.objects.filter(change__in=ids(events)).values_list("change_id", "pk")
-
-
-def _conditions_void(events: Sequence[DomainEvent]) -> Pairs:
-    """Find the conditions of decisions that are void."""
-    rows = Condition.objects.filter(change__in=ids(events), decision__voided_at__isnull=False)
+def _conditions_dropped(events: Sequence[DomainEvent]) -> Pairs:
+    """Find the conditions that fell with their decision, or with the request."""
+    rows = Condition.objects.filter(change__in=ids(events), state=Condition.State.DROPPED)
     return rows.values_list("change_id", "pk")
 
 
@@ -73,6 +73,13 @@ def _validated_before(events: Sequence[DomainEvent]) -> Pairs:
     """Find the earlier validations of versions that are validated again."""
     again = Validation.objects.filter(pk__in=ids(events))
     return again.values_list("pk", "version__validations")
+
+
+def _validated_stopped(events: Sequence[DomainEvent]) -> Pairs:
+    """Find the validations of versions of which no deployment is left that runs or may run again."""
+    running = Deployment.objects.filter(version=OuterRef("version"), state__in=CURRENT_DEPLOYMENT_STATES)
+    ended = Deployment.objects.filter(~Exists(running), pk__in=ids(events))
+    return ended.values_list("pk", "version__validations")
 
 
 def _numbered(events: Sequence[DomainEvent]) -> Pairs:
@@ -157,14 +164,10 @@ ENDINGS = (
     Ending(verb="approvals.condition_verified", ask=VERIFY, outcome="Confirmed"),
     Ending(verb="approvals.condition_not_met", ask=VERIFY, outcome="Found not met"),
     *(
-        Ending(verb=f"approvals.{verb}", ask=ask, keys=_conditions, outcome=words)
-        for verb, words in ENDS_OF_REQUEST
-        for ask in (MEET, VERIFY)
-    ),
-    *(
-        Ending(verb=f"approvals.{verb}", ask=ask, keys=_conditions_void, outcome=words)
+        Ending(verb=f"approvals.{verb}", ask=ask, keys=_conditions_dropped, outcome=words)
         for ask in (MEET, VERIFY)
         for verb, words in (
+            *ENDS_OF_REQUEST,
             ("change_content_changed", CHANGED),
             ("change_resubmitted", "No longer needed: the request was filed again"),
             ("signature_revoked", REVOKED),
@@ -182,5 +185,14 @@ ENDINGS = (
         keys=_validated_before,
         when=lambda event: event.data.get("outcome") != Validation.Outcome.NOT_APPROVED,
         outcome="Validated again",
+    ),
+    *(
+        Ending(
+            verb=f"registry.deployment_{verb}",
+            ask=VALIDATE_AGAIN,
+            keys=_validated_stopped,
+            outcome="No longer needed: the version no longer runs",
+        )
+        for verb in ("stopped", "superseded", "rolled_back")
     ),
 )

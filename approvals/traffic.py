@@ -6,7 +6,7 @@ from typing import Any
 
 from approvals.connectors import connector_named
 from approvals.models import ChangeRequest
-from approvals.states import ChangeKind
+from approvals.states import ENDING_KINDS, ChangeKind
 from mlops_portal.foundation.web.words import plural
 from registry.models import Environment
 
@@ -57,7 +57,7 @@ def traffic_words(change: ChangeRequest) -> str:
     """Say what happens to the traffic, in the words of the page, of the start and of the record."""
     if change.environment is None or change.kind == ChangeKind.CONFIGURATION:
         return "No traffic moves."
-    verb = "stops" if change.kind == ChangeKind.SUSPEND else "moves"
+    verb = "stops" if change.kind in ENDING_KINDS else "moves"
     count = len(change.traffic_plan)
     if takes_steps(change.environment):
         if count > 1:

@@ -24,6 +24,7 @@ register_verbs(
         Verb("registry.rating_approved", "approved a risk rating"),
         Verb("registry.rating_declined", "declined a risk rating"),
         Verb("registry.task_opened", "opened a task"),
+        Verb("registry.task_passed_on", "passed a task on"),
         Verb("registry.task_closed", "closed a task"),
         Verb("registry.component_changed", "changed a component"),
         Verb("registry.consumer_added", "added a consumer"),

@@ -54,7 +54,7 @@ def _deciders(right: str, row: Any) -> Ids:
 
 
 def _models(events: Sequence[DomainEvent]) -> Iterable[RegisteredModel]:
-    return RegisteredModel.objects.alive().filter(pk__in=ids(events)).select_related("unit")
+    return RegisteredModel.objects.alive().filter(pk__in=ids(events)).select_related("unit", "owner")
 
 
 def _model_words(model: RegisteredModel, happening: Happening) -> Mapping[str, str]:
@@ -64,11 +64,15 @@ def _model_words(model: RegisteredModel, happening: Happening) -> Mapping[str, s
         "governance": Governance(after).label.lower() if after in Governance.values else after,
         "why": sentence(str(data.get("rationale") or data.get("reason") or "")),
         "unit": str(model.unit),
+        "owner": str(model.owner or "nobody"),
     }
 
 
 MODEL = Record(find=_models, place=_model_page, words=_model_words)
 OWNER_OF_MODEL = Receivers("the model's owner", lambda model, happening: [model.owner_id])
+FORMER_OWNER_OF_MODEL = Receivers(
+    "its owner until then", lambda model, happening: [happening.data.get("former_owner")]
+)
 DEVELOPER_OF_MODEL = Receivers("its developer", lambda model, happening: [model.developer_id])
 
 
@@ -240,6 +244,7 @@ ENDINGS = (
         outcome="No longer needed: passed on to another owner",
     ),
     Ending(verb="registry.task_closed", ask=DO, outcome="Closed"),
+    Ending(verb="registry.task_passed_on", ask=DO, outcome="No longer needed: passed on to another owner"),
     Ending(verb="registry.rating_approved", ask=DECIDE_RATING, outcome="Approved"),
     Ending(verb="registry.rating_declined", ask=DECIDE_RATING, outcome="Declined"),
     Ending(verb="registry.rating_proposed", ask=PROPOSE_RATING, keys=_model_of, outcome="Proposed"),
@@ -274,6 +279,13 @@ RULES = (
     Rule(
         verb="registry.model_updated",
         about=MODEL,
+        to=(FORMER_OWNER_OF_MODEL,),
+        when=names_owner,
+        text="{by} made {owner} the owner. You no longer answer for it.",
+    ),
+    Rule(
+        verb="registry.model_updated",
+        about=MODEL,
         to=(DEVELOPER_OF_MODEL,),
         when=names_developer,
         text="{by} made you the developer.",
@@ -287,6 +299,14 @@ RULES = (
     ),
     Rule(
         verb="registry.task_opened",
+        about=TASK,
+        to=(TASK_OWNER,),
+        asks=DO,
+        tone="warn",
+        text="A task for you: {text}",
+    ),
+    Rule(
+        verb="registry.task_passed_on",
         about=TASK,
         to=(TASK_OWNER,),
         asks=DO,

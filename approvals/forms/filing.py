@@ -147,11 +147,15 @@ class ChangeContent(forms.Form):
                 self.fields[item.name] = Answer(label=item.text, initial=item.answer, help_text=who)
         versions = ModelVersion.objects.alive().filter(model=model).order_by("-number")
         if change is not None:
-            # A version is not its own way back; and an empty choice of an edited draft is stored as it stands.
+            # A version is not its own way back.
             versions = versions.exclude(pk=change.version_id)
-            self.fields["rollback_target"].empty_label = "No version: only the fallback described below"
-        self.fields["rollback_target"].queryset = versions
-        self.fields["rollback_owner"].queryset = _who_goes_back(model, change)
+        if "rollback_target" in self.fields:
+            target = self.fields["rollback_target"]
+            target.queryset = versions
+            if change is not None:  # an empty choice of an edited draft is stored as it stands
+                target.empty_label = "No version: only the fallback described below"
+        if "rollback_owner" in self.fields:
+            self.fields["rollback_owner"].queryset = _who_goes_back(model, change)
 
     def part(self, name: str) -> list[forms.BoundField]:
         """Return the fields of one step."""
@@ -170,7 +174,8 @@ class ChangeContent(forms.Form):
                 key.strip(): value.strip()
                 for key, _, value in (line.partition(":") for line in data["configuration"])
             }
-        data["rollback_triggers"] = "\n".join(data["rollback_triggers"])
+        if "rollback_triggers" in data:
+            data["rollback_triggers"] = "\n".join(data["rollback_triggers"])
         if self.items:
             data["answers"] = [
                 {"decision": item.decision_id, "place": item.place, "answer": self.cleaned_data[item.name]}

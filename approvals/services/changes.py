@@ -10,6 +10,7 @@ from approvals import policies
 from approvals.asked import open_items, with_answers
 from approvals.events import tell
 from approvals.models import ChangeRequest
+from approvals.services.dropping import conditions_drop
 from approvals.services.stages import stages_pause
 from approvals.states import ChangeKind, ChangeState
 from mlops_portal.foundation.errors import Conflict, NotFound, invalid
@@ -299,6 +300,7 @@ def change_withdraw(*, change: ChangeRequest, reason: str, by: User, now: dateti
     refuse_if(policies.move_blockers(change, ChangeState.WITHDRAWN) + policies.requester_blockers(change, by))
     change.state, change.closed_at, change.headline = ChangeState.WITHDRAWN, now, "Withdrawn"
     stages_pause(change, by=by, now=now, close=True)
+    conditions_drop(change, reason="The request was withdrawn", by=by, now=now)
     change_save(change, by=by, now=now, reason=reason or "Withdrawn")
     tell("change_withdrawn", change, by=by, now=now, reason=reason)
     return change

@@ -14,6 +14,7 @@ from approvals.policy_in_force import PolicyInForce
 from approvals.queries.condition_people import condition_people
 from approvals.services.changes import change_save, lock_change
 from approvals.services.conditions import ConditionInput, conditions_set
+from approvals.services.dropping import conditions_drop
 from approvals.services.gates import gates_store
 from approvals.services.materiality import is_second_line
 from approvals.services.reading import (
@@ -269,6 +270,7 @@ def _advance(
             change.state, change.decided_at, change.closed_at = ChangeState.REJECTED, now, now
             change.headline = f"Rejected at “{stage.title}”"
             stages_pause(change, by=by, now=now, close=True)
+            conditions_drop(change, reason="The request was rejected", by=by, now=now)
             tell("change_rejected", change, by=by, now=now, stage=stage.key)
         case Verdict.REQUEST_CHANGES:
             change.state = ChangeState.CHANGES_REQUESTED

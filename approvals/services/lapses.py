@@ -190,8 +190,13 @@ def _missing(lapse: Lapse, outcome: str) -> str:
 
 
 def _matter(lapse: Lapse) -> str:
-    """Return what ended: a waiver, a condition, a validation or a revoked approval."""
-    return lapse.key.partition(":")[0]
+    """Return what ended: a waiver, a condition, a validation or a revoked approval, with which its conditions fell."""
+    return "revocation" if _is_dropped(lapse) else lapse.key.partition(":")[0]
+
+
+def _is_dropped(lapse: Lapse) -> bool:
+    """Tell whether it is about a condition that nobody can meet any more: the approval that set it was revoked."""
+    return lapse.condition is not None and lapse.condition.state == Condition.State.DROPPED
 
 
 def _is_met(lapse: Lapse) -> bool:
@@ -279,6 +284,6 @@ def _addresses(later: ChangeRequest, lapse: Lapse, change: ChangeRequest) -> boo
         outcomes = (GateResult.Outcome.PASS, GateResult.Outcome.NOT_APPLICABLE)
         results = later.gate_results.filter(gate=lapse.waiver.gate, is_current=True, outcome__in=outcomes)
         return results.exists()
-    if lapse.condition is not None:
+    if lapse.condition is not None and not _is_dropped(lapse):
         return lapse.condition.state == Condition.State.MET or not is_running(change)
     return True

@@ -9,6 +9,7 @@ from approvals.events import event_of, tell
 from approvals.models import ChangeRequest, Decision, Signature, Stage
 from approvals.revocation_content import DECIDE_WITHIN_HOURS, UNUSED, record_parts, statement_of
 from approvals.services.changes import change_save, lock_change
+from approvals.services.dropping import conditions_drop
 from approvals.services.lapses import is_running, lapse_open
 from approvals.services.reading import RecordChanged, RecordPreview, refuse_other_record
 from approvals.services.signing import prove, sign
@@ -100,6 +101,9 @@ def _revoke(*, decision: Decision, reason: str, read_digest: str, by: User, now:
     decision.voided_at, decision.void_reason = now, f"Revoked: {reason}"
     save_as(decision, by=by, now=now, reason=reason, fields=["voided_at", "void_reason"])
     decision.signature = signature
+    # An approval that was not used falls as a whole; where its version runs, the other decisions stand.
+    fallen = None if change.state in UNUSED else [decision]
+    conditions_drop(change, decisions=fallen, reason="The approval was revoked", by=by, now=now)
     _fall(change, decision, reason=reason, by=by, now=now)
     tell("signature_revoked", change, by=by, now=now, stage=decision.stage.key, digest=signature.digest)
     return decision

@@ -18,6 +18,7 @@ from approvals.policy.gates import stages_of
 from approvals.policy_in_force import PolicyInForce, policy_in_force
 from approvals.queries.compared import serving_version
 from approvals.services.changes import change_save, lock_change, require_filing
+from approvals.services.dropping import conditions_drop
 from approvals.services.gates import gates_store
 from approvals.services.materiality import materiality_compute
 from approvals.services.stages import clock_stop, stage_look_for_people, stage_open_next, stages_fix
@@ -181,12 +182,15 @@ def dossier_freeze(
 
 
 def decisions_void(change: ChangeRequest, *, reason: str, by: User | None, now: datetime) -> int:
-    """Void every decision that counts; they stay visible. A recusal is about the person and stands."""
+    """Void every decision that counts, and drop its conditions; they stay visible. A recusal is about the person and
+    stands.
+    """
     counted = Decision.objects.filter(change=change, voided_at__isnull=True).exclude(verdict=Verdict.RECUSE)
     decisions = list(counted.order_by("pk"))
     for decision in decisions:
         decision.voided_at, decision.void_reason = now, reason
         save_as(decision, by=by, now=now, reason=reason, fields=["voided_at", "void_reason"])
+    conditions_drop(change, decisions=decisions, reason=reason, by=by, now=now)
     return len(decisions)
 
 
@@ -299,6 +303,7 @@ def change_expire(*, change: ChangeRequest, now: datetime) -> bool:
     if not usable or change.expires_at is None or change.expires_at > now:
         return False
     change.state, change.closed_at, change.headline = ChangeState.EXPIRED, now, "The approval expired"
+    conditions_drop(change, reason="The approval ended unused", by=None, now=now)
     change_save(change, by=None, now=now, reason="The approval expired")
     tell("change_expired", change, by=None, now=now, expired_at=change.expires_at.isoformat())
     return True

@@ -7,9 +7,12 @@ from approvals.asked import open_items
 from approvals.evaluation import Evaluation, evaluate, policy_for
 from approvals.models import ChangeRequest, GateResult
 from approvals.services.gates import results_of
-from approvals.states import ChangeKind, ChangeState
+from approvals.states import ENDING_KINDS, ChangeKind, ChangeState
 from mlops_portal.foundation.rules import Blocker
 from registry.models import Deployment, RegisteredModel
+
+MOVES_TRAFFIC = policies.RELEASE_KINDS | {ChangeKind.ROLLBACK}
+WAY_BACK = ("rollback_target", "rollback_plan", "rollback_triggers", "rollback_owner")
 
 
 def filing_state(change: ChangeRequest, *, now: datetime) -> tuple[Evaluation | None, list[Blocker]]:
@@ -24,11 +27,27 @@ def filing_state(change: ChangeRequest, *, now: datetime) -> tuple[Evaluation | 
     return evaluation, missing + policies.alternatives_blockers(change, evaluation)
 
 
-def fields_left_out(model: RegisteredModel, change: ChangeRequest | None = None) -> set[str]:
-    """Name the fields that say nothing of a request on this model, or of this draft; what is filled in stays."""
+def not_asked(kind: str) -> set[str]:
+    """Name the fields that say nothing of a request of this kind."""
     found = set()
-    if change is not None and change.kind != ChangeKind.CONFIGURATION:
+    if kind != ChangeKind.CONFIGURATION:
         found.add("configuration")
+    if kind not in MOVES_TRAFFIC:
+        found.add("traffic_plan")
+    if kind in ENDING_KINDS:
+        found |= {"alternatives", *WAY_BACK}
+    return found
+
+
+def fields_left_out(
+    model: RegisteredModel, change: ChangeRequest | None = None, *, kind: str = ""
+) -> set[str]:
+    """Name the fields that say nothing of a request on this model, or of this draft; what is filled in stays.
+
+    Without ``kind`` and draft it is not known yet what is asked for.
+    """
+    kind = change.kind if change is not None else kind
+    found = not_asked(kind) if kind else set()
     if not Deployment.objects.filter(model=model).exists():
         found.add("incident")
     if not ChangeRequest.objects.filter(model=model, state=ChangeState.REJECTED).exists():

@@ -13,6 +13,7 @@ from approvals.queries import execution_panel
 from approvals.queries.way_back import criteria_of
 from approvals.services import containment, executions
 from approvals.services.rollouts import is_manual
+from approvals.states import ENDING_KINDS
 from approvals.traffic import next_step_words, traffic_words
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.signing import SignedMixin
@@ -87,7 +88,7 @@ class Start(ChangeMixin, ActionPage):
 
     def more(self) -> Mapping[str, Any]:
         """Say what happens to the traffic."""
-        return {"traffic": traffic_words(self.object)}
+        return {"traffic": traffic_words(self.object), "ends_service": self.object.kind in ENDING_KINDS}
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
         """Start it."""

@@ -15,7 +15,7 @@ from approvals.models import ChangeRequest
 from approvals.services import changes as services
 from approvals.services.submission import change_submit
 from approvals.states import ChangeKind, ChangeState
-from approvals.views.drafts import fields_left_out, filing_state
+from approvals.views.drafts import fields_left_out, filing_state, not_asked
 from approvals.views.scope import ChangeMixin, gates_words
 from mlops_portal.foundation.errors import NotFound, invalid
 from mlops_portal.foundation.rules import Blocker
@@ -70,6 +70,7 @@ def step_fields(content: forms.ChangeContent) -> dict[str, Any]:
     """Return the fields of the form under the steps of the page."""
     return {
         "content": content,
+        "has_way_back": "rollback_target" in content.fields,
         **{f"{step}_fields": content.part(step) for step in ("why", "evidence", "rollback")},
     }
 
@@ -117,8 +118,11 @@ class NewChange(AddsRows, CreatePage):
             if data is not None:
                 raise NotFound("Choose a model first.")
             return forms.ModelChoice(user=self.request.user)
-        self.content = forms.ChangeContent(data=data, model=self.model, without=fields_left_out(self.model))
         initial = {name: self.request.GET.get(name) for name in ("kind", "environment")}
+        named = initial["kind"] if initial["kind"] in ChangeKind.values else ""
+        self.content = forms.ChangeContent(
+            data=data, model=self.model, without=fields_left_out(self.model, kind=named)
+        )
         number = self.request.GET.get("version", "")
         if number.isdecimal() and len(number) < 10:
             initial["version"] = (
@@ -143,11 +147,12 @@ class NewChange(AddsRows, CreatePage):
     def act(self, *, by: Any, now: datetime, **data: Any) -> ChangeRequest:
         """Save the draft."""
         assert self.model is not None  # noqa: S101  (make_form asked)
+        unasked = not_asked(data["kind"])
         content = {
-            name: value for name, value in self.content_data().items() if value not in ("", None, [], {})
+            name: value
+            for name, value in self.content_data().items()
+            if value not in ("", None, [], {}) and name not in unasked
         }
-        if data["kind"] != ChangeKind.CONFIGURATION:
-            content.pop("configuration", None)
         return services.change_draft(model=self.model, by=by, now=now, **data, **content)
 
     def content_data(self) -> dict[str, Any]:

@@ -295,7 +295,7 @@ def model_update(
     refuse_stale(model, revision)
     if "custom" in fields:
         fields["custom"] = custom_values.checked(fields["custom"], declared_for(model.unit_id))
-    kind, opens_kind = model.kind, "kind" in model.unstated
+    kind, opens_kind, former_owner = model.kind, "kind" in model.unstated, model.owner_id
     changed = plain_fields.assign(model, fields, allowed=EDITABLE)
     changed += note_stated(model, fields)
     if model.kind in INVENTORY_KINDS and "kind" in changed and not model.components.exists():
@@ -307,7 +307,8 @@ def model_update(
     _bump(model, changed, by=by, now=now, reason=reason or "Record changed")
     if opens_kind:
         components_follow({model.pk: kind}, [model], by=by, now=now)
-    tell("model_updated", model, by=by, now=now, fields=sorted(changed), reason=reason)
+    more = {"former_owner": former_owner} if "owner" in changed and former_owner else {}
+    tell("model_updated", model, by=by, now=now, fields=sorted(changed), reason=reason, **more)
     return governance_evaluate(model=model, now=now)
 
 

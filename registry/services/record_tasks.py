@@ -43,8 +43,11 @@ def task_open(
         save_as(task, by=by, now=now, reason="Task opened")
         tell("task_opened", task, by=by, now=now, kind=kind, text=text)
     elif (task.text, task.owner_id) != (text, owner.pk if owner else None):
+        passed_on = task.owner_id != (owner.pk if owner else None)
         task.text, task.owner = text, owner
         save_as(task, by=by, now=now, reason="Task changed", fields=["text", "owner"])
+        if passed_on:
+            tell("task_passed_on", task, by=by, now=now, kind=kind, text=text)
     return task
 
 

@@ -36,6 +36,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 FAILED = pytest.StashKey[bool]()
+REFUSALS = ("Failed to load resource", "Response Status Error")
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +90,8 @@ def visit(
     refused: list[str] = []
 
     def hear(message: Any) -> None:
-        if message.type == "error" and "Content Security Policy" in message.text:
+        # An answer that refuses is written to the console, too, by the browser and by htmx: journeys ask for some.
+        if message.type in ("error", "warning") and not message.text.startswith(REFUSALS):
             refused.append(f"{message.text[:300]} {message.location}")
 
     def enter(
@@ -104,6 +106,7 @@ def visit(
         )
         context.set_default_timeout(SLOWEST)
         context.on("console", hear)
+        context.on("weberror", lambda error: refused.append(str(error.error)[:300]))
         if traced:
             context.tracing.start(snapshots=True)
         visitor = Visitor(context.new_page(), key)
@@ -122,4 +125,4 @@ def visit(
         if traced:
             visitor.page.context.tracing.stop(**({"path": f"{kept}.zip"} if failed else {}))
         visitor.page.context.close()
-    assert refused == [], "the browser refused a part of a page"
+    assert refused == [], "the browser refused a part of a page, or a script failed"

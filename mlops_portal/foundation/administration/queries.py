@@ -153,6 +153,12 @@ def role_matrix() -> dict[str, Any]:
     return {"roles": roles, "rows": rows, "pairs": sorted(pairs)}
 
 
+def roles_of_account(account: ServiceAccount) -> list[str]:
+    """Return the names of the roles that an account holds."""
+    held = RoleGrant.objects.filter(user=account.user, is_effective=True)
+    return list(held.order_by("role").values_list("role", flat=True).distinct())
+
+
 def accounts(user: User) -> QuerySet:
     """Service accounts of the reader's units, with their tokens and roles."""
     tokens = ApiToken.objects.select_related("use", "created_by").order_by("-pk")

@@ -457,7 +457,10 @@ class Accounts(Page):
 
     def more(self) -> Mapping[str, Any]:
         """Read accounts of the reader's units."""
-        return {"accounts": list(queries.accounts(self.request.user).order_by("name")[:500]), "now": self.now}
+        accounts = list(queries.accounts(self.request.user).order_by("name")[:500])
+        for token in (token for account in accounts for token in account.tokens.all()):
+            token.scopes_told = [(name, label_of(name)) for name in token.scopes]
+        return {"accounts": accounts, "now": self.now}
 
 
 class AccountCreate(CreatePage):
@@ -555,8 +558,9 @@ class TokenCreate(AccountAction):
         return "", reverse("administration:accounts")
 
     def more(self) -> Mapping[str, Any]:
-        """Show the secret."""
-        return {"secret": self.secret}
+        """Show the secret; before it is made, what the account may do today."""
+        held = queries.roles_of_account(self.object)
+        return {"secret": self.secret, "roles": [ROLES[name].label for name in held]}
 
 
 class TokenRevoke(ActionPage):

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mlops_portal.foundation.web.models import Notification
+from mlops_portal.foundation.web.models import Expectation, Notification
 from registry import services
+from registry.models import RecordTask
 from registry.services.owners import models_assign_owner
 from registry.services.record_tasks import task_close, task_open
 from tests.unit.registry.test_governance_service import LIMITS, answers
@@ -86,7 +87,32 @@ def test_who_owns_a_model_no_longer_need_not_attest_it(quiet, olga, make_person,
     services.model_update(model=quiet, owner=second, by=olga, now=now)
     assert ends(first) == ["No longer needed: passed on to another owner by Olga Moller"]
     services.model_attest(model=quiet, by=second, now=now)
-    assert ends(second) == ["Attested by Gus Owner"]
+    for task in RecordTask.objects.filter(model=quiet, closed_at__isnull=True):
+        assert asked(second), "what is open went with the model"
+        task_close(task=task, by=None, now=now, reason="Done")
+    assert asked(second) == []
+
+
+def test_a_task_goes_with_the_model_and_both_owners_are_told(quiet, olga, make_person, retail, now):
+    fay, gus = (make_person(f"{name} Owner", "model_owner", unit=retail) for name in ("Fay", "Gus"))
+    task = task_open(model=quiet, kind="facts_contradicted", text="It is used elsewhere.", owner=fay, now=now)
+    assert asked(fay) == ["A task for you: It is used elsewhere."]
+    task_open(model=quiet, kind="facts_contradicted", text="It is used elsewhere.", owner=gus, now=now)
+    assert ends(fay) == ["No longer needed: passed on to another owner by nobody"]
+    assert asked(gus) == ["A task for you: It is used elsewhere."]
+    task_close(task=task, by=None, now=now, reason="Done")
+    assert ends(gus) == ["Closed by nobody"]
+
+
+def test_who_owned_a_model_reads_who_owns_it_now(quiet, olga, adam, make_person, retail, now):
+    fay = make_person("Fay Owner", "model_owner", unit=retail)
+    services.model_update(model=quiet, owner=fay, by=None, now=now)
+    told = Notification.objects.filter(person=olga, about__contains="registeredmodel")
+    assert "The portal made Fay Owner the owner. You no longer answer for it." in {one.text for one in told}
+    passed_on = RecordTask.objects.filter(model=quiet, closed_at__isnull=True)
+    assert {one.owner for one in passed_on} == {fay}
+    waits = set(Expectation.objects.filter(notice__person=fay).values_list("key", flat=True))
+    assert waits >= {f"registry.do:{one.pk}" for one in passed_on}, "and the tasks go with it"
 
 
 def test_several_models_wait_for_their_owner_until_the_last_is_attested(

@@ -93,3 +93,74 @@ def test_only_people_who_may_go_back_are_named(
     typed = {"row_revision": change.row_revision, "purpose": "Why", "rollback_owner": ada.pk}
     assert client.post(url, typed).status_code == 400
     assert client.post(url, {**typed, "rollback_owner": omar.pk}).status_code == 303
+
+
+ENDS = {
+    "traffic_plan",
+    "alternatives",
+    "rollback_target",
+    "rollback_plan",
+    "rollback_triggers",
+    "rollback_owner",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "without", "heading"),
+    [
+        pytest.param("deploy", set(), "4. Rollback", id="a release names steps and a way back"),
+        pytest.param("rollback", set(), "4. Rollback", id="the way back may be taken in steps"),
+        pytest.param("configuration", {"traffic_plan"}, "4. Rollback", id="configuration moves no traffic"),
+        pytest.param(
+            "resume", {"traffic_plan"}, "4. Rollback", id="what serves again still needs a way back"
+        ),
+        pytest.param("suspend", ENDS, "3. When", id="what is suspended has none"),
+        pytest.param("retire", ENDS, "3. When", id="what is retired has none"),
+    ],
+)
+def test_a_kind_is_asked_only_for_what_it_needs(
+    version: ModelVersion,
+    prod: Environment,
+    ada: User,
+    as_person: SignIn,
+    now: datetime,
+    kind: str,
+    without: set[str],
+    heading: str,
+) -> None:
+    change = make.draft(version, prod, by=ada, now=now, kind=kind, alternatives=[], rollback_plan="")
+    client = as_person(ada)
+    for url in (f"/changes/{change.pk}/edit/", f"/changes/new/?model={version.model_id}&kind={kind}"):
+        answer = client.get(url)
+        content = answer.context["content"]
+        assert ENDS - set(content.fields) == without
+        assert heading in answer.content.decode()
+    typed = {"row_revision": change.row_revision, "purpose": "Nobody uses it any more."}
+    assert client.post(f"/changes/{change.pk}/edit/", typed).status_code == 303
+
+
+def test_steps_and_a_way_back_typed_for_a_retirement_are_not_kept(
+    version: ModelVersion, prod: Environment, ada: User, as_person: SignIn
+) -> None:
+    typed = {"kind": "retire", "version": version.pk, "environment": prod.pk, "rollback_plan": "Back to 1."}
+    made = as_person(ada).post(f"/changes/new/?model={version.model_id}", typed)
+    assert made.status_code == 303
+    assert ChangeRequest.objects.get().rollback_plan == ""
+
+
+@pytest.mark.parametrize(("kind", "shown"), [("deploy", True), ("suspend", False), ("retire", False)])
+def test_the_review_of_what_ends_service_speaks_of_no_plan_and_no_way_back(
+    version: ModelVersion,
+    prod: Environment,
+    ada: User,
+    as_person: SignIn,
+    now: datetime,
+    kind: str,
+    shown: bool,
+) -> None:
+    change = make.draft(
+        version, prod, by=ada, now=now, kind=kind, traffic_plan=[], rollback_triggers="", rollback_plan=""
+    )
+    page = as_person(ada).get(change.get_absolute_url()).content.decode()
+    for words in ("go back to", "Traffic plan", "traffic moves", "What a bad release would touch"):
+        assert (words in page) in ((shown, False) if words == "Traffic plan" else (shown,)), words

@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.people.models import RoleGrant
+from mlops_portal.foundation.people.rights import label_of
 from mlops_portal.foundation.people.services.access import access_ask
 from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.people.services.tokens import account_create, token_create
@@ -74,6 +75,29 @@ def test_an_account_shows_its_roles(as_person, adam, ada, retail, now):
     role_grant(user=account.user, role="developer", unit=retail, reason="Pipeline", by=None, now=now)
     page = page_of(as_person(adam), "administration:accounts")
     assert f"owner {ada.name}; developer" in page
+
+
+def test_scopes_are_told_in_words_with_their_name(as_person, adam, ada, retail, now):
+    account = account_create(name="ci", unit=retail, owner=ada, by=None, now=now)
+    token_create(account=account, label="t", scopes=["registry.register"], days=9, by=None, now=now)
+    page = page_of(as_person(adam), "administration:accounts")
+    label = label_of("registry.register")
+    assert label != "registry.register"
+    assert f"<td>{label}<small><code>registry.register</code></small></td>" in page
+
+
+def test_a_token_of_an_account_without_a_role_is_told_to_reach_nothing(as_person, adam, ada, retail, now):
+    account = account_create(name="ci", unit=retail, owner=ada, by=None, now=now)
+    client = as_person(adam)
+    form = page_of(client, "administration:token-create", account.pk)
+    assert "Without a role the token can do nothing" in form
+    assert reverse("administration:account-grant", args=[account.pk]) in form
+    assert "Without a role it can do nothing" in page_of(client, "administration:accounts")
+    role_grant(user=account.user, role="developer", unit=retail, reason="Pipeline", by=None, now=now)
+    form = page_of(client, "administration:token-create", account.pk)
+    assert "Without a role" not in form
+    assert "Today ci holds “Developer”" in form
+    assert "Without a role" not in page_of(client, "administration:accounts")
 
 
 def test_what_was_asked_for_is_the_right(as_person, adam, mona, retail, now):

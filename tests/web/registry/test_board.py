@@ -125,7 +125,17 @@ def test_the_column_of_a_shared_environment_holds_only_what_the_reader_may_see(
 
 def test_an_empty_column_says_that_nothing_serves(reader, retail):
     EnvironmentFactory(unit=retail, name="prod")
-    assert "Nothing serves here." in text_of(reader)
+    assert "Nothing that you may see serves here." in text_of(reader)
+
+
+def test_what_serves_unseen_is_neither_named_nor_denied(reader, group, plant, put):
+    shared = EnvironmentFactory(unit=group, name="shared")
+    put(shared, "pumps", unit=plant)
+    for url in (BOARD, f"/environments/{shared.pk}/"):
+        page = text_of(reader, url)
+        assert "Nothing that you may see serves here" in page
+        assert "Nothing serves here" not in page
+        assert "pumps" not in page
 
 
 def test_a_column_is_cut_and_leads_to_the_list_of_all(reader, retail, put):
@@ -184,7 +194,7 @@ def test_no_match_and_nothing_yet_are_told_apart(reader, retail, put):
     assert "No environments match these filters" in text_of(reader, f"{BOARD}?provider=edge")
     assert "No deployments match these filters" in text_of(reader, f"{BOARD}?q=nothing")
     assert "Nothing here matches the filters." in text_of(reader, f"{BOARD}?q=pd")
-    assert "Nothing serves here." in text_of(reader, f"{BOARD}?provider=aws")
+    assert "Nothing that you may see serves here." in text_of(reader, f"{BOARD}?provider=aws")
 
 
 @pytest.mark.parametrize(("at", "other"), [(BOARD, LIST), (LIST, BOARD)])

@@ -375,6 +375,23 @@ def test_a_lapse_is_renewed_only_by_what_answers_the_same_matter(
         assert services.lapse_close(**renew).outcome == "renewed"
 
 
+def test_the_lapse_of_a_condition_whose_approval_is_revoked_is_settled_as_the_approval_is(
+    lapse_of: Callable[[str], Lapse],
+    running: ChangeRequest,  # noqa: F811
+    release_cast: make.Cast,
+    now: datetime,
+) -> None:
+    lapse, at = lapse_of("condition"), now + timedelta(days=3)
+    decision = lapse.condition.decision
+    make.revoke(decision, by=decision.signer, now=now + timedelta(days=2))
+    renew = {"lapse": lapse, "outcome": "renewed", "by": release_cast.owner, "now": at}
+    with pytest.raises(RuleViolation) as refusal:
+        services.lapse_close(**renew)
+    assert codes(refusal) == ["no_record"]
+    waived(running, at - timedelta(hours=1), gate="PERF-01")
+    assert services.lapse_close(**renew).outcome == "renewed"
+
+
 @pytest.mark.parametrize(
     ("renewed", "opens"),
     [

@@ -15,7 +15,9 @@ from mlops_portal.foundation.rules import RuleViolation
 from mlops_portal.foundation.web.models import Notification
 from mlops_portal.foundation.web.words import day_text
 from registry.models import Deployment
+from registry.services import deployment_stop
 from tests.factories import approvals as make
+from tests.factories.registry import DeploymentFactory, EnvironmentFactory
 from tests.unit.approvals.services.test_execution import (  # noqa: F401  (fixtures)
     release,
     running,
@@ -143,6 +145,27 @@ def test_its_end_is_told_once_in_time_to_the_validator_and_the_owner(
     assert f"It holds until {day_text(validation.valid_until)}" in found["Vera"]
     assert "Validate it again before" in found["Vera"]
     assert upkeep.validations_tell_end(now=soon + timedelta(days=1)) == 0
+
+
+@pytest.mark.parametrize("serves_elsewhere", [False, True])
+def test_nobody_validates_again_what_no_longer_runs(
+    validation: Validation,
+    running: ChangeRequest,  # noqa: F811
+    serves_elsewhere: bool,
+) -> None:
+    soon = validation.valid_until - timedelta(days=29)
+    assert upkeep.validations_tell_end(now=soon) == 1
+    waiting = Notification.objects.asking().filter(person=validation.validator, text__contains="Validate it")
+    assert waiting.count() == 1
+    there = Deployment.objects.get(version=running.version)
+    if serves_elsewhere:
+        elsewhere = EnvironmentFactory(unit=running.unit, name="elsewhere")
+        DeploymentFactory(version=running.version, environment=elsewhere, live=True)
+    deployment_stop(deployment=there, reason="Switched off.", by=None, now=soon)
+    assert waiting.exists() is serves_elsewhere
+    if not serves_elsewhere:
+        settled = Notification.objects.get(person=validation.validator, text__contains="Validate it again")
+        assert settled.outcome == "No longer needed: the version no longer runs"
 
 
 def _gone(running: ChangeRequest, cast: make.Cast, at: datetime) -> None:  # noqa: F811
