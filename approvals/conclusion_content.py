@@ -10,7 +10,7 @@ from approvals.signed_content import SignedPart, digest_of, digests_of
 from approvals.states import Meaning
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.models import User
-from mlops_portal.foundation.web.words import day_text, sentence
+from mlops_portal.foundation.web.words import day_text, figure, sentence
 from registry.models import MetricValue, ModelVersion
 
 BASELINE = "baseline"
@@ -68,7 +68,7 @@ def record_parts(validation: Validation) -> tuple[SignedPart, ...]:
             BASELINE,
             "Metrics as validated",
             baseline,
-            tuple(f"{name} {value:g}" for name, value in baseline.items()) or ("None recorded",),
+            tuple(f"{name} {figure(value)}" for name, value in baseline.items()) or ("None recorded",),
         ),
     )
 
