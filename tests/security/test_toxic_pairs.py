@@ -58,7 +58,7 @@ def test_who_answers_for_a_model_of_the_unit_or_below_is_granted_no_risk_officer
     for unit in (cards, retail, group):
         with pytest.raises(
             RuleViolation,
-            match="Nils New answers for churn; nobody decides as risk officer on what they own. Name another",
+            match=r"nobody decides as risk officer on what they own\. Name another owner first",
         ):
             officer(nils, now, unit=unit)
     assert not RoleGrant.objects.filter(user=nils).exists()
@@ -250,7 +250,7 @@ def test_an_account_of_an_approver_operates_nothing(role, make_person, retail, a
     place = reverse("administration:account-grant", args=[account.pk])
     answer = as_person(adam).post(place, {"role": "operator", "reason": "quicker"})
     assert answer.status_code == 409
-    assert "The person behind a service account counts" in answer.content.decode()
+    assert "Whoever owns a service account, or made a live token" in answer.content.decode()
     assert not RoleGrant.objects.filter(user=account.user).exists()
 
 
