@@ -29,6 +29,22 @@ class Conclusion:
     valid_until: datetime
 
 
+# The parts by the words of the signature page; a receipt calls them the same.
+PART_WORDS = {
+    "version": "Version",
+    "scope": "Scope",
+    "findings": "Validation findings",
+    "challenges": "Challenges",
+    "baseline": "Metrics as validated",
+    "components": "Examined",
+    "declaration": "Conflict of interest",
+    "outcome": "Outcome",
+    "conditions": "Conditions",
+    "validity": "Valid until",
+    "rationale": "Rationale",
+}
+
+
 def record_parts(validation: Validation) -> tuple[SignedPart, ...]:
     """Return the parts that the records give: they may change while the validator writes."""
     version = validation.version
@@ -39,13 +55,13 @@ def record_parts(validation: Validation) -> tuple[SignedPart, ...]:
     return (
         SignedPart(
             "version",
-            "Version",
+            PART_WORDS["version"],
             {"model": version.model_id, "number": version.number, "artifact": version.artifact_sha256},
             (str(version), artifact),
         ),
         SignedPart(
             "scope",
-            "Scope",
+            PART_WORDS["scope"],
             {"kind": validation.kind, "scope": validation.scope},
             (
                 f"{validation.get_kind_display()} validation",
@@ -54,19 +70,19 @@ def record_parts(validation: Validation) -> tuple[SignedPart, ...]:
         ),
         SignedPart(
             "findings",
-            "Validation findings",
+            PART_WORDS["findings"],
             [_finding(row) for row in findings],
             tuple(_told_finding(row) for row in findings) or ("None raised",),
         ),
         SignedPart(
             "challenges",
-            "Challenges",
+            PART_WORDS["challenges"],
             [[row.number, row.question, row.answer, row.state] for row in challenges],
             tuple(_told_challenge(row) for row in challenges) or ("None asked",),
         ),
         SignedPart(
             BASELINE,
-            "Metrics as validated",
+            PART_WORDS[BASELINE],
             baseline,
             tuple(f"{name} {figure(value)}" for name, value in baseline.items()) or ("None recorded",),
         ),
@@ -116,20 +132,30 @@ def written_parts(words: Conclusion) -> tuple[SignedPart, ...]:
     conflict = "No conflict of interest" if words.has_no_conflict else words.conflict_declaration
     return (
         SignedPart(
-            "components", "Examined", examined, tuple(str(labels.get(name, name)) for name in examined)
+            "components",
+            PART_WORDS["components"],
+            examined,
+            tuple(str(labels.get(name, name)) for name in examined),
         ),
         SignedPart(
             "declaration",
-            "Conflict of interest",
+            PART_WORDS["declaration"],
             {"has_no_conflict": words.has_no_conflict, "conflict_declaration": words.conflict_declaration},
             (conflict,),
         ),
-        SignedPart("outcome", "Outcome", words.outcome, (str(Validation.Outcome(words.outcome).label),)),
         SignedPart(
-            "conditions", "Conditions", list(words.conditions), told_conditions(words.conditions) or ("None",)
+            "outcome", PART_WORDS["outcome"], words.outcome, (str(Validation.Outcome(words.outcome).label),)
         ),
-        SignedPart("validity", "Valid until", words.valid_until, (day_text(portal_day(words.valid_until)),)),
-        SignedPart("rationale", "Rationale", words.summary, ("As written above",)),
+        SignedPart(
+            "conditions",
+            PART_WORDS["conditions"],
+            list(words.conditions),
+            told_conditions(words.conditions) or ("None",),
+        ),
+        SignedPart(
+            "validity", PART_WORDS["validity"], words.valid_until, (day_text(portal_day(words.valid_until)),)
+        ),
+        SignedPart("rationale", PART_WORDS["rationale"], words.summary, ("As written above",)),
     )
 
 

@@ -199,8 +199,8 @@ def grant_objections(question: Granting) -> list[Blocker]:
         return []
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     label = ROLES[question.role].label.lower()
-    message = f"{question.person} answers for {listed}; nobody decides as {label} on what they own."
-    return [Blocker("owns_there", message, "whoever keeps the record: somebody else owns it first")]
+    message = f"{question.person} answers for {listed}; nobody decides as {label} on what they own. Name another owner first."
+    return [Blocker("owns_there", message, "whoever keeps the record")]
 
 
 def grant_place_objections(question: Granting) -> list[Blocker]:

@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import reverse
 
 from approvals import forms, policies
-from approvals.conclusion_content import Conclusion, statement_of, told_conditions, written_parts
+from approvals.conclusion_content import PART_WORDS, Conclusion, statement_of, told_conditions, written_parts
 from approvals.models import Validation
 from approvals.queries.condition_people import condition_people
 from approvals.queries.record_log import act_of_conclusion
@@ -185,7 +185,10 @@ class ValidationReceipt(DetailPage):
             "conditions": list(validation.conditions.select_related("owner", "verifier").order_by("pk")),
             "examined": [labels.get(name, name) for name in validation.components],
             "until": portal_day(validation.valid_until) if validation.valid_until else None,
-            "parts": validation.signature.statement.get("parts", {}),
+            "parts": {
+                PART_WORDS.get(name, name): digest
+                for name, digest in validation.signature.statement.get("parts", {}).items()
+            },
             "dossier_digest": validation.content_digest,
             "dossier_words": "Digest of the parts together",
             "number": numbers_of([act]).get(act) if act else None,

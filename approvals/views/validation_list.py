@@ -19,6 +19,8 @@ EVERY = (
     Preset("Ended", "ends=ended"),
 )
 
+NONE_LEFT = "“Mine” lists those that are concluded, too."
+
 
 class ValidationList(ListPage):
     """Every validation the reader may see."""
@@ -45,6 +47,10 @@ class ValidationList(ListPage):
         chosen = {name for name in self.request.GET if self.request.GET[name]}
         is_own = "mine" in chosen and chosen <= {"mine", "state", "sort", "col"}
         if is_own and not found["rows_page"].rows:
-            self.empty_title = "No validation is assigned to you"
+            own = self.get_queryset().filter(validator=self.request.user)
+            if own.exists():
+                self.empty_title, self.empty_text = "No validation of yours is in this state", NONE_LEFT
+            else:
+                self.empty_title = "No validation is assigned to you"
             return {**found, "is_filtered": False}
         return found

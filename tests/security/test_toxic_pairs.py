@@ -56,7 +56,10 @@ def test_who_answers_for_a_model_of_the_unit_or_below_is_granted_no_risk_officer
 ):
     model_register(name="churn", unit=cards, by=None, now=now, **{office: nils})
     for unit in (cards, retail, group):
-        with pytest.raises(RuleViolation, match="Nils New answers for churn; nobody decides as risk officer"):
+        with pytest.raises(
+            RuleViolation,
+            match=r"nobody decides as risk officer on what they own\. Name another owner first",
+        ):
             officer(nils, now, unit=unit)
     assert not RoleGrant.objects.filter(user=nils).exists()
 

@@ -40,6 +40,9 @@ def test_the_owner_finds_the_page_and_the_verifier_reads_what_was_declared(
     said = {"declaration": "The report of the segments is filed."}
     answer = client.post(address(condition), said, follow=True)
     assert "Declared met; Vera Osei is told and looks." in answer.content.decode()
+    record = client.get(page).content.decode()
+    assert "Declared met by Ada Brandt on" in record
+    assert "Declare it met" not in record, "it is declared once, until the verifier looks"
     html = as_person(vera).get(reverse("approvals:condition", args=[condition.pk])).content.decode()
     assert "Declared met by Ada Brandt on" in html
     assert said["declaration"] in html

@@ -222,6 +222,14 @@ def test_a_validator_without_validations_reads_so(
     assert "Your validations" not in client.get("/").content.decode()
 
 
+def test_a_validator_whose_validations_are_all_concluded_reads_so(
+    version: ModelVersion, second: ModelVersion, vera: User, as_person: SignIn
+) -> None:
+    page = page_of(as_person(vera), "mine=yes&state=open")
+    assert "No validation of yours is in this state" in page
+    assert "No validation is assigned to you" not in page
+
+
 def test_a_stranger_sees_none(opened: Validation, dora: User, as_person: SignIn) -> None:
     assert rows_of(as_person(dora)) == []
 
