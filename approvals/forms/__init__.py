@@ -11,7 +11,7 @@ from approvals.forms.signing import (
     JointApproval,
     Proof,
     Reason,
-    Revocation,
+    SignedReason,
     Statement,
     WaiverStatement,
 )
@@ -45,7 +45,7 @@ __all__ = [
     "Publication",
     "Question",
     "Reason",
-    "Revocation",
+    "SignedReason",
     "StandIn",
     "Start",
     "Statement",

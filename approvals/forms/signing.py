@@ -16,8 +16,8 @@ class Reason(forms.Form):
     reason = forms.CharField(widget=area(3), max_length=4000)
 
 
-class Revocation(forms.Form):
-    """Why an approval is taken back."""
+class SignedReason(forms.Form):
+    """Why, as a part of what is signed."""
 
     reason = forms.CharField(widget=area(4), max_length=4000, label="Your reason")
 

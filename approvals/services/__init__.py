@@ -23,6 +23,7 @@ from approvals.services.executions import (
 )
 from approvals.services.lapses import lapse_close, lapse_open
 from approvals.services.materiality import materiality_confirm
+from approvals.services.overrides import override_preview, override_sign
 from approvals.services.reading import DossierChanged, dossier_read
 from approvals.services.revisions import install_default_policy, revision_draft, revision_publish
 from approvals.services.revocations import revocation_preview, signature_revoke
@@ -73,6 +74,8 @@ __all__ = [
     "lapse_close",
     "lapse_open",
     "materiality_confirm",
+    "override_preview",
+    "override_sign",
     "revision_draft",
     "revision_publish",
     "revocation_preview",
