@@ -4,7 +4,7 @@ from approvals.forms.duties import Declaration, LapseClosing, StandIn, Verificat
 from approvals.forms.execution import Containment, ExecutionReport, Start
 from approvals.forms.fields import DayField, Lines, MomentField, PersonChoice, TrafficPlan, area, people
 from approvals.forms.filing import ALTERNATIVES, ChangeContent, ModelChoice, NewChange, content_of
-from approvals.forms.policies import PolicyDraft, Publication
+from approvals.forms.policies import PolicyDraft
 from approvals.forms.review import Assignment, Comment, EvidenceQuestion, MaterialityConfirmation
 from approvals.forms.signing import (
     CONDITIONS,
@@ -42,7 +42,6 @@ __all__ = [
     "PersonChoice",
     "PolicyDraft",
     "Proof",
-    "Publication",
     "Question",
     "Reason",
     "SignedReason",
