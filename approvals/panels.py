@@ -10,9 +10,10 @@ from mlops_portal.foundation.web import first_run, home, navigation, panels, sea
 from mlops_portal.foundation.web.tables import Column
 from registry import tables
 from registry.queries.portfolio import count_of
-from registry.states import DeploymentState, LifecycleState
+from registry.states import DeploymentState, Governance, LifecycleState
 
 MODEL, VERSION, DEPLOYMENT = "registry.RegisteredModel", "registry.ModelVersion", "registry.Deployment"
+OVERRIDE = "registry.GovernanceOverride"
 
 
 def _is_live(deployment: Any) -> bool:
@@ -25,6 +26,10 @@ def _is_suspended(deployment: Any) -> bool:
 
 def _has_versions(model: Any) -> bool:
     return model.counter.last_number > 0
+
+
+def _is_governed(model: Any) -> bool:
+    return model.governance == Governance.MANDATORY
 
 
 def _in_use(model: Any) -> bool:
@@ -115,6 +120,18 @@ def _panels() -> list[panels.Panel]:
             icon="request",
             is_primary=_has_versions,
         ),
+        panel(
+            MODEL,
+            "override",
+            "Override governance",
+            "approvals:governance-override",
+            "registry.approve_rating",
+            10,
+            "governance",
+            _is_governed,
+            "sign",
+        ),
+        panel(OVERRIDE, "receipt", "Receipt", "approvals:override-receipt", "registry.view", 10, "action"),
         panel(MODEL, "retire", "Ask to retire", "approvals:retire", ask, 90, "action", _in_use),
         panel(
             VERSION,

@@ -9,6 +9,7 @@ from approvals.views import (
     filing,
     inbox,
     on_registry,
+    overriding,
     policies,
     review,
     selected,
@@ -64,6 +65,16 @@ urlpatterns = [
     path("models/<int:pk>/changes/", on_registry.ModelChanges.as_view(), name="model-changes"),
     path("models/<int:pk>/changes/panel/", on_registry.ModelPanel.as_view(), name="model-panel"),
     path("models/<int:pk>/changes/request/", filing.RequestFor.as_view(), name="model-request"),
+    path(
+        "models/<int:pk>/governance/override/",
+        overriding.GovernanceOverrideSign.as_view(),
+        name="governance-override",
+    ),
+    path(
+        "governance-overrides/<int:pk>/receipt/",
+        overriding.OverrideReceipt.as_view(),
+        name="override-receipt",
+    ),
     path("models/<int:pk>/validations/", validations.ModelValidations.as_view(), name="model-validations"),
     path(
         "versions/<int:pk>/documents/panel/",

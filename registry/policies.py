@@ -6,12 +6,14 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.behind import Behind, behind, people_behind
 from mlops_portal.foundation.people.gates import Granting
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.roles import ROLES
 from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.words import day_text
 from registry.gates import Deletion, Retirement, blockers_of, deletion_gates, retirement_gates
 from registry.models import (
     Consumer,
@@ -19,6 +21,7 @@ from registry.models import (
     Document,
     DocumentSection,
     Environment,
+    GovernanceOverride,
     MetricValue,
     ModelDependency,
     ModelVersion,
@@ -32,8 +35,10 @@ from registry.queries.lineage import around
 from registry.queries.offices import offices_of
 from registry.states import (
     DEPLOYMENT_TRANSITIONS,
+    INVENTORY_KINDS,
     LIFECYCLE_TRANSITIONS,
     DeploymentState,
+    Governance,
     Grade,
     LifecycleState,
     ModelKind,
@@ -351,6 +356,24 @@ def limits_decision_blockers(limits: ThresholdSet, *, by: User | None) -> list[B
                 "another validator or risk officer",
             )
         )
+    return blockers
+
+
+def override_blockers(
+    model: RegisteredModel, *, by: User, governance: str, live: GovernanceOverride | None
+) -> list[Blocker]:
+    """Why governance cannot be overridden by this person now. ``governance`` is what the facts alone say."""
+    blockers = []
+    if live is not None:
+        until = day_text(portal_day(live.valid_until))
+        blockers.append(Blocker("overridden", f"Governance is overridden already, until {until}."))
+    elif model.kind not in INVENTORY_KINDS or governance != Governance.MANDATORY:
+        blockers.append(Blocker("not_mandatory", "Governance is not mandatory, so nothing is overridden."))
+    if by.pk in (model.owner_id, model.developer_id):
+        blockers.append(Blocker("own_model", "Owner and developer do not override.", "a risk officer"))
+    owner = model.owner
+    if owner is not None and (owner.line_manager_id == by.pk or by.line_manager_id == owner.pk):
+        blockers.append(Blocker("own_line", "Somebody outside the owner's line overrides.", "a risk officer"))
     return blockers
 
 

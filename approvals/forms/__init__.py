@@ -4,14 +4,14 @@ from approvals.forms.duties import Declaration, LapseClosing, StandIn, Verificat
 from approvals.forms.execution import Containment, ExecutionReport, Start
 from approvals.forms.fields import DayField, Lines, MomentField, PersonChoice, TrafficPlan, area, people
 from approvals.forms.filing import ALTERNATIVES, ChangeContent, ModelChoice, NewChange, content_of
-from approvals.forms.policies import PolicyDraft, Publication
+from approvals.forms.policies import PolicyDraft
 from approvals.forms.review import Assignment, Comment, EvidenceQuestion, MaterialityConfirmation
 from approvals.forms.signing import (
     CONDITIONS,
     JointApproval,
     Proof,
     Reason,
-    Revocation,
+    SignedReason,
     Statement,
     WaiverStatement,
 )
@@ -42,10 +42,9 @@ __all__ = [
     "PersonChoice",
     "PolicyDraft",
     "Proof",
-    "Publication",
     "Question",
     "Reason",
-    "Revocation",
+    "SignedReason",
     "StandIn",
     "Start",
     "Statement",

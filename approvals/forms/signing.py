@@ -16,8 +16,8 @@ class Reason(forms.Form):
     reason = forms.CharField(widget=area(3), max_length=4000)
 
 
-class Revocation(forms.Form):
-    """Why an approval is taken back."""
+class SignedReason(forms.Form):
+    """Why, as a part of what is signed."""
 
     reason = forms.CharField(widget=area(4), max_length=4000, label="Your reason")
 
@@ -64,7 +64,11 @@ class JointApproval(Proof):
     """One reason for several requests."""
 
     rationale = forms.CharField(widget=area(3), max_length=8000, label="Your rationale, for each of them")
-    field_order = ["rationale", "password", "code"]
+    acknowledged = forms.BooleanField(
+        label="I have read the parts of each request, and what changed in them",
+        error_messages={"required": "Say that you have read what you sign."},
+    )
+    field_order = ["rationale", "acknowledged", "password", "code"]
 
 
 CONDITIONS = 3

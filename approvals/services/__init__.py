@@ -23,8 +23,10 @@ from approvals.services.executions import (
 )
 from approvals.services.lapses import lapse_close, lapse_open
 from approvals.services.materiality import materiality_confirm
+from approvals.services.overrides import override_preview, override_sign
+from approvals.services.publications import publication_preview, revision_publish
 from approvals.services.reading import DossierChanged, dossier_read
-from approvals.services.revisions import install_default_policy, revision_draft, revision_publish
+from approvals.services.revisions import install_default_policy, revision_draft
 from approvals.services.revocations import revocation_preview, signature_revoke
 from approvals.services.submission import change_expire, change_refresh, change_resubmit, change_submit
 from approvals.services.validations import (
@@ -73,6 +75,9 @@ __all__ = [
     "lapse_close",
     "lapse_open",
     "materiality_confirm",
+    "override_preview",
+    "override_sign",
+    "publication_preview",
     "revision_draft",
     "revision_publish",
     "revocation_preview",

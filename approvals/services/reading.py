@@ -89,6 +89,10 @@ def preview_parts(
     earlier = (
         Dossier.objects.filter(change=change, number=reading.dossier_number).first() if reading else None
     )
+    return _compared(dossier, earlier), earlier is not None
+
+
+def _compared(dossier: DossierContent, earlier: Dossier | None) -> tuple[PreviewPart, ...]:
     before = {part.name: part for part in read_dossier(earlier.content).parts} if earlier else {}
     parts = []
     for part in dossier.parts:
@@ -99,7 +103,36 @@ def preview_parts(
                 part.name, part.title, part.digest, changed, told(known, part) if known and changed else ()
             )
         )
-    return tuple(parts), earlier is not None
+    return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class FiledDossier:
+    """What is filed with one of several requests, beside what the signer last read of it."""
+
+    parts: tuple[PreviewPart, ...]
+    read_at: datetime | None
+
+    @property
+    def changed(self) -> int:
+        """How many parts changed since the signer last read them."""
+        return sum(part.is_changed for part in self.parts)
+
+
+def filed_dossiers(changes: Sequence[ChangeRequest], by: User) -> dict[int, FiledDossier]:
+    """Return the filed dossier of each request with what changed since ``by`` last read it, in two statements."""
+    readings = {row.change_id: row for row in DossierReading.objects.filter(change__in=changes, reader=by)}
+    dossiers = {
+        (row.change_id, row.number): row for row in Dossier.objects.filter(change__in=changes).order_by("pk")
+    }
+    found = {}
+    for change in changes:
+        filed = dossiers.get((change.pk, change.dossier_number))
+        reading = readings.get(change.pk)
+        earlier = dossiers.get((change.pk, reading.dossier_number)) if reading else None
+        parts = _compared(read_dossier(filed.content), earlier) if filed else ()
+        found[change.pk] = FiledDossier(parts, reading.read_at if reading and earlier else None)
+    return found
 
 
 def refuse_other_content(change: ChangeRequest, evaluation: Evaluation) -> None:

@@ -8,8 +8,7 @@ from approvals.events import tell
 from approvals.models import ChangeRequest, Policy, PolicyRevision
 from approvals.policy.document import default_policy_text
 from approvals.policy_in_force import compiled_policy, laxness_of
-from approvals.services.signing import prove, sign
-from approvals.states import ChangeState, Meaning
+from approvals.states import ChangeState
 from mlops_portal.foundation.canonical import sha256
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
@@ -51,40 +50,31 @@ def revision_draft(*, text: str, by: User | None, now: datetime) -> PolicyRevisi
     return revision
 
 
-def revision_publish(
-    *,
-    revision: PolicyRevision,
-    by: User,
-    laxness_reason: str = "",
-    password: str = "",
-    code: str = "",
-    now: datetime,
-) -> PolicyRevision:
-    """Put a revision in force, as another person than the drafter.
-
-    A revision laxer than a control it serves needs a reason signed with two components (RULES 3.4). An urgent one is
-    applied to open requests.
-
-    Raises:
-        RuleViolation: with what is laxer, or because the drafter publishes.
-    """
-    findings = laxness_of(revision)
-    if findings and laxness_reason.strip():
-        prove(by, password=password, code=code, subject=revision, now=now)
-    return _publish(revision=revision, by=by, laxness_reason=laxness_reason.strip(), now=now)
+def publication_blockers(revision: PolicyRevision, *, by: User) -> list[Blocker]:
+    """Why this person cannot publish a revision: two people do, once."""
+    found = []
+    if revision.state != PolicyRevision.State.DRAFT:
+        found.append(Blocker("published", "This revision was published already."))
+    if revision.drafted_by_id == by.pk:
+        message = "Somebody other than the drafter publishes a policy."
+        found.append(Blocker("own_draft", message, "another policy publisher"))
+    return found
 
 
 @operation
-def _publish(*, revision: PolicyRevision, by: User, laxness_reason: str, now: datetime) -> PolicyRevision:
+def revision_put_in_force(
+    *, revision: PolicyRevision, reason: str, by: User, now: datetime
+) -> PolicyRevision:
+    """Let a revision succeed the one in force. Its publication is signed one service above.
+
+    Raises:
+        RuleViolation: it was published already, the drafter publishes, or it is laxer than a control without a reason.
+    """
     revision = lock(PolicyRevision.objects.select_related("policy"), revision.pk)
     require(by, RIGHT)
-    blockers = []
-    if revision.state != PolicyRevision.State.DRAFT:
-        blockers.append(Blocker("published", "This revision was published already."))
-    if revision.drafted_by_id == by.pk:
-        blockers.append(Blocker("own_draft", "Somebody other than the drafter publishes a policy."))
     findings = laxness_of(revision)
-    if findings and not laxness_reason:
+    blockers = publication_blockers(revision, by=by)
+    if findings and not reason:
         blockers += [
             Blocker("laxer", f"{row.control}, {row.where}: {row.message}", "a signed reason")
             for row in findings
@@ -93,30 +83,16 @@ def _publish(*, revision: PolicyRevision, by: User, laxness_reason: str, now: da
     for earlier in revision.policy.revisions.filter(state=PolicyRevision.State.PUBLISHED):
         earlier.state = PolicyRevision.State.SUPERSEDED
         save_as(earlier, by=by, now=now, reason=f"Superseded by v{revision.number}", fields=["state"])
-    if findings:
-        statement = {
-            "policy": revision.digest,
-            "laxer_than": [row.control for row in findings],
-            "reason": laxness_reason,
-        }
-        sign(
-            revision,
-            meaning=Meaning.ACCEPT_RISK,
-            statement=statement,
-            by=by,
-            role="policy_publisher",
-            now=now,
-        )
     revision.state, revision.laxness_reason = (
         PolicyRevision.State.PUBLISHED,
-        laxness_reason if findings else "",
+        reason if findings else "",
     )
     revision.published_by, revision.published_at, revision.effective_from = by, now, now
     save_as(
         revision,
         by=by,
         now=now,
-        reason="Published",
+        reason=reason or "Published",
         fields=["state", "laxness_reason", "published_by", "published_at", "effective_from"],
     )
     tell("policy_published", revision, by=by, now=now, policy=revision.policy.key, number=revision.number)
@@ -147,9 +123,9 @@ def _reopen(revision: PolicyRevision, *, by: User, now: datetime) -> None:
 
 @operation
 def install_default_policy(*, by: User | None, second: User, now: datetime) -> PolicyRevision:
-    """Put the shipped policy in force on a fresh installation; what is there stays."""
+    """Put the shipped policy in force on a fresh installation, unsigned; what is there stays."""
     known = PolicyRevision.objects.filter(state=PolicyRevision.State.PUBLISHED).first()
     if known is not None:
         return known
     revision = revision_draft(text=default_policy_text(), by=by, now=now)
-    return _publish(revision=revision, by=second, laxness_reason="", now=now)
+    return revision_put_in_force(revision=revision, reason="", by=second, now=now)

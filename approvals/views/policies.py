@@ -7,21 +7,29 @@ from typing import Any
 from django.urls import reverse
 
 from approvals import forms, tones
-from approvals.models import ChangeRequest, Policy, PolicyRevision
+from approvals.models import ChangeRequest, Policy, PolicyRevision, Signature
 from approvals.policy.document import default_policy_text
 from approvals.policy_in_force import document_of, laxness_of
+from approvals.publication_content import statement_of
 from approvals.queries import policy_page
+from approvals.services import publications
 from approvals.services import revisions as services
-from approvals.states import OPEN_STATES
-from approvals.views.signing import SignedMixin
+from approvals.states import OPEN_STATES, Meaning
+from approvals.views.two_steps import RecordSteps
+from mlops_portal.foundation import canonical
 from mlops_portal.foundation.errors import FieldError, Invalid
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.rules import Blocker
-from mlops_portal.foundation.web.pages import ActionPage, CreatePage, DetailPage, Page
+from mlops_portal.foundation.web.ledger_numbers import act_key, numbers_of
+from mlops_portal.foundation.web.pages import CreatePage, DetailPage, Page
 from mlops_portal.foundation.yaml_documents import DocumentInvalid
 
 REVISIONS = PolicyRevision.objects.select_related("policy", "drafted_by", "published_by")
 CRUMB = ("Policies", "/policies/")
+
+
+def page_of(revision: PolicyRevision) -> str:
+    """Return the address of the page of a revision."""
+    return reverse("approvals:policy", args=[revision.pk])
 
 
 class PolicyList(Page):
@@ -71,8 +79,20 @@ class RevisionDetail(DetailPage):
             .count(),
             "may_publish": revision.state == PolicyRevision.State.DRAFT
             and rights_of(self.request.user).has("approvals.publish_policy"),
+            **self.signature(),
             "tones": tones,
         }
+
+    def signature(self) -> Mapping[str, Any]:
+        """Find how the revision was published; the shipped policy of a fresh installation is signed by nobody."""
+        revision = self.object
+        if revision.published_at is None:
+            return {}
+        signed = Signature.objects.filter(
+            subject_label=PolicyRevision._meta.label, subject_id=str(revision.pk)
+        )
+        act = act_key(revision, revision.published_at, "approvals.policy_published")
+        return {"signature": signed.order_by("-pk").first(), "number": numbers_of([act]).get(act)}
 
 
 class RevisionDraft(CreatePage):
@@ -105,9 +125,7 @@ class RevisionDraft(CreatePage):
 
     def done(self, result: PolicyRevision) -> tuple[str, str]:
         """Show it."""
-        return f"{result} is drafted. Somebody else publishes it.", reverse(
-            "approvals:policy", args=[result.pk]
-        )
+        return f"{result} is drafted. Somebody else publishes it.", page_of(result)
 
 
 def _shown(error: DocumentInvalid) -> Invalid:
@@ -115,52 +133,70 @@ def _shown(error: DocumentInvalid) -> Invalid:
     return Invalid([FieldError("text", f"{one.where}: {one.message}") for one in error.errors])
 
 
-class RevisionPublish(SignedMixin, ActionPage):
-    """Put a revision in force, as another person than who drafted it."""
+class RevisionPublish(RecordSteps):
+    """Put a revision in force in the two steps of every signature, as another person than who drafted it."""
 
     queryset = REVISIONS
-    right, object_name, title, submit = (
-        "approvals.publish_policy",
-        "revision",
-        "Publish {object}",
-        "Publish {object}",
-    )
-    template_name = "approvals/policy_publish.html"
+    right, object_name = "approvals.publish_policy", "revision"
+    heading, submit = "Sign: publish the policy", "Sign and publish"
+    record_name, words_field = "approvals/sign_publication.html", "reason"
+    covers = "digest of the document, controls, difference, start, reason, meaning, signer"
+    binding = "A revision in use is never edited; only another one succeeds it."
+
+    def get_title(self) -> str:
+        """Name the revision."""
+        return f"{self.heading} {self.object}"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the revision."""
-        return [
-            CRUMB,
-            (str(self.object), reverse("approvals:policy", args=[self.object.pk])),
-            ("Publish", ""),
-        ]
+        return [CRUMB, (str(self.object), page_of(self.object)), ("Publish", "")]
 
-    def get_back_url(self) -> str:
-        """Return to the revision."""
-        return reverse("approvals:policy", args=[self.object.pk])
+    def find_subject(self) -> None:
+        """Find the revision, what publishing would sign and what keeps this person from it."""
+        self.object = self.find()
+        self.check_scope(self.object)
+        self.preview = publications.publication_preview(revision=self.object, by=self.request.user)
 
-    def make_form(self, data: Any = None, files: Any = None) -> forms.Publication:
-        """Ask for a signed reason where the revision is laxer than a control."""
-        self.laxer = laxness_of(self.object)
-        return forms.Publication(data=data, is_laxer=bool(self.laxer))
+    def make_form(self, data: Any = None) -> forms.SignedReason:
+        """Build the form of the reason."""
+        return forms.SignedReason(data=data, minimum=publications.MIN_REASON)
 
-    def blockers(self) -> list[Blocker]:
-        """Two people publish a policy."""
-        found = []
-        if self.object.state != PolicyRevision.State.DRAFT:
-            found.append(Blocker("published", "This revision was published already."))
-        if self.object.drafted_by_id == self.request.user.pk:
-            found.append(Blocker("own_draft", "Somebody other than the drafter publishes a policy."))
-        return found
+    def complaints(self) -> list[tuple[str | None, str]]:
+        """Check the length."""
+        reason, least = self.form.cleaned_data.get("reason", "").strip(), publications.MIN_REASON
+        if len(reason) >= least:
+            return []
+        return [("reason", f"The reason has {len(reason)} characters; at least {least} are needed.")]
 
-    def act(self, *, by: Any, now: datetime, **data: Any) -> PolicyRevision:
+    def digest_now(self) -> str:
+        """Return the digest of exactly what was typed, over what the records say."""
+        reason = self.form.cleaned_data["reason"].strip()
+        return canonical.digest(
+            statement_of(self.object, self.preview.recorded, reason, by=self.request.user)
+        )
+
+    def sign_now(self, *, read_digest: str, password: str, code: str) -> PolicyRevision:
         """Publish it."""
-        return services.revision_publish(revision=self.object, by=by, now=now, **data)
+        return publications.revision_publish(
+            revision=self.object,
+            reason=self.form.cleaned_data["reason"],
+            read_digest=read_digest,
+            password=password,
+            code=code,
+            by=self.request.user,
+            now=self.now,
+        )
 
-    def done(self, result: PolicyRevision) -> tuple[str, str]:
-        """Show it."""
-        return f"{result} is in force.", reverse("approvals:policy", args=[result.pk])
+    def receipt_of(self, result: PolicyRevision) -> str:
+        """Lead to the revision, which names its signature."""
+        return f"{page_of(result)}#signature"
 
-    def more(self) -> Mapping[str, Any]:
-        """Show what is laxer."""
-        return {**super().more(), "laxer": self.laxer}
+    def statement_context(self) -> Mapping[str, Any]:
+        """Add the revision."""
+        revision = self.object
+        return {
+            "about": f"{revision.policy.title}, revision {revision.number}",
+            "back": page_of(revision),
+            "revision": revision,
+            "is_laxer": self.preview.meaning == Meaning.ACCEPT_RISK,
+        }

@@ -234,9 +234,9 @@ class Revoke(RecordSteps):
         self.check_scope(self.object)
         self.preview = revocation_preview(decision=self.object, by=self.request.user, now=self.now)
 
-    def make_form(self, data: Any = None) -> forms.Revocation:
+    def make_form(self, data: Any = None) -> forms.SignedReason:
         """Build the form of the reason."""
-        return forms.Revocation(data=data, minimum=MIN_REASON)
+        return forms.SignedReason(data=data, minimum=MIN_REASON)
 
     def complaints(self) -> list[tuple[str | None, str]]:
         """Check the length."""

@@ -9,6 +9,7 @@ from django.urls import reverse
 from approvals import forms, policies
 from approvals.models import Decision
 from approvals.queries import inbox_page
+from approvals.services.reading import filed_dossiers
 from approvals.services.together import decisions_sign_together
 from approvals.views.inbox import RULE
 from mlops_portal.foundation.errors import invalid
@@ -43,11 +44,13 @@ class SignTogether(CreatePage):
             for row in rows
         ]
         self.allowed = [row for row, why in self.chosen if not why]
+        self.dossiers = filed_dossiers([row.change for row in self.allowed], user)
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> list[Decision]:
         """Sign each over the digest that the page showed."""
         if not self.allowed:
             raise invalid("rationale", "Nothing here can be signed together.")
+        data.pop("acknowledged")  # asked by the form; the signature notes the reading
         given = self.request.POST
         stages = [(row.stage, given.get(f"read-{row.change.pk}", "")) for row in self.allowed]
         return decisions_sign_together(stages=stages, by=by, now=now, **data)
@@ -59,7 +62,7 @@ class SignTogether(CreatePage):
     def more(self) -> Mapping[str, Any]:
         """Show what can be signed and what not."""
         return {
-            "chosen": self.chosen,
+            "chosen": [(row, why, self.dossiers.get(row.change.pk)) for row, why in self.chosen],
             "selected": bool(self.keys),
             "allowed": len(self.allowed),
             "rule": RULE,

@@ -10,7 +10,7 @@ from django.urls import reverse
 from approvals.models import ChangeRequest, Condition, Decision, Signature, Validation, Waiver
 from approvals.models.parts import PARTS
 from audits.models import LedgerEntry
-from registry.models import Document
+from registry.models import Document, GovernanceOverride
 
 CHANGE = ChangeRequest._meta.label
 SIGNATURE = Signature._meta.label
@@ -106,4 +106,7 @@ def _page_of_signature(key: str, user: Any) -> tuple[str, str]:
         return "Receipt", reverse("approvals:waiver-receipt", args=[about])
     if label == Validation._meta.label and Validation.objects.visible_to(user).filter(pk=about).exists():
         return "Receipt", reverse("approvals:validation-receipt", args=[about])
+    overridden = GovernanceOverride.objects.visible_to(user).filter(pk=about)
+    if label == GovernanceOverride._meta.label and overridden.exists():
+        return "Receipt", reverse("approvals:override-receipt", args=[about])
     return page_of(label, about, user) if label != SIGNATURE else ("", "")

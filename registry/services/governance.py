@@ -231,7 +231,7 @@ def governance_override(
     The app above checks the signature and passes its digest.
 
     Raises:
-        RuleViolation: owner, developer, or somebody in the owner's line of reporting.
+        RuleViolation: owner, developer, or somebody in the owner's line of reporting; or there is nothing to override.
     """
     model = lock_living(model.pk)
     require(by, "registry.approve_rating", unit_id=model.unit_id, model_id=model.pk)
@@ -239,7 +239,7 @@ def governance_override(
         raise invalid("reason", "A reason is required.")
     if problem := policies.digest_problem(signature_digest):
         raise invalid("signature_digest", problem)
-    refuse_if(_override_blockers(model, by))
+    refuse_if(override_blockers(model=model, by=by, now=now))
     override = GovernanceOverride(
         model=model,
         unit_id=model.unit_id,
@@ -250,17 +250,21 @@ def governance_override(
         signature_digest=signature_digest,
     )
     save_as(override, by=by, now=now, reason=reason)
-    tell("governance_overridden", override, by=by, now=now, reason=reason, valid_until=override.valid_until)
+    tell(
+        "governance_overridden",
+        override,
+        by=by,
+        now=now,
+        reason=reason,
+        valid_until=override.valid_until,
+        digest=signature_digest,
+    )
     governance_evaluate(model=model, by=by, now=now)
     return override
 
 
-def _override_blockers(model: RegisteredModel, by: User) -> list[Blocker]:
-    blockers = []
-    if by.pk in (model.owner_id, model.developer_id):
-        blockers.append(Blocker("own_model", "Owner and developer do not override.", "a risk officer"))
-    owner = model.owner
-    in_line = owner is not None and (owner.line_manager_id == by.pk or by.line_manager_id == owner.pk)
-    if in_line:
-        blockers.append(Blocker("own_line", "Somebody outside the owner's line overrides.", "a risk officer"))
-    return blockers
+def override_blockers(*, model: RegisteredModel, by: User, now: datetime) -> list[Blocker]:
+    """Return what keeps ``by`` from overriding, judged by the facts of this moment."""
+    facts = facts_of([model], now=now)[model.pk]
+    governance = applicability(governance_facts(model, facts)).governance
+    return policies.override_blockers(model, by=by, governance=governance, live=facts.override)

