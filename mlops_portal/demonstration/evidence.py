@@ -4,12 +4,25 @@ import hashlib
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from approvals.models import ValidationFinding
 from approvals.services import ConditionInput, conclusion_preview, validation_conclude, validation_open
-from approvals.services.validations import challenge_accept, challenge_answer, challenge_ask, finding_raise
+from approvals.services.validations import (
+    challenge_accept,
+    challenge_answer,
+    challenge_ask,
+    finding_close,
+    finding_raise,
+)
 from mlops_portal.demonstration import cast
 from mlops_portal.demonstration.blueprint import Blueprint, Measure
 from mlops_portal.demonstration.derived import validation_summary, weakness
-from mlops_portal.demonstration.texts import SECTIONS, challenge_about, condition_about, finding_about
+from mlops_portal.demonstration.texts import (
+    SECTIONS,
+    challenge_about,
+    condition_about,
+    finding_about,
+    repair_about,
+)
 from mlops_portal.demonstration.timeline import Life
 from mlops_portal.demonstration.world import World, repository_of
 from mlops_portal.foundation.people.models import User
@@ -23,6 +36,8 @@ from registry.states import DocumentKind, Grade, Origin
 
 FIRST_LINE_TIERS = (1, 2)
 OPTIONAL_WEIGHT = 1
+REPAIRED = ("medium", "low")  # findings of the latest versions are high, and open
+LATE_EVERY = 6  # some findings are overdue
 
 
 def digest_of(*words: Any) -> str:
@@ -256,7 +271,7 @@ def validate(
     if finding:
         before = model.versions.filter(number__lt=version.number).order_by("-number").first()
         title, detail = finding_about(plan, finding, weakness(plan, version, before) if worse else "")
-        finding_raise(
+        raised = finding_raise(
             validation=validation,
             title=title,
             detail=detail,
@@ -266,6 +281,11 @@ def validate(
             by=validator,
             now=world.now,
         )
+        if finding in REPAIRED and len(plan.name) % LATE_EVERY:
+            repaired_at = world.now + timedelta(
+                weeks=4 + (len(plan.name) + step) % 6
+            )  # in office hours, as now
+            world.timeline.add(_repair(world, plan, raised), repaired_at)
     conditions = [_condition(world, plan, validator)] if outcome == "approved_with_conditions" else []
     validation_conclude(
         validation=validation,
@@ -281,6 +301,14 @@ def validate(
         now=world.now,
         **world.proof(validator),
     )
+
+
+def _repair(world: World, plan: Blueprint, finding: ValidationFinding) -> Life[None]:
+    """Let the validator close a finding on what its owner did."""
+    seen = repair_about(plan, finding.severity)
+    finding_close(finding=finding, evidence=seen, by=finding.validation.validator, now=world.now)
+    return
+    yield
 
 
 def _condition(world: World, plan: Blueprint, validator: User) -> ConditionInput:

@@ -105,6 +105,14 @@ def finding_about(plan: Blueprint, severity: str, weakness: str) -> tuple[str, s
     return details[severity]
 
 
+def repair_about(plan: Blueprint, severity: str) -> str:
+    """Return what a validator saw of the repair of a finding."""
+    segment = plan.segments[0] if plan.segments else "the smallest segment"
+    if severity == "low":
+        return "A second developer reviewed the derivation; the note stands beside the code."
+    return f"Another quarter of outcomes of {segment} was collected and read by the validator."
+
+
 def condition_about(plan: Blueprint) -> tuple[str, str]:
     """Return what a validator asks for, and the evidence wanted, of a version that is worse for one group."""
     return (

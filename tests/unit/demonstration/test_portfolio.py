@@ -298,7 +298,10 @@ def test_every_promise_of_variety(world):
     assert set(Condition.objects.values_list("state", flat=True)) == {"open", "met"}
     assert {"granted", "ended", "requested"} <= set(Waiver.objects.values_list("state", flat=True))
     assert Lapse.objects.exists()
-    assert ValidationFinding.objects.exists()
+    findings, today = ValidationFinding.objects.all(), world.end.date()
+    late, closed = findings.filter(closed_at=None, due_on__lt=today), findings.exclude(closed_at=None)
+    assert 0 < late.count() < closed.count()
+    assert findings.filter(closed_at=None, due_on__gt=today, severity="high").exists()
     assert Challenge.objects.filter(state="accepted").exists()
     assert RiskAssessment.objects.filter(state="proposed").exists()
     kinds = set(RecordTask.objects.filter(closed_at__isnull=True).values_list("kind", flat=True))
