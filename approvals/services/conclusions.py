@@ -97,13 +97,13 @@ def _validity_blockers(words: Conclusion, most: datetime, now: datetime) -> list
 
 def condition_complaints(validation: Validation, words: Conclusion, *, now: datetime) -> list[Blocker]:
     """Return what its conditions lack, and whether they fit the outcome: they go with the one that says so."""
-    bearers = condition_people(validation)
+    bearers = condition_people(validation) if words.conditions else None
     return policies.condition_blockers(
         words.conditions,
         go_with=Validation.Outcome.APPROVED_WITH_CONDITIONS.label,
         are_asked=words.outcome == Validation.Outcome.APPROVED_WITH_CONDITIONS,
-        owners=bearers.owner_ids(),
-        verifiers=bearers.verifier_ids(),
+        owners=bearers.owner_ids() if bearers else (),
+        verifiers=bearers.verifier_ids() if bearers else (),
         now=now,
     )
 

@@ -141,13 +141,13 @@ def _blockers(
     blockers += policies.rationale_blockers(
         wanted.rationale, minimum=minimum, verdict=wanted.verdict, change_class=change.change_class
     )
-    bearers = condition_people(change)
+    bearers = condition_people(change) if wanted.conditions else None
     blockers += policies.condition_blockers(
         wanted.conditions,
         go_with=Verdict.APPROVE_WITH_CONDITIONS.label,
         are_asked=wanted.verdict == Verdict.APPROVE_WITH_CONDITIONS,
-        owners=bearers.owner_ids() if wanted.conditions else (),
-        verifiers=bearers.verifier_ids() if wanted.conditions else (),
+        owners=bearers.owner_ids() if bearers else (),
+        verifiers=bearers.verifier_ids() if bearers else (),
         now=wanted.now,
     )
     if wanted.verdict == Verdict.REQUEST_CHANGES and not wanted.items:

@@ -29,7 +29,7 @@ def lock(rows: QuerySet[M], pk: object) -> M:
         found = next(iter(one.all()), None)
     if found is None:
         raise NotFound(f"{str(rows.model._meta.verbose_name).capitalize()} {pk} does not exist.")
-    return _present(found)
+    return _present(found) if connection.features.has_select_for_update else found
 
 
 def _present(row: M) -> M:
@@ -51,4 +51,5 @@ def lock_all(
     """
     if connection.features.has_select_for_update:
         rows = rows.select_for_update(of=("self",), no_key=keeps_key)
-    return [_present(row) for row in rows.filter(pk__in=pks).order_by("pk")]
+        return [_present(row) for row in rows.filter(pk__in=pks).order_by("pk")]
+    return list(rows.filter(pk__in=pks).order_by("pk"))
