@@ -4,9 +4,11 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from approvals.models import Challenge, Condition, Validation
+from approvals.models import Challenge, ChangeRequest, Condition, Validation
 from approvals.policy_in_force import PolicyInForce
+from approvals.states import REFRESHABLE, Verdict
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import plural
 from registry.models import RegisteredModel
 
 
@@ -27,6 +29,23 @@ def validations_of(model: RegisteredModel, user: User) -> "QuerySet[Validation]"
         )
         .order_by("-opened_at", "-pk")
     )
+
+
+def effects_of(validation: Validation, user: User) -> list[str]:
+    """Say which decisions fall when a validation is concluded: it is content of the requests about its version."""
+    counted = Q(decisions__voided_at__isnull=True) & ~Q(decisions__verdict=Verdict.RECUSE)
+    rows = (
+        ChangeRequest.objects.visible_to(user)
+        .filter(version_id=validation.version_id, state__in=REFRESHABLE)
+        .annotate(standing=Count("decisions", filter=counted, distinct=True))
+        .filter(standing__gt=0)
+        .order_by("pk")
+    )
+    return [
+        f"This is a change of content of {row.code}: {plural(row.standing, 'decision')} "
+        f"{'becomes' if row.standing == 1 else 'become'} void."
+        for row in rows
+    ]
 
 
 def read(validation: Validation, policy: PolicyInForce | None) -> dict[str, Any]:

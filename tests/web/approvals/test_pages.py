@@ -294,10 +294,12 @@ def test_validations_are_opened_challenged_and_concluded(
     assert validator.post(f"{url}challenge/", {"question": "Why this window?"}).status_code == 303
     challenge = version.validations.get().challenges.get()
     lacking = [
-        *policies.conclusion_blockers(challenge.validation, by=release_cast.validator, open_challenges=1),
+        *policies.conclusion_blockers(
+            challenge.validation, by=release_cast.validator, open_challenges=1, who_settles="Ada answers it"
+        ),
         *policies.coverage_blockers("approved", required=[], components=[], critical_open=2),
     ]
-    said = ["1 challenge is not settled.", "2 critical findings are open."]
+    said = ["1 challenge is not settled: Ada answers it.", "2 critical findings are open."]
     assert [blocker.message for blocker in lacking] == said
     assert (
         developer.post(
