@@ -25,7 +25,7 @@ class Finding(forms.Form):
     """What a validation found."""
 
     title = forms.CharField(max_length=200)
-    severity = forms.ChoiceField(choices=ValidationFinding.Severity.choices)
+    severity = forms.ChoiceField(choices=[("", "Choose"), *ValidationFinding.Severity.choices])
     detail = forms.CharField(widget=area(4), required=False, max_length=8000)
     owner = PersonChoice(label="Who repairs it", help_text="People who see this model.")
     due_on = DayField(label="Due")

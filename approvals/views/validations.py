@@ -16,6 +16,7 @@ from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
+from mlops_portal.foundation.web.words import day_text
 from registry.models import ModelVersion, RegisteredModel
 
 VALIDATIONS = Validation.objects.select_related(
@@ -71,6 +72,19 @@ class ValidationOpen(ActionPage):
     queryset = ModelVersion.objects.alive().select_related("model__unit", "unit", "registered_by")
     right, object_name, form_class = "approvals.validate", "version", forms.ValidationStart
     title, submit = "Validate {object}", "Open the validation"
+
+    def initial(self) -> dict[str, Any]:
+        """Start with the kind that what was concluded before speaks for."""
+        return {"kind": validation_page.kind_expected(self.object)}
+
+    def more(self) -> Mapping[str, Any]:
+        """Say that the version is validated, where it is."""
+        held = validation_page.holding(self.object, self.now)
+        if held is None:
+            return super().more()
+        until = day_text(portal_day(held.valid_until))
+        told = f"{self.object} holds a valid validation until {until}, concluded by {held.validator.name}."
+        return {**super().more(), "lede": told}
 
     def blockers(self) -> list[Blocker]:
         """Who built, owns or asked for it does not validate it."""

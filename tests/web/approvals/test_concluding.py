@@ -1,5 +1,6 @@
 """The page on which a validation is concluded says what follows, and what keeps it from being concluded."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -8,7 +9,10 @@ from django.test import Client
 
 from approvals import services
 from approvals.models import ChangeRequest, Validation
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import day_text
+from registry.models import ModelVersion, RegisteredModel
 from tests.factories import approvals as make
 from tests.web.approvals.test_signing_records import reviewed, words
 
@@ -55,3 +59,47 @@ def test_what_keeps_it_open_names_who_answers_and_leads_there(
     page = client.get(address).content.decode()
     told = f"2 challenges are not settled: {ada.name} answers challenge 2; {vera.name} accepts what answers challenge 1."
     assert told in page
+
+
+def chosen(page: str, name: str) -> str:
+    """Return the option that a list of choices starts with."""
+    options = page[page.index(f'name="{name}"') :].split("</select>")[0]
+    found = re.search(r"<option[^>]* selected[^>]*>([^<]*)", options) or re.search(
+        r">([^<>]+)</option>", options
+    )
+    return found.group(1)
+
+
+def test_the_kind_of_a_new_validation_follows_from_what_was_concluded(
+    version: ModelVersion, release_cast: make.Cast, vera: User, now: datetime, as_person: SignIn
+) -> None:
+    client = as_person(vera)
+    page = client.get(f"/versions/{version.pk}/validate/").content.decode()
+    held = version.validations.get()
+    assert chosen(page, "kind") == "Periodic"
+    until = day_text(portal_day(held.valid_until))
+    assert f"holds a valid validation until {until}, concluded by {vera.name}." in page
+    second = make.complete_version(version.model, cast=release_cast, now=now, artifact="b", validated=False)
+    page = client.get(f"/versions/{second.pk}/validate/").content.decode()
+    assert chosen(page, "kind") == "Change"
+    assert "holds a valid validation" not in page
+
+
+def test_the_first_validation_of_a_model_is_an_initial_one(
+    model: RegisteredModel, release_cast: make.Cast, vera: User, now: datetime, as_person: SignIn
+) -> None:
+    first = make.complete_version(model, cast=release_cast, now=now, validated=False)
+    assert (
+        chosen(as_person(vera).get(f"/versions/{first.pk}/validate/").content.decode(), "kind") == "Initial"
+    )
+
+
+def test_how_severe_a_finding_is_has_to_be_chosen(
+    again: Validation, ada: User, vera: User, as_person: SignIn
+) -> None:
+    client, address = as_person(vera), f"/validations/{again.pk}/finding/"
+    assert chosen(client.get(address).content.decode(), "severity") == "Choose"
+    typed = {"title": "Leak", "severity": "", "owner": ada.pk, "due_on": "2099-01-31"}
+    assert client.post(address, typed).status_code == 400
+    assert not again.findings.exists()
+    assert client.post(address, typed | {"severity": "low"}).status_code == 303
