@@ -103,3 +103,16 @@ def test_how_severe_a_finding_is_has_to_be_chosen(
     assert client.post(address, typed).status_code == 400
     assert not again.findings.exists()
     assert client.post(address, typed | {"severity": "low"}).status_code == 303
+
+
+def test_each_condition_is_a_group_and_the_first_says_when_it_is_needed(
+    again: Validation, vera: User, as_person: SignIn
+) -> None:
+    page = as_person(vera).get(f"/validations/{again.pk}/conclude/").content.decode()
+    groups = page.split("<fieldset><legend><b>Condition ")[1:]
+    assert len(groups) == 3
+    for place, group in enumerate(groups, start=1):
+        assert f'name="due_on_{place}"' in group.split("</fieldset>")[0]
+        assert f'name="text_{place % 3 + 1}"' not in group.split("</fieldset>")[0]
+    assert "optional" not in groups[0].split("</fieldset>")[0]
+    assert groups[0].count("needed with “Approved with conditions”") == 5
