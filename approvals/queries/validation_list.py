@@ -61,7 +61,7 @@ def waits_text(validation: Any) -> str:
         case "conclusion":
             return "the conclusion"
         case "repairs":
-            return f"{plural(validation.findings_open, 'finding')} to repair"
+            return f"{plural(validation.findings_open, 'finding')} to be repaired"
         case _:
             return ""
 

@@ -278,9 +278,11 @@ def test_a_release_is_started_rolled_back_and_its_pages_render(
     at_risk.refresh_from_db()
     assert at_risk.state == "scheduled"
     decision = Decision.objects.filter(signer=release_cast.risk_officer).get()
-    assert "Sign: revoke the approval" in text_of(
-        as_person(release_cast.risk_officer), f"/decisions/{decision.pk}/revoke/"
-    )
+    own = text_of(as_person(release_cast.risk_officer), f"/decisions/{decision.pk}/revoke/")
+    assert "Sign: revoke the approval" in own
+    assert "that I signed at" in own
+    other = text_of(as_person(release_cast.second_risk_officer), f"/decisions/{decision.pk}/revoke/")
+    assert f"that {decision.signer.name} signed at" in other
 
 
 def test_validations_are_opened_challenged_and_concluded(

@@ -137,7 +137,7 @@ def test_a_concluded_one_waits_for_the_repairs_of_its_findings(
     finding = found(opened, release_cast.owner, before, days)
     make.conclude(opened, by=release_cast.validator, now=before)
     (row,) = rows_of(as_person(release_cast.validator), "waits=repairs")
-    assert row["Waits for"].startswith(f"1 finding to repair, {word} {finding.due_on.day} ")
+    assert row["Waits for"].startswith(f"1 finding to be repaired, {word} {finding.due_on.day} ")
     assert row["Findings"] == "1"
 
 
