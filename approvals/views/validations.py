@@ -106,8 +106,13 @@ class ValidationDetail(DetailPage):
     template_name, right, object_name = "approvals/validation.html", "approvals.view", "validation"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
-        """Lead over the model."""
-        return [*crumbs_of(self.object.model), (self.object.version.name, "")]
+        """Lead over all validations, where the navigation leads, and the model."""
+        model = self.object.model
+        return [
+            ("Validations", reverse("approvals:validation-list")),
+            (str(model), model.get_absolute_url()),
+            (str(self.object), ""),
+        ]
 
     def more(self) -> Mapping[str, Any]:
         """Read the page."""

@@ -116,3 +116,11 @@ def test_each_condition_is_a_group_and_the_first_says_when_it_is_needed(
         assert f'name="text_{place % 3 + 1}"' not in group.split("</fieldset>")[0]
     assert "optional" not in groups[0].split("</fieldset>")[0]
     assert groups[0].count("needed with “Approved with conditions”") == 5
+
+
+def test_the_page_of_a_validation_stands_among_the_validations(
+    again: Validation, vera: User, as_person: SignIn
+) -> None:
+    page = as_person(vera).get(f"/validations/{again.pk}/").content.decode()
+    assert re.search(r'<a class="nav-link" href="/validations/[^"]*" aria-current="page">', page)
+    assert f'aria-current="page">Validation of {again.version}</a>' in page
