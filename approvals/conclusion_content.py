@@ -1,6 +1,6 @@
 """What goes into a signed conclusion of a validation: what the records say, and what its validator writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -43,6 +43,12 @@ PART_WORDS = {
     "validity": "Valid until",
     "rationale": "Rationale",
 }
+
+
+def series(texts: Iterable[str], last: str = "and") -> str:
+    """Join texts as a sentence does: `a, b and c`."""
+    *others, end = [*texts] or [""]
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def record_parts(validation: Validation) -> tuple[SignedPart, ...]:

@@ -81,7 +81,13 @@ def validations(user: Any) -> Mapping[str, Any] | None:
         return None
     today = portal_day(timezone.now())
     waiting = [
-        (one, validation_list.waits_text(one), validation_list.repair_due(one, today)) for one in shown
+        (
+            one,
+            validation_list.waits_text(one),
+            validation_list.repair_due(one, today),
+            validation_list.is_repair_late(one, today),
+        )
+        for one in shown
     ]
     return {"validations": waiting, "count": rows.count()}
 

@@ -20,7 +20,7 @@ from approvals.models import (
     ValidationFinding,
     Waiver,
 )
-from approvals.states import Verdict
+from approvals.states import act_word
 from approvals.waiver_policies import AUTHORITY_RIGHTS, beneficiaries
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.events import DomainEvent
@@ -106,7 +106,7 @@ def _change_words(change: ChangeRequest, happening: Happening) -> Mapping[str, s
         "gates": " No blocking gate fails any more." if data.get("cleared") else "",
         "expires": _told(data.get("expires_at")),
         "start": _told(data.get("start_at")),
-        "verdict": uncapped(Verdict(data["verdict"]).label) if "verdict" in data else "",
+        "verdict": uncapped(act_word(data["meaning"], data["verdict"])) if "verdict" in data else "",
         "policy": str(data.get("policy", "")),
         "by_change": str(data.get("by_change", "")),
     }

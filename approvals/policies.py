@@ -444,7 +444,9 @@ def validator_blockers(
     return blockers
 
 
-def conclusion_blockers(validation: Validation, *, by: User, open_challenges: int) -> list[Blocker]:
+def conclusion_blockers(
+    validation: Validation, *, by: User, open_challenges: int, who_settles: str
+) -> list[Blocker]:
     """What keeps a validation from being concluded, whatever its outcome."""
     blockers = []
     if validation.state != Validation.State.OPEN:
@@ -453,7 +455,9 @@ def conclusion_blockers(validation: Validation, *, by: User, open_challenges: in
         blockers.append(Blocker("not_validator", "Only its validator concludes a validation."))
     if open_challenges:
         settled = "is not settled" if open_challenges == 1 else "are not settled"
-        blockers.append(Blocker("challenges", f"{plural(open_challenges, 'challenge')} {settled}."))
+        blockers.append(
+            Blocker("challenges", f"{plural(open_challenges, 'challenge')} {settled}: {who_settles}.")
+        )
     return blockers
 
 

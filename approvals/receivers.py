@@ -8,7 +8,7 @@ from typing import Any
 
 from approvals.models import ChangeRequest
 from approvals.services.revisions import REFRESH_JOB
-from approvals.services.submission import REFRESHABLE
+from approvals.states import REFRESHABLE
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.operations import Act, current_act
 from mlops_portal.foundation.work import jobs

@@ -96,6 +96,8 @@ PREDICATES: Mapping[ChangeState, str] = {
 }
 # A change whose approval may still be used, or is being used.
 APPROVAL_LIVE_STATES: frozenset[ChangeState] = frozenset({S.APPROVED, S.SCHEDULED, S.EXECUTING, S.VERIFYING})
+# What is filed and not carried out yet: changed content makes its decisions void.
+REFRESHABLE: frozenset[ChangeState] = frozenset({S.IN_REVIEW, S.APPROVED, S.SCHEDULED})
 
 
 class Owes(models.TextChoices):

@@ -86,7 +86,7 @@ class ConditionPlaces(forms.Form):
             required = place <= needed
             label = f"Condition {place}"
             self.fields[f"text_{place}"] = forms.CharField(
-                label=label, widget=area(2), required=required, max_length=2000
+                label=f"{label}: what is to be done", widget=area(2), required=required, max_length=2000
             )
             self.fields[f"evidence_{place}"] = forms.CharField(
                 label=f"{label}: evidence",
@@ -104,6 +104,16 @@ class ConditionPlaces(forms.Form):
                 help_text="Not the owner.",
             )
             self.fields[f"due_on_{place}"] = DayField(label=f"{label}: due", required=required)
+
+    def condition_groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the fields of each place under its name; none where no conditions are set."""
+        places = [place for place in range(1, CONDITIONS + 1) if f"text_{place}" in self.fields]
+        return [(f"Condition {place}", [self[f"{part}_{place}"] for part in PARTS]) for place in places]
+
+    def plain_fields(self) -> list[forms.BoundField]:
+        """Return the fields that are no part of a condition."""
+        held = {bound.name for _, fields in self.condition_groups() for bound in fields}
+        return [bound for bound in self if bound.name not in held]
 
     def has_whole_conditions(self) -> bool:
         """Tell whether no field of a condition was refused, so that what they lack together can be said."""

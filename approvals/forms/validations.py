@@ -7,9 +7,11 @@ from django import forms
 from django.db.models import QuerySet
 
 from approvals.forms.fields import DayField, PersonChoice, area
-from approvals.forms.signing import ConditionPlaces, count_rationale
+from approvals.forms.signing import PARTS, ConditionPlaces, count_rationale
 from approvals.models import Validation, ValidationFinding
 from mlops_portal.foundation.people.models import User
+
+NEEDED = "needed with “Approved with conditions”"
 
 
 class ValidationStart(forms.Form):
@@ -25,7 +27,7 @@ class Finding(forms.Form):
     """What a validation found."""
 
     title = forms.CharField(max_length=200)
-    severity = forms.ChoiceField(choices=ValidationFinding.Severity.choices)
+    severity = forms.ChoiceField(choices=[("", "Choose"), *ValidationFinding.Severity.choices])
     detail = forms.CharField(widget=area(4), required=False, max_length=8000)
     owner = PersonChoice(label="Who repairs it", help_text="People who see this model.")
     due_on = DayField(label="Due")
@@ -92,17 +94,11 @@ class Conclusion(ConditionPlaces):
         if latest is not None:
             self.fields["valid_until"].help_text = f"YYYY-MM-DD, {latest.isoformat()} at the latest."
         self.add_places(owners, verifiers, needed=0)
-
-    def plain_fields(self) -> list[forms.BoundField]:
-        """The fields that are no part of a condition."""
-        return [bound for bound in self if bound.name in self.base_fields]
-
-    def condition_fields(self) -> list[forms.BoundField]:
-        """The fields of the places for conditions."""
-        return [bound for bound in self if bound.name not in self.base_fields]
+        for part in PARTS:  # one condition is needed with that outcome, and no field of it is to be left out
+            self.fields[f"{part}_1"].mark = NEEDED
 
     def shows_conditions(self) -> bool:
         """Tell whether the places stand open: something was chosen or written that is about them."""
         return self["outcome"].value() == Validation.Outcome.APPROVED_WITH_CONDITIONS or any(
-            bound.errors or bound.value() for bound in self.condition_fields()
+            bound.errors or bound.value() for _, fields in self.condition_groups() for bound in fields
         )

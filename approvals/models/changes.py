@@ -412,7 +412,7 @@ class Decision(ApprovalRecord):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_verdict_display()} by {self.signer}"
+        return f"{self.act_word} by {self.signer}"
 
     @property
     def act_word(self) -> str:

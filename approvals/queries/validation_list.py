@@ -61,7 +61,7 @@ def waits_text(validation: Any) -> str:
         case "conclusion":
             return "the conclusion"
         case "repairs":
-            return f"{plural(validation.findings_open, 'finding')} to repair"
+            return f"{plural(validation.findings_open, 'finding')} to be repaired"
         case _:
             return ""
 
@@ -70,8 +70,13 @@ def repair_due(validation: Any, today: date) -> str:
     """Say until when the first of its findings is to be repaired; nothing where it waits for something else."""
     if validation.waits_for != "repairs":
         return ""
-    word = "overdue since" if validation.findings_due_on < today else "due"
+    word = "overdue since" if is_repair_late(validation, today) else "due"
     return f"{word} {day_text(validation.findings_due_on)}"
+
+
+def is_repair_late(validation: Any, today: date) -> bool:
+    """Tell whether it waits for a repair that was due before today."""
+    return validation.waits_for == "repairs" and validation.findings_due_on < today
 
 
 def _counted(rows: QuerySet) -> Coalesce:

@@ -1,13 +1,17 @@
 """Validations of a model, and everything about one of them."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from approvals.models import Challenge, Condition, Validation
+from approvals.models import Challenge, ChangeRequest, Condition, Validation
 from approvals.policy_in_force import PolicyInForce
+from approvals.queries.validation_list import VOUCHES
+from approvals.states import REFRESHABLE, Verdict
 from mlops_portal.foundation.people.models import User
-from registry.models import RegisteredModel
+from mlops_portal.foundation.web.words import plural
+from registry.models import ModelVersion, RegisteredModel
 
 
 def validations_of(model: RegisteredModel, user: User) -> "QuerySet[Validation]":
@@ -27,6 +31,37 @@ def validations_of(model: RegisteredModel, user: User) -> "QuerySet[Validation]"
         )
         .order_by("-opened_at", "-pk")
     )
+
+
+def kind_expected(version: ModelVersion) -> str:
+    """Return which kind a new validation of a version is by what was concluded before: for it, or for its model."""
+    concluded = Validation.objects.filter(model_id=version.model_id, state=Validation.State.CONCLUDED)
+    if concluded.filter(version=version).exists():
+        return Validation.Kind.PERIODIC
+    return Validation.Kind.CHANGE if concluded.exists() else Validation.Kind.INITIAL
+
+
+def holding(version: ModelVersion, now: datetime) -> Validation | None:
+    """Return the validation that vouches for a version now, the one that does so longest."""
+    rows = version.validations.filter(VOUCHES, valid_until__gt=now).select_related("validator")
+    return rows.order_by("-valid_until", "-pk").first()
+
+
+def effects_of(validation: Validation, user: User) -> list[str]:
+    """Say which decisions fall when a validation is concluded: it is content of the requests about its version."""
+    counted = Q(decisions__voided_at__isnull=True) & ~Q(decisions__verdict=Verdict.RECUSE)
+    rows = (
+        ChangeRequest.objects.visible_to(user)
+        .filter(version_id=validation.version_id, state__in=REFRESHABLE)
+        .annotate(standing=Count("decisions", filter=counted, distinct=True))
+        .filter(standing__gt=0)
+        .order_by("pk")
+    )
+    return [
+        f"This is a change of content of {row.code}: {plural(row.standing, 'decision')} "
+        f"{'becomes' if row.standing == 1 else 'become'} void."
+        for row in rows
+    ]
 
 
 def read(validation: Validation, policy: PolicyInForce | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from approvals import policies
-from approvals.conclusion_content import Conclusion, baseline_in, record_parts, statement_of
+from approvals.conclusion_content import Conclusion, baseline_in, record_parts, series, statement_of
 from approvals.events import event_of, tell
 from approvals.models import Challenge, Validation, ValidationFinding
 from approvals.policy_in_force import PolicyInForce, policy_in_force
@@ -45,10 +45,12 @@ def _until_most(policy: PolicyInForce, tier: int, now: datetime) -> datetime:
 
 
 def _standing(validation: Validation, by: User, now: datetime) -> list[Blocker]:
+    unsettled = list(validation.challenges.exclude(state=Challenge.State.ACCEPTED).order_by("number"))
     blockers = policies.conclusion_blockers(
         validation,
         by=by,
-        open_challenges=validation.challenges.exclude(state=Challenge.State.ACCEPTED).count(),
+        open_challenges=len(unsettled),
+        who_settles=_who_settles(validation, unsettled),
     )
     if policy_in_force(now) is None:
         blockers.append(Blocker("no_policy", "No policy is in force.", "a policy publisher"))
@@ -57,6 +59,25 @@ def _standing(validation: Validation, by: User, now: datetime) -> list[Blocker]:
     if validation.state == Validation.State.OPEN:
         blockers += validation_open_blockers(validation.version, by=by)
     return blockers
+
+
+def _who_settles(validation: Validation, unsettled: Sequence[Challenge]) -> str:
+    """Say who answers the challenges that wait for it, and who accepts the answers that were given."""
+    asked = [str(one.number) for one in unsettled if one.state == Challenge.State.OPEN]
+    answered = [str(one.number) for one in unsettled if one.state == Challenge.State.ANSWERED]
+    told = []
+    if asked:
+        version = validation.version
+        developers = User.objects.filter(pk__in={version.model.developer_id, *version.developer_ids})
+        names = series(developers.order_by("name", "pk").values_list("name", flat=True), "or")
+        told.append(f"{names or 'a developer'} answers {_numbered(asked)}")
+    if answered:
+        told.append(f"{validation.validator.name} accepts what answers {_numbered(answered)}")
+    return "; ".join(told)
+
+
+def _numbered(numbers: Sequence[str]) -> str:
+    return f"{'challenge' if len(numbers) == 1 else 'challenges'} {series(numbers)}"
 
 
 def conclusion_complaints(

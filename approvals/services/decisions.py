@@ -180,7 +180,7 @@ def decision_write(*, change: ChangeRequest, wanted: WantedDecision) -> Decision
     gates_store(change, evaluation, by=by, now=now)
     _confirm_materiality(change, decision)
     _advance(change, stage, decision, policy, records, now)
-    change_save(change, by=by, now=now, reason=f"{decision.get_verdict_display()} at “{stage.title}”")
+    change_save(change, by=by, now=now, reason=f"{decision.act_word} at “{stage.title}”")
     note_blocked_stage(change, by=by, now=now)
     tell(
         "decision_signed",

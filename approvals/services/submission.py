@@ -22,7 +22,7 @@ from approvals.services.dropping import conditions_drop
 from approvals.services.gates import gates_store
 from approvals.services.materiality import materiality_compute
 from approvals.services.stages import clock_stop, stage_look_for_people, stage_open_next, stages_fix
-from approvals.states import ChangeState, Verdict
+from approvals.states import REFRESHABLE, ChangeState, Verdict
 from approvals.traffic import AT_ONCE, takes_steps
 from mlops_portal.foundation import canonical
 from mlops_portal.foundation.history import save_as
@@ -31,7 +31,6 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.rules import refuse_if
 from registry.services.governance import governance_evaluate
 
-REFRESHABLE = frozenset({ChangeState.IN_REVIEW, ChangeState.APPROVED, ChangeState.SCHEDULED})
 # What a refiling must differ in: everything but its own words about the refiling, what others put in place meanwhile
 # and the revision of the policy.
 NOT_CONTENT = {

@@ -15,9 +15,9 @@ from approvals.queries.validation_list import VOUCHES, ending
 from approvals.services.conditions import condition_lapse
 from approvals.services.executions import EXECUTE_JOB, change_complete
 from approvals.services.lapses import lapse_come_back, lapse_open, lapse_settle_gone
-from approvals.services.submission import REFRESHABLE, change_expire, change_refresh
+from approvals.services.submission import change_expire, change_refresh
 from approvals.services.waivers import waiver_end
-from approvals.states import ChangeState
+from approvals.states import REFRESHABLE, ChangeState
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.operations import operation

@@ -6,10 +6,18 @@ from typing import Any
 from django.urls import reverse
 
 from approvals import forms, policies
-from approvals.conclusion_content import PART_WORDS, Conclusion, statement_of, told_conditions, written_parts
+from approvals.conclusion_content import (
+    PART_WORDS,
+    Conclusion,
+    series,
+    statement_of,
+    told_conditions,
+    written_parts,
+)
 from approvals.models import Validation
 from approvals.queries.condition_people import condition_people
 from approvals.queries.record_log import act_of_conclusion
+from approvals.queries.validation_page import effects_of
 from approvals.services import conclusions
 from approvals.signed_content import SignedPart
 from approvals.views.two_steps import RecordSteps
@@ -144,6 +152,8 @@ class ValidationConclude(RecordSteps):
             "about": str(self.object),
             "back": page_of(self.object),
             "validation": self.object,
+            "effects_title": "What concluding does",
+            "effects": effects_of(self.object, self.request.user),
         }
         if self.step == "sign":
             words = self.words()
@@ -183,7 +193,7 @@ class ValidationReceipt(DetailPage):
         return {
             "signature": validation.signature,
             "conditions": list(validation.conditions.select_related("owner", "verifier").order_by("pk")),
-            "examined": [labels.get(name, name) for name in validation.components],
+            "examined": series(labels.get(name, name) for name in validation.components),
             "until": portal_day(validation.valid_until) if validation.valid_until else None,
             "parts": {
                 PART_WORDS.get(name, name): digest

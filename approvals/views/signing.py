@@ -40,6 +40,7 @@ class Sign(ChangeMixin, DossierSteps):
     """A decision at the stage that decides now."""
 
     record_name = "approvals/sign_decision.html"
+    fields_name = "approvals/sign_statement_fields.html"
     covers = "dossier, stage, verdict, meaning, conditions, waivers, rationale, signer"
     binding = "You, the head of model risk or an approver of this stage can revoke it, with a reason; it is never erased."
 

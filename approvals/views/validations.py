@@ -16,6 +16,7 @@ from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
+from mlops_portal.foundation.web.words import day_text
 from registry.models import ModelVersion, RegisteredModel
 
 VALIDATIONS = Validation.objects.select_related(
@@ -72,6 +73,19 @@ class ValidationOpen(ActionPage):
     right, object_name, form_class = "approvals.validate", "version", forms.ValidationStart
     title, submit = "Validate {object}", "Open the validation"
 
+    def initial(self) -> dict[str, Any]:
+        """Start with the kind that what was concluded before speaks for."""
+        return {"kind": validation_page.kind_expected(self.object)}
+
+    def more(self) -> Mapping[str, Any]:
+        """Say that the version is validated, where it is."""
+        held = validation_page.holding(self.object, self.now)
+        if held is None:
+            return super().more()
+        until = day_text(portal_day(held.valid_until))
+        told = f"{self.object} holds a valid validation until {until}, concluded by {held.validator.name}."
+        return {**super().more(), "lede": told}
+
     def blockers(self) -> list[Blocker]:
         """Who built, owns or asked for it does not validate it."""
         return services.validation_open_blockers(self.object, by=self.request.user)
@@ -92,8 +106,13 @@ class ValidationDetail(DetailPage):
     template_name, right, object_name = "approvals/validation.html", "approvals.view", "validation"
 
     def get_crumbs(self) -> list[tuple[str, str]]:
-        """Lead over the model."""
-        return [*crumbs_of(self.object.model), (self.object.version.name, "")]
+        """Lead over all validations, where the navigation leads, and the model."""
+        model = self.object.model
+        return [
+            ("Validations", reverse("approvals:validation-list")),
+            (str(model), model.get_absolute_url()),
+            (str(self.object), ""),
+        ]
 
     def more(self) -> Mapping[str, Any]:
         """Read the page."""

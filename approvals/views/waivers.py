@@ -11,9 +11,8 @@ from approvals.duties import duty_records
 from approvals.evaluation import policy_for
 from approvals.models import ChangeRequest, Decision, GateResult, Waiver
 from approvals.queries.record_log import act_of_waiver
-from approvals.services.submission import REFRESHABLE
 from approvals.services.waivers import says_of, statement_of, waiver_decide, waiver_preview, waiver_request
-from approvals.states import ChangeState, Meaning, Verdict
+from approvals.states import REFRESHABLE, ChangeState, Meaning, Verdict
 from approvals.views.drafts import draft_gates
 from approvals.views.scope import ChangeMixin, change_crumbs
 from approvals.views.two_steps import DossierSteps
@@ -286,6 +285,7 @@ class WaiverSign(DossierSteps):
             "back": reverse("approvals:waiver", args=[waiver.pk]),
             "waiver": waiver,
             "grant": self.grant,
+            "effects_title": "What granting does",
             "effects": effects_of(waiver) if self.grant else [],
             "gate": self.change.gate_results.filter(is_current=True, gate=waiver.gate).first(),
         }

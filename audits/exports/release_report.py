@@ -188,7 +188,7 @@ def _signatures(release: Release) -> list[dict[str, str]]:
 
 
 def _decided(decision: Decision) -> str:
-    return f"{decision.get_verdict_display()} at {decision.stage.title}, revision {decision.dossier_number}"
+    return f"{decision.act_word} at {decision.stage.title}, revision {decision.dossier_number}"
 
 
 def _void(decision: Decision) -> str:

@@ -14,6 +14,7 @@ from django.db.models import Max, Min, Q
 from django.urls import NoReverseMatch, reverse
 
 from approvals.models import Dossier
+from approvals.states import Meaning, Verdict, act_word
 from audits.events import ACCESSES, BULK
 from audits.models import EntryQuerySet, LedgerEntry, LedgerLeaf
 from audits.queries import FieldChange, names_of, numbers_of, payloads_of
@@ -68,11 +69,19 @@ def told_verb(entry: LedgerEntry, payload: Mapping[str, Any] | None = None) -> s
 
 def _said_more(data: Mapping[str, Any]) -> str:
     """Add the word that tells one act of a kind from another: the verdict, the outcome, the gate, the state."""
+    if decided := _act_said(data):
+        return f" ({uncapped(decided)})"
     for name in SAID:
         value = data.get(name)
         if isinstance(value, str) and value:
             return f" ({value.replace('_', ' ')})"
     return ""
+
+
+def _act_said(data: Mapping[str, Any]) -> str:
+    """Name a decision as its receipt does, where both its verdict and its meaning are known."""
+    verdict, meaning = data.get("verdict"), data.get("meaning")
+    return act_word(meaning, verdict) if verdict in Verdict.values and meaning in Meaning.values else ""
 
 
 def kind_of(label: str) -> str:
@@ -161,6 +170,8 @@ def subject_of(entry: LedgerEntry, payload: Mapping[str, Any]) -> str:
 
 def _told_apart(label: str, row: Mapping[str, Any]) -> str:
     """Say what tells a record without a name from others of its kind: gate, verdict, step, meaning, kind or number."""
+    if decided := _act_said(row):
+        return uncapped(decided)
     told = (name for name in TELLING if isinstance(row.get(name), str | int) and row[name] != "")
     name = next(told, "")
     if not name:

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from audits.models import LedgerEntry
+from audits.reading.entries import subject_of, told_verb
 from audits.reading.records import steps_of
 from mlops_portal.foundation.events import verb_label, verbs
 from mlops_portal.foundation.history import save_as
@@ -26,6 +28,25 @@ from registry.services.versions import version_register
 )
 def test_verbs_in_words(verb, told):
     assert verb_label(verb) == told
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        pytest.param({"verdict": "approve", "meaning": "validate"}, "validate", id="an approval in the word of its stage"),
+        pytest.param({"verdict": "approve", "meaning": "attest"}, "accept", id="as its owner does"),
+        pytest.param({"verdict": "approve", "meaning": "accept_risk"}, "approve", id="whatever else it says"),
+        pytest.param({"verdict": "reject", "meaning": "review"}, "reject", id="a refusal is called what it is"),
+        pytest.param({"verdict": "approve"}, "approve", id="without a meaning as it was recorded"),
+    ],
+)  # fmt: skip
+def test_a_decision_is_called_as_on_its_receipt(data, told):
+    signed = LedgerEntry(verb="approvals.decision_signed", subject_label="approvals.ChangeRequest")
+    assert told_verb(signed, {"data": {"stage": "validation", **data}}) == f"signed a decision ({told})"
+    written = LedgerEntry(
+        verb="approvals.decision_created", subject_label="approvals.Decision", subject_id="1"
+    )
+    assert subject_of(written, {"row": data}) == told
 
 
 def test_no_two_verbs_read_the_same():

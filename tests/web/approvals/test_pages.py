@@ -279,9 +279,11 @@ def test_a_release_is_started_rolled_back_and_its_pages_render(
     at_risk.refresh_from_db()
     assert at_risk.state == "scheduled"
     decision = Decision.objects.filter(signer=release_cast.risk_officer).get()
-    assert "Sign: revoke the approval" in text_of(
-        as_person(release_cast.risk_officer), f"/decisions/{decision.pk}/revoke/"
-    )
+    own = text_of(as_person(release_cast.risk_officer), f"/decisions/{decision.pk}/revoke/")
+    assert "Sign: revoke the approval" in own
+    assert "that I signed at" in own
+    other = text_of(as_person(release_cast.second_risk_officer), f"/decisions/{decision.pk}/revoke/")
+    assert f"that {decision.signer.name} signed at" in other
 
 
 def test_validations_are_opened_challenged_and_concluded(
@@ -295,10 +297,12 @@ def test_validations_are_opened_challenged_and_concluded(
     assert validator.post(f"{url}challenge/", {"question": "Why this window?"}).status_code == 303
     challenge = version.validations.get().challenges.get()
     lacking = [
-        *policies.conclusion_blockers(challenge.validation, by=release_cast.validator, open_challenges=1),
+        *policies.conclusion_blockers(
+            challenge.validation, by=release_cast.validator, open_challenges=1, who_settles="Ada answers it"
+        ),
         *policies.coverage_blockers("approved", required=[], components=[], critical_open=2),
     ]
-    said = ["1 challenge is not settled.", "2 critical findings are open."]
+    said = ["1 challenge is not settled: Ada answers it.", "2 critical findings are open."]
     assert [blocker.message for blocker in lacking] == said
     assert (
         developer.post(

@@ -108,6 +108,7 @@ def test_a_validation_is_concluded_over_what_was_listed_line_by_line(
     receipt = client.get(answer["Location"]).content.decode()
     assert [one for one in (signature.digest, SUMMARY, "recorded by the portal: password", "Ledger entry", line[:34])
             if one.lower() not in receipt.lower()] == []  # fmt: skip
+    assert "conceptual soundness, data review, implementation check and outcomes analysis, for" in receipt
     for part in ("Metrics as validated", "Examined", "Conflict of interest", "Valid until"):
         assert f'<th scope="row">{part}</th>' in receipt, (
             "the receipt calls the parts as the signature page did"

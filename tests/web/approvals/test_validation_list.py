@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from approvals import services
+from approvals import home, services
 from approvals.models import Challenge, Validation, ValidationFinding
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit, User
@@ -137,8 +137,21 @@ def test_a_concluded_one_waits_for_the_repairs_of_its_findings(
     finding = found(opened, release_cast.owner, before, days)
     make.conclude(opened, by=release_cast.validator, now=before)
     (row,) = rows_of(as_person(release_cast.validator), "waits=repairs")
-    assert row["Waits for"].startswith(f"1 finding to repair, {word} {finding.due_on.day} ")
+    assert row["Waits for"].startswith(f"1 finding to be repaired, {word} {finding.due_on.day} ")
     assert row["Findings"] == "1"
+    page = as_person(release_cast.validator).get("/").content.decode()
+    section = page[page.index("Your validations") :].split("</section>")[0]
+    assert ("Overdue</span>" in section) is (word == "overdue since")
+
+
+def test_the_home_page_says_how_many_of_them_it_lists(
+    opened: Validation, version: ModelVersion, vera: User, now: datetime, as_person: SignIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    services.validation_open(version=version, kind="periodic", by=vera, now=now)
+    assert " of 2</span>" not in as_person(vera).get("/").content.decode()
+    monkeypatch.setattr(home, "SHOWN", 1)
+    assert '<span class="note">1 of 2</span>' in as_person(vera).get("/").content.decode()
 
 
 @pytest.mark.parametrize(

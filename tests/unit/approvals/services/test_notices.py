@@ -60,7 +60,7 @@ def test_each_stage_tells_those_of_the_next_and_the_requester(
     found = told(change)
     assert set(found) == {"Ada", "Vera"}
     assert "The stage before is decided" in found["Vera"]
-    assert "Olga Moller decided at a stage: approve." in found["Ada"]
+    assert "Olga Moller decided at a stage: accept." in found["Ada"]
     change = make.approve_by(change, [release_cast.validator], now=now)
     assert set(told(change)) == {"Ines", "Rolf", "Ada", "Olga"}
 
