@@ -11,7 +11,7 @@ from kpis.definitions import LOWER, Kpi
 from kpis.rights import SET
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.forms import Day
+from mlops_portal.foundation.web.forms import Day, UnitChoice
 
 TARGETED = [kpi for kpi in definitions.every() if kpi.has_target]
 LIMITS = ("value", "green_limit", "amber_limit")
@@ -27,7 +27,7 @@ class TargetEntry(forms.Form):
     kpi = forms.ChoiceField(
         label="KPI", choices=[(kpi.name, kpi.label) for kpi in TARGETED], widget=forms.HiddenInput
     )
-    unit = forms.ModelChoiceField(queryset=BusinessUnit.objects.none(), required=False, label="Unit")
+    unit = UnitChoice(required=False, label="Unit")
     tier = forms.TypedChoiceField(
         label="Tier",
         choices=[("", "All tiers"), *((tier, f"Tier {tier}") for tier in range(1, 5))],
@@ -56,9 +56,9 @@ class TargetEntry(forms.Form):
         self.fields[
             "valid_from"
         ].help_text = f"A day such as {example}, not in the past. Charts keep the older line."
-        self.fields["unit"].queryset = _units(user)
-        self.fields["unit"].empty_label = "All units"
         self.fields["unit"].required = not rights_of(user).everywhere(SET)
+        self.fields["unit"].empty_label = "Choose a unit" if self.fields["unit"].required else "All units"
+        self.fields["unit"].offer(_units(user))
 
     def clean(self) -> dict[str, Any]:
         """Turn what was typed into what is kept: percent into shares, days into hours."""

@@ -74,6 +74,9 @@ class Verdict:
         return [one for one in self.tiers if one.verdict.band]
 
 
+NO_TARGET = Verdict("mute", "No target", "No target: stability is no fault")
+
+
 @dataclass(frozen=True, slots=True)
 class TierVerdict:
     """One tier beside its limits."""
@@ -158,7 +161,7 @@ def judge(
     """Say whether a number is on target."""
     kpi = definitions.get(figure.kpi)
     if not kpi.has_target:
-        return Verdict("mute", "No target", "No target: stability is no fault")
+        return NO_TARGET
     asked = sorted(set(tiers))
     one_tier = asked[0] if len(asked) == 1 else None
     whole = targets.limits(kpi, unit=unit, tier=one_tier, on=on)
@@ -169,8 +172,10 @@ def judge(
 
 def judge_part(part: Part, kpi: Kpi, limits: Limits | None) -> Verdict:
     """Judge one value against one scale."""
+    if not kpi.has_target:
+        return NO_TARGET
     if limits is None:
-        return Verdict("mute", "No target", "Limits differ by tier")
+        return Verdict("mute", "Not judged", "Limits differ by tier")
     text = f"{'Target' if limits.is_target else 'Limit'}: {limit_text(kpi, limits.goal)}"
     if part.value is None:
         return Verdict("mute", "No data", text, limits.goal)
@@ -197,9 +202,11 @@ def _why(tone: str, kpi: Kpi, value: float, limits: Limits) -> str:
     """Say between which limits a value lies."""
     lower = kpi.direction == LOWER
     shown, beyond = value_text(kpi, value), "above" if lower else "below"
+    kind = "target" if limits.is_target and limits.goal == limits.on_target else "limit"
     on_target, watch = value_text(kpi, limits.on_target), value_text(kpi, limits.watch)
     if tone == "ok":
-        return f"{shown} is not {beyond} {on_target}."
+        reaches = "keeps to" if lower else "reaches"
+        return f"{shown} {reaches} the {kind} of at {'most' if lower else 'least'} {on_target}."
     if tone == "warn":
         return f"{shown} is {beyond} {on_target}, where on target ends, and not {beyond} {watch}, where off target begins."
     return f"{shown} is {beyond} {watch}, where off target begins."

@@ -98,6 +98,7 @@ class PlaceTable(Table):
     """Numbers by unit and tier, for files."""
 
     kpi = Column("KPI", header=True)
+    name = Column("KPI in words")
     unit = Column("Unit")
     tier = Column("Tier")
     value = Column("Value")

@@ -8,7 +8,7 @@ from django import forms
 
 from mlops_portal.foundation.people.models import BusinessUnit, User
 from mlops_portal.foundation.people.rights import rights_of
-from mlops_portal.foundation.web.forms import Day, Section, Suggesting
+from mlops_portal.foundation.web.forms import Day, Section, Suggesting, UnitChoice
 from registry.models import CustomField, RegisteredModel
 from registry.queries.custom import offered_for
 from registry.queries.metrics import MetricsUsed
@@ -30,19 +30,17 @@ class PersonChoice(forms.ModelChoiceField):
 
     def __init__(self, **kwargs: Any) -> None:
         people = User.objects.filter(is_active=True, kind=User.Kind.PERSON).order_by("name", "pk")
-        super().__init__(queryset=people, empty_label="Nobody", **kwargs)
+        nobody = "Choose a person" if kwargs.get("required", True) else "Nobody"
+        super().__init__(queryset=people, empty_label=nobody, **kwargs)
 
 
-class UnitChoice(forms.ModelChoiceField):
+class UnitOfRight(UnitChoice):
     """One unit on which the reader holds a right."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(queryset=BusinessUnit.objects.none(), empty_label=None, **kwargs)
 
     def limit_to(self, user: User, right: str) -> None:
         """Offer only units on which ``user`` holds ``right``."""
         units = rights_of(user).units(right)
-        self.queryset = BusinessUnit.objects.filter(pk__in=units, closed_at__isnull=True).order_by("name")
+        self.offer(BusinessUnit.objects.filter(pk__in=units, closed_at__isnull=True).order_by("name"))
 
 
 class YesNo(forms.TypedChoiceField):
@@ -239,7 +237,7 @@ class ModelRegistration(UnitsOwnFields):
     """A new model. Which fields its unit declares is known, and asked for, once the unit was chosen."""
 
     name = forms.CharField(max_length=256, help_text="Unique while the model lives; no slash, no colon.")
-    unit = UnitChoice(label="Business unit")
+    unit = UnitOfRight(label="Business unit")
     field_order = ["name", "unit", "title", "kind", "origin", "description"]
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:
@@ -369,13 +367,13 @@ class ConsumerEntry(forms.Form):
 class UseRequest(forms.Form):
     """A unit that will use the model."""
 
-    using_unit = forms.ModelChoiceField(queryset=BusinessUnit.objects.none(), label="Using unit")
+    using_unit = UnitChoice(label="Using unit")
     purpose = forms.CharField(widget=_area(2), max_length=2000)
 
     def __init__(self, *, model: RegisteredModel, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         units = BusinessUnit.objects.filter(closed_at__isnull=True).exclude(pk=model.unit_id)
-        self.fields["using_unit"].queryset = units.order_by("name")
+        self.fields["using_unit"].offer(units.order_by("name"))
 
 
 class UseDecision(forms.Form):
@@ -441,7 +439,9 @@ class PipelineEntry(forms.Form):
 class DependencyEntry(forms.Form):
     """A model whose output this model reads."""
 
-    upstream = forms.ModelChoiceField(queryset=RegisteredModel.objects.none(), label="Reads the output of")
+    upstream = forms.ModelChoiceField(
+        queryset=RegisteredModel.objects.none(), label="Reads the output of", empty_label="Choose a model"
+    )
     note = forms.CharField(widget=_area(2), required=False, max_length=2000)
 
     def __init__(self, *, user: User, model: RegisteredModel, **kwargs: Any) -> None:
@@ -470,14 +470,12 @@ class FieldEntry(FieldFacts):
         required=False,
         help_text="Short and stable: imports and the API name the field by it. Empty: made from the label.",
     )
-    unit = UnitChoice(label="For models of this unit and all below")
+    unit = UnitOfRight(label="For models of this unit and all below")
     field_order = ["label", "key", "unit"]
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        unit = self.fields["unit"]
-        unit.limit_to(user, "registry.manage_fields")
-        unit.initial = unit.queryset.order_by("depth", "name").first()
+        self.fields["unit"].limit_to(user, "registry.manage_fields")
 
 
 class FieldEdit(FieldFacts):
@@ -490,7 +488,7 @@ class EnvironmentEntry(forms.Form):
     """A place that serves versions."""
 
     name = forms.CharField(max_length=120)
-    unit = UnitChoice(label="Business unit")
+    unit = UnitOfRight(label="Business unit")
     provider = forms.ChoiceField(choices=Provider.choices, label="Runs on")
     region = forms.CharField(max_length=80, required=False)
     is_production = forms.BooleanField(required=False, label="Production")

@@ -9,6 +9,9 @@ from kpis.figures import Figure, Part
 from kpis.judging import Targets, Verdict, judge, judge_part
 from kpis.reading import closed_day
 from kpis.windows import local_day
+from mlops_portal.foundation.web.words import exact
+
+EVERY_UNIT = "all units asked for"
 
 
 def place_rows(figures: Sequence[Figure], ask: Ask, targets: Targets) -> list[dict[str, Any]]:
@@ -19,7 +22,7 @@ def place_rows(figures: Sequence[Figure], ask: Ask, targets: Targets) -> list[di
         kpi = definitions.get(figure.kpi)
         whole = Part(figure.value, figure.n, figure.numerator, figure.denominator, figure.p90)
         verdict = judge(figure, targets, on=on, unit=ask.unit, tiers=ask.scope.tiers)
-        rows.append(_row(figure, whole, verdict, "all that were asked for", "all"))
+        rows.append(_row(figure, whole, verdict, EVERY_UNIT, "all"))
         for cell in figure.cells:
             limits = targets.limits(kpi, unit=cell.unit_id, tier=cell.tier, on=on)
             unit = ask.units.get(cell.unit_id or 0)
@@ -28,7 +31,7 @@ def place_rows(figures: Sequence[Figure], ask: Ask, targets: Targets) -> list[di
                     figure,
                     cell.part,
                     judge_part(cell.part, kpi, limits),
-                    unit.name if unit else "all that were asked for",
+                    unit.name if unit else EVERY_UNIT,
                     cell.tier or "all",
                 )
             )
@@ -36,13 +39,14 @@ def place_rows(figures: Sequence[Figure], ask: Ask, targets: Targets) -> list[di
 
 
 def _row(figure: Figure, part: Part, verdict: Verdict, unit: str, tier: int | str) -> dict[str, Any]:
-    window = figure.window
+    window, kpi = figure.window, definitions.get(figure.kpi)
     return {
         "kpi": figure.kpi,
+        "name": kpi.label,
         "unit": unit,
         "tier": tier,
         "value": part.value,
-        "measured_in": definitions.get(figure.kpi).unit,
+        "measured_in": "share of 1" if kpi.unit == "ratio" else kpi.unit,
         "n": part.n,
         "numerator": part.numerator,
         "denominator": part.denominator,
@@ -51,5 +55,5 @@ def _row(figure: Figure, part: Part, verdict: Verdict, unit: str, tier: int | st
         "first": local_day(window.start, window.zone),
         "last": closed_day(window),
         "version": figure.version,
-        "computed": figure.computed_at,
+        "computed": exact(figure.computed_at),
     }

@@ -23,6 +23,7 @@ from mlops_portal.demonstration.evidence import developer_of
 from mlops_portal.demonstration.timeline import Life
 from mlops_portal.demonstration.world import World
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import number
 from registry.models import Deployment, Environment, ModelVersion, RegisteredModel
 from registry.states import Connector, DeploymentState
 
@@ -45,7 +46,9 @@ def draft_change(
 ) -> ChangeRequest:  # fmt: skip
     """Draft a request with everything that its reader looks for."""
     serving = live(model, place) if place else None
-    reach = f"{plan.decisions_per_day:,} decisions a day" if plan.decisions_per_day else "Users of one team"
+    reach = (
+        f"{number(plan.decisions_per_day)} decisions a day" if plan.decisions_per_day else "Users of one team"
+    )
     words: dict[str, Any] = {
         "purpose": purpose(version, serving.version if serving else None) if version else "",
         "scope": f"{place.name if place else 'Wherever it runs'}; {', '.join(plan.consumers) or 'no consumer outside the team'}",

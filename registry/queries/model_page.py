@@ -11,6 +11,7 @@ from django.utils import timezone
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import NotFound
 from mlops_portal.foundation.history import as_of, rows_as_of
+from mlops_portal.foundation.web.words import time_text
 from registry.gates import duties_of
 from registry.models import (
     Alias,
@@ -89,7 +90,7 @@ def record_of(model: RegisteredModel, at: datetime | None) -> Any:
         return model
     record = as_of(model, at)
     if record is None:
-        raise NotFound(f"{model} did not exist on {timezone.localtime(at):%-d %b %Y at %H:%M}.")
+        raise NotFound(f"{model} did not exist on {time_text(at)}.")
     return record
 
 

@@ -11,6 +11,7 @@ from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
 from mlops_portal.foundation.rules import Blocker, refuse_if
+from mlops_portal.foundation.web.words import day_text
 from registry import policies
 from registry.applicability import adoption, applicability
 from registry.events import tell
@@ -83,8 +84,7 @@ def apply_facts(model: RegisteredModel, facts: RecordFacts, *, now: datetime) ->
     governance, rationale = answer.governance, list(answer.rationale)
     if facts.override is not None and governance == Governance.MANDATORY:
         governance = Governance.OPTIONAL
-        until = f"{facts.override.valid_until:%-d %B %Y}"
-        rationale.append(f"Overridden until {until}: {facts.override.reason}")
+        rationale.append(f"Overridden until {day_text(facts.override.valid_until)}: {facts.override.reason}")
     values = {
         "governance": governance,
         "governance_rationale": rationale,
@@ -162,7 +162,7 @@ def _due_tasks(
         due[TaskKind.RATING_MISSING] = DueTask(RATING_MISSING)
     review_on = model.next_review_on
     if review_on is not None and review_on < portal_day(now):
-        due[TaskKind.REVIEW_OVERDUE] = DueTask(f"The review was due on {review_on:%-d %B %Y}.", review_on)
+        due[TaskKind.REVIEW_OVERDUE] = DueTask(f"The review was due on {day_text(review_on)}.", review_on)
     return due
 
 

@@ -1,11 +1,11 @@
 """Optimistic locking: a form carries the revision it was opened at; the second to save learns what the first did."""
 
 from django.db import models
-from django.utils import timezone
 
 from mlops_portal.foundation.errors import Conflict
 from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.web.words import time_text
 
 # What the portal computes after each change says nothing of what a person did.
 UNTOLD = {
@@ -49,5 +49,4 @@ def _sentence(instance: models.Model, revision: int, rows: list[models.Model]) -
     ids = {row.history_user_id for row in newer if row.history_user_id}
     names = list(User.objects.filter(pk__in=ids).order_by("name").values_list("name", flat=True))
     who = " and ".join(names) or "The portal"
-    at = timezone.localtime(last.history_date)
-    return f"{who} changed {', '.join(fields) or 'the record'} on {at:%-d %B %Y at %H:%M}; nothing was saved."
+    return f"{who} changed {', '.join(fields) or 'the record'} on {time_text(last.history_date)}; nothing was saved."

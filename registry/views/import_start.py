@@ -23,7 +23,7 @@ from mlops_portal.foundation.rules import Blocker, refuse_if
 from mlops_portal.foundation.web.forms import Section
 from mlops_portal.foundation.web.pages import CreatePage
 from mlops_portal.foundation.web.words import plural, size
-from registry.forms import UnitChoice
+from registry.forms import UnitOfRight
 from registry.imports import mapping as mappings
 from registry.imports import service
 from registry.imports.fields import FIELDS
@@ -68,7 +68,7 @@ class Upload(forms.Form):
     """The file, where its models go and how its columns are read."""
 
     file = forms.FileField(help_text="CSV, XLSX or JSON, at most 50 MB.")
-    unit = UnitChoice(label="Business unit", help_text="Takes rows that name no unit.")
+    unit = UnitOfRight(label="Business unit", help_text="Takes rows that name no unit.")
     mapping = forms.ChoiceField(
         label="How its columns are read",
         help_text="The next page shows every column; nothing is written yet.",
@@ -83,7 +83,6 @@ class Upload(forms.Form):
         super().__init__(**kwargs)
         self.user = user
         self.fields["unit"].limit_to(user, "registry.import")
-        self.fields["unit"].initial = self.fields["unit"].queryset.order_by("depth", "name").first()
         self.fields["mapping"].choices = mapping_choices(user)
         if not rights_of(user).has(MANAGES_UNITS):
             del self.fields["adds_units"]

@@ -7,21 +7,16 @@ from django import forms
 
 from mlops_portal.foundation.administration.queries import units_of
 from mlops_portal.foundation.days import day_end, portal_zone
-from mlops_portal.foundation.people.models import BusinessUnit, User
+from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import declared
 from mlops_portal.foundation.people.roles import DECIDING_RIGHTS, ROLES
-from mlops_portal.foundation.web.forms import Day
+from mlops_portal.foundation.web.forms import Day, UnitChoice
+
+CHOOSE_A_ROLE = "Choose a role"
 
 
 def _area(rows: int = 2) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
-
-
-class Unit(forms.ModelChoiceField):
-    """One of the units the reader administers."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(queryset=BusinessUnit.objects.none(), **kwargs)
 
 
 class Person(forms.ModelChoiceField):
@@ -29,6 +24,7 @@ class Person(forms.ModelChoiceField):
 
     def __init__(self, **kwargs: Any) -> None:
         active = User.objects.filter(is_active=True, kind=User.Kind.PERSON).order_by("name", "pk")
+        kwargs.setdefault("empty_label", "Choose a person")
         super().__init__(queryset=active, **kwargs)
 
 
@@ -58,15 +54,18 @@ class Grant(forms.Form):
     """A role for a person."""
 
     role = forms.ChoiceField(
-        choices=[(role.name, f"{role.label}: {role.description}") for role in ROLES.values()]
+        choices=[
+            ("", CHOOSE_A_ROLE),
+            *((role.name, f"{role.label}: {role.description}") for role in ROLES.values()),
+        ]
     )
-    unit = Unit(label="On the unit and all below", empty_label=None)
+    unit = UnitChoice(label="On the unit and all below")
     valid_until = LastDay()
     reason = forms.CharField(widget=_area(), max_length=2000)
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.fields["unit"].queryset = units_of(user, "people.grant")
+        self.fields["unit"].offer(units_of(user, "people.grant"))
 
 
 class SecondPerson(forms.Form):
@@ -94,12 +93,12 @@ class UnitEntry(forms.Form):
     code = forms.SlugField(
         max_length=40, help_text="Short and stable; imports and the API name the unit by it."
     )
-    parent = Unit(label="Below", empty_label=None)
+    parent = UnitChoice(label="Below")
     head = Person(required=False, empty_label="Nobody")
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.fields["parent"].queryset = units_of(user, "people.manage_units")
+        self.fields["parent"].offer(units_of(user, "people.manage_units"))
 
 
 class UnitEdit(forms.Form):
@@ -114,7 +113,7 @@ class AccountEntry(forms.Form):
     """A new service account."""
 
     name = forms.CharField(max_length=120)
-    unit = Unit(label="Business unit", empty_label=None)
+    unit = UnitChoice(label="Business unit")
     owner = Person(help_text="The person behind it; counts for separation of duties.")
     purpose = forms.CharField(widget=_area(), required=False)
     repository = forms.CharField(
@@ -123,15 +122,13 @@ class AccountEntry(forms.Form):
 
     def __init__(self, *, user: User, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.fields["unit"].queryset = units_of(user, "people.manage_accounts")
+        self.fields["unit"].offer(units_of(user, "people.manage_accounts"))
 
 
 class AccountOwner(forms.Form):
     """Who answers for an account from now on."""
 
-    owner = Person(
-        label="New owner", empty_label="Choose a person", help_text="Counts for separation of duties."
-    )
+    owner = Person(label="New owner", help_text="Counts for separation of duties.")
     reason = forms.CharField(widget=_area(), max_length=2000)
 
 
@@ -140,9 +137,12 @@ class AccountRole(forms.Form):
 
     role = forms.ChoiceField(
         choices=[
-            (role.name, role.label)
-            for role in ROLES.values()
-            if not role.deciding and role.name != "administrator"
+            ("", CHOOSE_A_ROLE),
+            *(
+                (role.name, role.label)
+                for role in ROLES.values()
+                if not role.deciding and role.name != "administrator"
+            ),
         ]
     )
     reason = forms.CharField(widget=_area(), max_length=2000)

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.forms import BoundField
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.web.past import NO_MOMENT
 from mlops_portal.foundation.years import refuse_far_years
 
@@ -146,6 +148,20 @@ def _wants_a_look(bound: BoundField) -> bool:
         or bound.field.required
         or not (value is None or value is False or value in ("", []))
     )
+
+
+class UnitChoice(forms.ModelChoiceField):
+    """One business unit of those offered: a person who must choose starts with none, unless one alone is possible."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("empty_label", "Choose a unit")
+        super().__init__(queryset=BusinessUnit.objects.none(), **kwargs)
+
+    def offer(self, units: QuerySet[BusinessUnit]) -> None:
+        """Offer these."""
+        self.queryset = units
+        if self.required and len(units[:2]) == 1:
+            self.empty_label = None
 
 
 class DayText(forms.DateInput):

@@ -74,6 +74,8 @@ def test_an_overdue_review_opens_a_task_and_attesting_closes_it(churn, olga, now
     services.model_update(model=churn, by=olga, now=now, next_review_on=(now - timedelta(days=3)).date())
     services.governance_evaluate(model=churn, now=now)
     assert "review_overdue" in open_kinds(churn)
+    task = RecordTask.objects.get(model=churn, kind="review_overdue")
+    assert task.text == "The review was due on 14 Nov 2026."
     services.model_attest(model=churn, by=olga, now=now, next_review_on=(now + timedelta(days=90)).date())
     services.governance_evaluate(model=churn, now=now)
     assert "review_overdue" not in open_kinds(churn)

@@ -156,3 +156,28 @@ def test_who_agrees_to_the_end_of_their_own_role_arrives_at_a_page_they_may_open
 def test_who_has_no_role_reads_so_and_not_that_nothing_waits(as_person, make_person, mona):
     assert "You have no role yet" in page_of(as_person(make_person("Wim Newcomer")), "home")
     assert "You have no role yet" not in page_of(as_person(mona), "home")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "start"),
+    [
+        pytest.param("administration:person-grant", "role", "Choose a role", id="the role that is granted"),
+        pytest.param("administration:person-grant", "unit", "Choose a unit", id="where it counts"),
+        pytest.param("administration:account-create", "unit", "Choose a unit", id="the unit of an account"),
+        pytest.param("administration:account-create", "owner", "Choose a person", id="who answers for it"),
+        pytest.param("registry:import-start", "unit", "Choose a unit", id="where imported models go"),
+        pytest.param("registry:field-create", "unit", "Choose a unit", id="whose models a field describes"),
+        pytest.param("registry:model-register", "unit", "Choose a unit", id="the unit of a new model"),
+    ],
+)
+def test_what_somebody_must_choose_starts_empty(as_person, adam, mona, name, field, start):
+    args = [mona.pk] if name.endswith("grant") else []
+    form = as_person(adam).get(reverse(name, args=args)).context["form"]
+    assert next(iter(form.fields[field].choices)) == ("", start)
+    assert not form[field].value()
+
+
+def test_a_unit_that_alone_is_possible_is_chosen(as_person, make_person, mona, group, retail):
+    keeper = make_person("Rita Retail", "administrator", unit=retail)
+    page = as_person(keeper).get(reverse("administration:account-create"))
+    assert [label for _, label in page.context["form"].fields["unit"].choices] == [retail.name]

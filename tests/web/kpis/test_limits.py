@@ -6,6 +6,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from kpis import definitions
+from kpis.figures import Part
+from kpis.judging import judge_part, target_limits
 from mlops_portal.foundation.people.services.units import unit_create
 from tests.unit.kpis.rows import model_of, place_of, ran, version_of
 
@@ -72,7 +75,9 @@ def test_each_tier_stands_beside_its_own_limit(deployed, as_person, mona):
     ("counts", "why"),
     [
         pytest.param([3, 4], "Not judged: fewer than 5 in each tier.", id="seven rows, fewer in each tier"),
-        pytest.param([3, 6], "Tier 2: 20 days is not above 21 days.", id="one tier has enough"),
+        pytest.param(
+            [3, 6], "Tier 2: 20 days keeps to the limit of at most 21 days.", id="one tier has enough"
+        ),
     ],
 )
 def test_too_few_in_each_tier_is_said_of_the_tiers(deployed, as_person, mona, counts, why):
@@ -122,3 +127,24 @@ def test_the_period_before_says_how_many_rows_it_rests_on(retail, as_person, mon
     page = as_person(mona).get(reverse("kpis:kpi-detail", args=["lead_time"]) + LEAD)
     assert page.context["before"] == "20 days, n 2"
     assert "period before: 20 days, n 2." in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limits", "why"),
+    [
+        pytest.param(
+            "documentation_completeness", 1.0, (0.95, 0.95, 0.8), "100 % reaches the target of at least 95 %.", id="more is better"
+        ),
+        pytest.param(
+            "change_failure_rate", 0.05, (0.1, 0.1, 0.2), "5 % keeps to the target of at most 10 %.", id="less is better"
+        ),
+        pytest.param(
+            "change_failure_rate", 0.08, (0.05, 0.1, 0.2), "8 % keeps to the limit of at most 10 %.",
+            id="what is aimed at is stricter than what is on target",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_on_target_says_which_target_it_reaches(name, value, limits, why):
+    kpi = definitions.get(name)
+    verdict = judge_part(Part(value, 20, None, None, None), kpi, target_limits(kpi, *limits))
+    assert (verdict.word, verdict.why) == ("On target", why)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -278,6 +279,17 @@ def test_the_file_of_the_dashboard_adds_up(busy, as_person, cleo):
     units = [line for line in rows if not line["Unit"].startswith("all") and line["Tier"] == "all"]
     assert sum(float(line["Numerator"]) for line in units) == float(whole["Numerator"])
     assert sum(float(line["Denominator"]) for line in units) == float(whole["Denominator"])
+
+
+def test_the_file_of_the_dashboard_is_in_words(busy, as_person, cleo):
+    lines = read_csv(as_person(cleo).get(reverse("kpis:dashboard") + "?period=12m&export=csv"))
+    failures = next(line for line in lines if line["KPI"] == "change_failure_rate")
+    assert (failures["KPI in words"], failures["Measured in"]) == ("Change failure rate", "share of 1")
+    assert failures["Unit"] == "all units asked for"
+    assert {line["Band"] for line in lines if line["KPI"] == "deployment_frequency"} == {"No target"}
+    for line in lines:
+        assert (line["Band"] == "No target") is (line["Limit"] == "No target: stability is no fault")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line["Computed"])
 
 
 def test_pages_cost_the_same_for_any_number_of_rows(busy, as_person, cleo, present, assert_flat_queries):
