@@ -55,5 +55,5 @@ def _row(figure: Figure, part: Part, verdict: Verdict, unit: str, tier: int | st
         "first": local_day(window.start, window.zone),
         "last": closed_day(window),
         "version": figure.version,
-        "computed": exact(figure.computed_at),
+        "computed": exact(figure.computed_at) if figure.computed_at else "",
     }
