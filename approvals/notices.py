@@ -345,7 +345,7 @@ RULES = (
         to=PARTY,
         tone="ok",
         when=succeeded,
-        text="It took effect. Watch it until its bake time has passed.",
+        text="It took effect. Watch it until the time planned for that has passed.",
     ),
     Rule(
         verb="approvals.execution_finished",

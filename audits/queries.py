@@ -1,6 +1,7 @@
 """Reading the ledger: by scope, subject, act and filters, always newest first, by keyset and never by offset."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from mlops_portal.foundation.history import history_model
 from mlops_portal.foundation.people.models import User
 
 PAGE = 50
+ABBREVIATED = re.compile(r"\b(?:kpi|api|eu|ai)\b")
 
 
 def entries_visible_to(user: User) -> EntryQuerySet:
@@ -174,6 +176,11 @@ def _step(model: type[models.Model], row: Any, older: Any | None, people: dict[s
     )
 
 
+def in_words(name: Any) -> str:
+    """Write the name of a field or kind of record with its abbreviations in capitals."""
+    return ABBREVIATED.sub(lambda found: found[0].upper(), str(name))
+
+
 def _changes(tracked: Sequence[models.Field], row: Any, older: Any | None) -> list[FieldChange]:
     result = []
     for column in tracked:
@@ -183,5 +190,5 @@ def _changes(tracked: Sequence[models.Field], row: Any, older: Any | None) -> li
             continue
         if column.name in SECRET_FIELDS:
             before, after = None if before in (None, "") else "(not shown)", "(not shown)"
-        result.append(FieldChange(column.name, str(column.verbose_name), before, after))
+        result.append(FieldChange(column.name, in_words(column.verbose_name), before, after))
     return result

@@ -94,10 +94,10 @@ def was_governed(event: DomainEvent) -> bool:
 # What belongs to a model
 
 
-def _rows(kind: Any, **related: str) -> Any:
-    """Read rows of a model with one more field of each further record; of the wide model what is said of it."""
+def _rows(kind: Any, **related: Sequence[str]) -> Any:
+    """Read rows of a model with some fields of each further record; of the wide model what is said of it."""
     own = [field.name for field in kind._meta.concrete_fields]
-    read = [*own, *OF_MODEL, *(f"{name}__{field}" for name, field in related.items())]
+    read = [*own, *OF_MODEL, *(f"{name}__{field}" for name, fields in related.items() for field in fields)]
 
     def find(events: Sequence[DomainEvent]) -> Iterable[Any]:
         return kind.objects.filter(pk__in=ids(events)).select_related("model", *related).only(*read)
@@ -153,7 +153,7 @@ def limits_page(limits: ThresholdSet) -> Place:
 
 
 USE = Record(
-    find=_rows(UnitUse, using_unit="name"),
+    find=_rows(UnitUse, using_unit=("name",)),
     subject=lambda use: f"{use.using_unit} and {use.model}",
     place=_page_of_model,
     words=lambda use, happening: {
@@ -178,11 +178,11 @@ def use_page(use: UnitUse) -> Place:
 
 
 DEPLOYMENT = Record(
-    find=_rows(Deployment, version="number", environment="name"),
+    find=_rows(Deployment, version=("number", "label"), environment=("name",)),
     about=_of_model,
     place=lambda row: Place(row.get_absolute_url(), VIEW, row.model.unit_id, row.model_id),
     words=lambda row, happening: {
-        "version": f"version {row.version.number}",
+        "version": f"version {row.version.name}",
         "environment": str(row.environment),
         "reason": sentence(str(happening.data.get("reason", ""))),
     },

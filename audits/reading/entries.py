@@ -17,7 +17,7 @@ from approvals.models import Dossier
 from approvals.states import Meaning, Verdict, act_word
 from audits.events import ACCESSES, BULK
 from audits.models import EntryQuerySet, LedgerEntry, LedgerLeaf
-from audits.queries import FieldChange, names_of, numbers_of, payloads_of
+from audits.queries import FieldChange, in_words, names_of, numbers_of, payloads_of
 from audits.reading.accesses import batches_of
 from audits.reading.records import ToldChange, changes_in_words
 from audits.reading.requests import CHANGE, SIGNATURE, page_of, requests_of, rows_about
@@ -31,7 +31,6 @@ from registry.models import RegisteredModel
 
 SYSTEM = "The portal"
 JOB = Job._meta.label
-ABBREVIATED = re.compile(r"\b(?:kpi|api)\b")
 DOSSIER = Dossier._meta.label
 TELLING = ("gate", "verdict", "step", "meaning", "kind", "number")
 SHORT_ID = re.compile(r"[0-9a-f]{12}")
@@ -87,7 +86,7 @@ def _act_said(data: Mapping[str, Any]) -> str:
 def kind_of(label: str) -> str:
     """Name a kind of record in words."""
     try:
-        return ABBREVIATED.sub(lambda found: found[0].upper(), str(apps.get_model(label)._meta.verbose_name))
+        return in_words(apps.get_model(label)._meta.verbose_name)
     except (LookupError, ValueError):
         return label
 
@@ -291,7 +290,9 @@ def _differences(
         for name, value in after.items()
         if name in columns and before.get(name) != value and not (not before and value in (None, "", [], {}))
     ]
-    steps = [FieldChange(column.name, str(column.verbose_name), old, new) for column, old, new in changed]
+    steps = [
+        FieldChange(column.name, in_words(column.verbose_name), old, new) for column, old, new in changed
+    ]
     return changes_in_words(model, [_parsed(model, step) for step in steps], user=user)
 
 

@@ -113,6 +113,14 @@ def test_history_names_each_field_before_and_after(renamed, ada, django_assert_n
     assert steps[-1].actor == "The portal"
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("eu ai class rationale", "EU AI class rationale"), ("api token", "API token"), ("aim", "aim")],
+)
+def test_names_of_fields_have_their_abbreviations_in_capitals(name, written):
+    assert queries.in_words(name) == written
+
+
 def test_history_goes_on_where_the_page_ended(renamed):
     whole = queries.history_of(renamed)
     top = queries.history_of(renamed, size=2)

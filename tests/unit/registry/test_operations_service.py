@@ -9,6 +9,7 @@ from django.utils import timezone
 from mlops_portal.foundation.errors import Invalid, NotAllowed, NotFound
 from mlops_portal.foundation.people.services.grants import role_grant
 from mlops_portal.foundation.rules import Blocker, RuleViolation
+from mlops_portal.foundation.web.models import Notification
 from registry import gates, services
 from registry.gates import Criterion
 from registry.models import Deployment, Environment, RegisteredModel
@@ -77,9 +78,11 @@ def test_a_failed_deployment_leaves_what_served(churn, production, now):
 
 
 def test_suspending_and_resuming_moves_the_model_along(churn, production, now):
-    deployment = run(VersionFactory(model=churn), production, now)
+    deployment = run(VersionFactory(model=churn, label="4.3.0"), production, now)
     services.deployment_suspend(deployment=deployment, reason="Drift", by=None, now=now)
     assert RegisteredModel.objects.get(pk=churn.pk).lifecycle_state == "suspended"
+    told = Notification.objects.filter(person=churn.owner).latest("pk")
+    assert "suspended version 4.3.0 in" in told.text
     resumed = services.deployment_resume(deployment=deployment, by=None, now=now)
     assert (resumed.state, resumed.ended_at) == ("live", None)
     assert RegisteredModel.objects.get(pk=churn.pk).lifecycle_state == "in_production"
