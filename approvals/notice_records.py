@@ -106,7 +106,7 @@ def _change_words(change: ChangeRequest, happening: Happening) -> Mapping[str, s
         "gates": " No blocking gate fails any more." if data.get("cleared") else "",
         "expires": _told(data.get("expires_at")),
         "start": _told(data.get("start_at")),
-        "verdict": uncapped(act_word(data["meaning"], data["verdict"])) if "verdict" in data else "",
+        "verdict": uncapped(act_word(data["meaning"], data["verdict"])) if "meaning" in data else "",
         "policy": str(data.get("policy", "")),
         "by_change": str(data.get("by_change", "")),
     }

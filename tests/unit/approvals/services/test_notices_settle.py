@@ -180,7 +180,7 @@ def test_an_act_that_is_heard_of_late_settles_nothing_that_was_asked_since(
             DomainEvent(
                 verb="approvals.decision_signed", subject_label="approvals.ChangeRequest",
                 subject_id=str(filed.pk), actor_id=str(release_cast.owner.pk), occurred_at=before,
-                data={"stage": "owner", "verdict": "approve", "digest": ""},
+                data={"stage": "owner", "verdict": "approve", "meaning": "attest", "digest": ""},
             )
         )  # fmt: skip
     assert len(asked(release_cast.owner)) == 1
