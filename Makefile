@@ -3,6 +3,8 @@
 PYTHON ?= python3
 PORT ?= 8000
 export PORT
+# The portal is several processes: where Python keeps nothing compiled, each compiles five hundred files at its start.
+unexport PYTHONDONTWRITEBYTECODE
 VENV := .venv
 PY := $(VENV)/bin/python
 BASE_STAMP := $(VENV)/.installed-base

@@ -1,13 +1,13 @@
-"""Run by test_killed_worker in processes of their own: build a case, execute it and die on the way, go on.
-
-usage: killed_worker.py build|die-before|die-after|go-on DATABASE
-"""
+"""What the processes of test_killed_worker do: build a case, execute it and die on the way, go on, report."""
 
 import os
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
+
+from tests.forked import serve
 
 NOW = datetime(2026, 11, 17, 9, 40, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
@@ -22,8 +22,7 @@ ROLES = {
 }
 
 
-def set_up(database: str) -> None:
-    os.environ["DATABASE_URL"] = f"sqlite:///{database}"
+def set_up() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "mlops_portal.settings.test"
     from django.conf import settings
 
@@ -44,6 +43,7 @@ def set_up(database: str) -> None:
 
 def build() -> None:
     from django.core.management import call_command
+    from django.db import connection
 
     call_command("migrate", run_syncdb=True, verbosity=0)
     from approvals import services
@@ -73,6 +73,7 @@ def build() -> None:
     change = make.submitted(version, make.production(group, now=NOW), by=cast.developer, now=NOW)
     change = make.approve_by(change, [cast.owner, cast.risk_officer], now=NOW)
     services.change_execute_now(change=change, by=cast.operator, now=LATER)
+    connection.close()  # so that all of it is in the one file that is copied
 
 
 def execute(*, die: str) -> None:
@@ -110,11 +111,13 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    phase, file = sys.argv[1:]
-    set_up(file)
-    if phase == "build":
-        build()
-    elif phase == "report":
-        report()
-    else:
-        execute(die=phase.removeprefix("die-") if phase.startswith("die-") else "")
+    set_up()
+    serve(
+        {
+            "build": build,
+            "die-before": partial(execute, die="before"),
+            "die-after": partial(execute, die="after"),
+            "go-on": partial(execute, die=""),
+            "report": report,
+        }
+    )

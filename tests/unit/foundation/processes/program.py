@@ -1,4 +1,4 @@
-"""A process of its own, for tests in which processes meet: started with a command and its arguments."""
+"""What the processes do that meet in the tests beside."""
 
 import sys
 import time
@@ -16,6 +16,7 @@ from django_tasks_db.models import DBTaskResult  # noqa: E402
 
 from mlops_portal.foundation.work import jobs, schedules, tasks, worker  # noqa: E402
 from mlops_portal.foundation.work.models import Job, Lease, Occurrence, OutboxMessage, Schedule  # noqa: E402
+from tests.forked import serve  # noqa: E402
 
 START = datetime(2026, 5, 4, tzinfo=UTC)
 
@@ -121,4 +122,4 @@ def written():
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]](*sys.argv[2:])
+    serve(globals())

@@ -1,7 +1,5 @@
 """Real processes on one real database: killed workers, several workers, several schedulers, several writers."""
 
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,13 +9,15 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from tests.forked import Parent
+
 PROGRAM = Path(__file__).with_name("program.py")
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """Return the address of a fresh database of the engine under test."""
+def parent(tmp_path_factory):
+    """Return a parent of processes that share a fresh database of the engine under test."""
     configured = settings.DATABASES["default"]
     if "sqlite" in configured["ENGINE"]:
         url, drop = f"sqlite:///{tmp_path_factory.mktemp('processes') / 'portal.sqlite3'}", None
@@ -38,32 +38,12 @@ def database(tmp_path_factory):
                 connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     try:
-        launch(url, "prepare").succeed()
-        yield url
+        with Parent(PROGRAM, {"DATABASE_URL": url}, tmp_path_factory.mktemp("outputs")) as parent:
+            parent.start("prepare").succeed()
+            yield parent
     finally:
         if drop:
             drop()
-
-
-class Running:
-    """A started process."""
-
-    def __init__(self, process):
-        self.process = process
-
-    def succeed(self, timeout=60):
-        """Wait for a good end; return what it printed."""
-        out, err = self.process.communicate(timeout=timeout)
-        assert self.process.returncode == 0, err
-        return out
-
-
-def launch(url, *arguments):
-    environment = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, str(PROGRAM), *map(str, arguments)]
-    return Running(
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    )
 
 
 def wait_for(log, text, seconds=30):
@@ -87,42 +67,41 @@ def wait_for(log, text, seconds=30):
     ],
     ids=["a repeatable job is finished by the next worker", "another job is marked as failed"],
 )
-def test_a_worker_killed_in_the_middle_of_a_job(database, tmp_path, kind, outcome, lines):
+def test_a_worker_killed_in_the_middle_of_a_job(parent, tmp_path, kind, outcome, lines):
     log = tmp_path / "log"
-    job_id = launch(database, "start", kind, log, "hang").succeed()
-    doomed = launch(database, "work")
+    job_id = parent.start("start", kind, log, "hang").succeed()
+    doomed = parent.start("work")
     wait_for(log, "begin 1")
-    doomed.process.kill()
-    doomed.process.communicate()
+    doomed.kill()
 
-    assert launch(database, "reap", 30).succeed() == "0"
-    assert launch(database, "reap", 61).succeed() == "1"
-    launch(database, "work").succeed()
+    assert parent.start("reap", 30).succeed() == "0"
+    assert parent.start("reap", 61).succeed() == "1"
+    parent.start("work").succeed()
 
-    assert launch(database, "show", job_id).succeed() == outcome
+    assert parent.start("show", job_id).succeed() == outcome
     assert log.read_text().split("\n")[:-1] == lines
 
 
-def test_three_workers_run_each_task_once(database, tmp_path):
+def test_three_workers_run_each_task_once(parent, tmp_path):
     log = tmp_path / "log"
-    launch(database, "enqueue", 60, log).succeed()
-    for running in [launch(database, "work") for _ in range(3)]:
+    parent.start("enqueue", 60, log).succeed()
+    for running in [parent.start("work") for _ in range(3)]:
         running.succeed()
     assert sorted(map(int, log.read_text().split())) == list(range(60))
 
 
-def test_three_schedulers_enqueue_each_due_time_once(database):
-    before = int(launch(database, "occurrences").succeed().split()[1])
-    enqueued = [int(running.succeed()) for running in [launch(database, "tick", 60) for _ in range(3)]]
-    occurred, tasks = map(int, launch(database, "occurrences").succeed().split())
+def test_three_schedulers_enqueue_each_due_time_once(parent):
+    before = int(parent.start("occurrences").succeed().split()[1])
+    enqueued = [int(running.succeed()) for running in [parent.start("tick", 60) for _ in range(3)]]
+    occurred, tasks = map(int, parent.start("occurrences").succeed().split())
     assert sum(enqueued) == occurred == tasks - before
     assert 1 <= occurred <= 60
 
 
-def test_four_writers_never_fail_and_wait_fairly(database):
-    outcomes = [running.succeed().split() for running in [launch(database, "write", n, 3) for n in range(4)]]
+def test_four_writers_never_fail_and_wait_fairly(parent):
+    outcomes = [running.succeed().split() for running in [parent.start("write", n, 3) for n in range(4)]]
     transactions, worst = sum(int(count) for count, _ in outcomes), max(float(wait) for _, wait in outcomes)
     sys.stdout.write(f"\n4 writers: {transactions} transactions, longest wait for the lock {worst:.3f} s\n")
-    assert int(launch(database, "written").succeed()) == transactions * 10
+    assert int(parent.start("written").succeed()) == transactions * 10
     assert min(int(count) for count, _ in outcomes) > 0
     assert worst < 5
