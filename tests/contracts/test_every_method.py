@@ -28,6 +28,7 @@ from tests.contracts.test_access import (  # noqa: F401  (fixtures)
     cast,
     expected,
     named,
+    without_frame,
     world,
 )
 
@@ -137,6 +138,7 @@ def test_every_role_of_another_unit_reaches_nothing_of_this_one(roles, whole, ma
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_frame")
 def test_each_caller_reads_of_people_accounts_and_ledger_what_the_role_allows(whole, caller, retail):  # noqa: F811
     wrong = []
     for kind in CALLERS:

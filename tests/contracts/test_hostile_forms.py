@@ -14,11 +14,11 @@ from mlops_portal.foundation.people import credentials
 from tests.contracts import filling
 from tests.contracts.expectations import PAGES, SURROUNDINGS
 from tests.contracts.filling import Spoilt
-from tests.contracts.test_access import Writes, address, cast, world  # noqa: F401  (fixtures)
+from tests.contracts.test_access import Writes, address, cast, without_frame, world  # noqa: F401  (fixtures)
 from tests.contracts.test_every_method import ELSEWHERE_ROLES, whole  # noqa: F401  (fixtures)
 from tests.factories.registry import ModelFactory, VersionFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("without_frame")]
 FORMS = {name: needs for name, needs in {**PAGES, **SURROUNDINGS}.items() if name != "web:kit"}
 # What a person adds to what is required.
 FITTING = {
@@ -149,7 +149,8 @@ FAR = ("9999-12-31", "9999-12-31 23:59", filling.SCRIPT)  # what a later page co
 
 
 @pytest.mark.slow
-def test_every_hostile_value_is_taken_or_refused_by_the_name_of_its_field(opened, plant):
+def test_no_form_breaks(opened, plant):
+    """Every hostile value is taken or refused by the name of its field, and so is every body that is no form."""
     strange = str(VersionFactory(model=ModelFactory(unit=plant)).pk)
     wrong, taken = [], set()
     for name, place, client, form in opened:
@@ -161,32 +162,28 @@ def test_every_hostile_value_is_taken_or_refused_by_the_name_of_its_field(opened
             outcome = Outcome(client, place, one.sent, follow=one.value in FAR)
             if problem := outcome.problem_with(one, fits=usual.answer.status_code != 400):
                 wrong.append(f"{name} {', '.join(one.fields)[:80]}={one.value[:30]!r}: {problem}")
+        for kind, outcome in bodies(place, client, form):
+            if problem := outcome.problem():
+                wrong.append(f"{name}, {kind}: {problem}")
+    name, place, client, _ = opened[0]
+    kinds = (MULTIPART, f"{FORM}; charset=nonsense", f"{FORM}; charset=utf-16", "text/xml", "²")
+    outcomes = {kind: Outcome(client, place, b"<name/>", kind) for kind in kinds}
+    wrong += [f"{name}, {kind}: {one.problem()}" for kind, one in outcomes.items() if one.problem()]
     assert not wrong, "\n".join(wrong)
     assert len(taken) >= TAKEN_AT_LEAST, taken
 
 
-@pytest.mark.slow
-def test_no_body_breaks_a_form(opened):
-    """Wrong content types, bytes that are no text, values twice, files and fields that nobody asked for."""
-    wrong = []
-    for name, place, client, form in opened:
-        base = filling.filled(form)
-        names = [*base, "reason", "by", "now", "unit", "is_superuser", "__proto__"]
-        files = {each: SimpleUploadedFile("x.html", b"\x00<script>") for each in form.fields}
-        raw = "&".join(f"{each}=%FF%FE%00%ED%A0%80" for each in names).encode()
-        outcomes = {
-            "broken multipart": Outcome(client, place, b"--x\r\nbroken", f"{MULTIPART}; boundary=x"),
-            "JSON": Outcome(client, place, b'{"name": 1}', "application/json"),
-            "no UTF-8": Outcome(client, place, raw, FORM),
-            "values twice": Outcome(client, place, {each: ["1", "²"] for each in names}),
-            "files": Outcome(client, place, {**dict.fromkeys(names, "1"), **base, **files}),
-        }
-        wrong += [f"{name}, {kind}: {one.problem()}" for kind, one in outcomes.items() if one.problem()]
-    name, place, client, _ = opened[0]
-    for kind in (MULTIPART, f"{FORM}; charset=nonsense", f"{FORM}; charset=utf-16", "text/xml", "²"):
-        if problem := Outcome(client, place, b"<name/>", kind).problem():
-            wrong.append(f"{name}, {kind}: {problem}")
-    assert not wrong, "\n".join(wrong)
+def bodies(place: str, client: Any, form: Any) -> Iterator[tuple[str, Outcome]]:
+    """Post wrong content types, bytes that are no text, values twice, files and fields that nobody asked for."""
+    base = filling.filled(form)
+    names = [*base, "reason", "by", "now", "unit", "is_superuser", "__proto__"]
+    files = {each: SimpleUploadedFile("x.html", b"\x00<script>") for each in form.fields}
+    raw = "&".join(f"{each}=%FF%FE%00%ED%A0%80" for each in names).encode()
+    yield "broken multipart", Outcome(client, place, b"--x\r\nbroken", f"{MULTIPART}; boundary=x")
+    yield "JSON", Outcome(client, place, b'{"name": 1}', "application/json")
+    yield "no UTF-8", Outcome(client, place, raw, FORM)
+    yield "values twice", Outcome(client, place, {each: ["1", "²"] for each in names})
+    yield "files", Outcome(client, place, {**dict.fromkeys(names, "1"), **base, **files})
 
 
 def test_ten_megabytes_in_a_field_are_refused_by_name(whole, clients):  # noqa: F811

@@ -6,7 +6,7 @@ import pytest
 from django.urls import NoReverseMatch
 
 from tests.contracts.expectations import PAGES, READS
-from tests.contracts.test_access import address, cast, world  # noqa: F401  (fixtures)
+from tests.contracts.test_access import address, cast, without_frame, world  # noqa: F401  (fixtures)
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +30,7 @@ def served(client: Any, place: str, *sent: Any) -> bool:
     return client.get(place, *sent).status_code < 500
 
 
+@pytest.mark.usefixtures("without_frame")
 def test_no_parameter_and_no_number_breaks_a_reading_address(world, make_person, group, as_person):  # noqa: F811
     clients = [as_person(make_person(f"{role.title()} Reader", role, unit=group)) for role in READERS]
     for client in clients:
