@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
-from django.db.models import Field
+from django.db.models import Count, Field, Q
 
 from registry.applicability import GovernanceFacts
 from registry.models import (
@@ -86,7 +86,7 @@ class RecordFacts:
 
 
 def facts_of(models: Iterable[RegisteredModel], *, now: datetime) -> dict[int, RecordFacts]:
-    """Gather the surroundings of models in ten statements (eleven with required fields), however many they are."""
+    """Gather the surroundings of models in nine statements (ten with required fields), however many they are."""
     models = list(models)
     pks = [model.pk for model in models]
     facts: dict[int, RecordFacts] = defaultdict(RecordFacts)
@@ -104,13 +104,11 @@ def facts_of(models: Iterable[RegisteredModel], *, now: datetime) -> dict[int, R
         facts[pk].consumers.append(name)
     for component in Component.objects.filter(model__in=pks).order_by("pk"):
         facts[component.model_id].components.append(component)
-    for pk in (
-        ModelVersion.objects.alive().filter(model__in=pks).values_list("model_id", flat=True).distinct()
+    versions = ModelVersion.objects.alive().filter(model__in=pks).order_by().values("model_id")
+    for pk, prompted in versions.annotate(prompted=Count("pk", filter=~Q(prompts=[]))).values_list(
+        "model_id", "prompted"
     ):
-        facts[pk].has_version = True
-    prompted = ModelVersion.objects.alive().filter(model__in=pks).exclude(prompts=[])
-    for pk in prompted.values_list("model_id", flat=True).distinct():
-        facts[pk].has_prompts = True
+        facts[pk].has_version, facts[pk].has_prompts = True, prompted > 0
     upstream = (
         ModelDependency.objects.filter(model__in=pks)
         .order_by()

@@ -197,7 +197,7 @@ def dataset_link(
         )
         save_as(link, by=by, now=now, reason="Data set linked")
         tell("dataset_linked", link, by=by, now=now, dataset=str(dataset), role=role, version=version.number)
-        governance_evaluate(model=version.model, now=now)
+        _evaluate_first(link, now=now)
     return link
 
 
@@ -234,8 +234,14 @@ def pipeline_link(
         )
         save_as(link, by=by, now=now, reason="Pipeline linked")
         tell("pipeline_linked", link, by=by, now=now, pipeline=pipeline.name, version=version.number)
-        governance_evaluate(model=version.model, now=now)
+        _evaluate_first(link, now=now)
     return link
+
+
+def _evaluate_first(link: VersionDataset | VersionPipeline, *, now: datetime) -> None:
+    """Evaluate governance where a model's record says for the first time what it is made of; more of it changes nothing."""
+    if not type(link).objects.filter(model=link.model_id).exclude(pk=link.pk).exists():
+        governance_evaluate(model=link.version.model, now=now)
 
 
 @operation
