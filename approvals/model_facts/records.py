@@ -34,6 +34,9 @@ from registry.queries.facts import RecordFacts, facts_of
 from registry.states import DeploymentKind, DeploymentState, ReviewState, SectionStatus, UseState
 
 M = TypeVar("M", bound=Model)
+# What the facts of a model and of a version ask of the rows these refer to.
+OF_MODEL = ("owner", "developer", "validator", "accountable_executive", "unit")
+OF_VERSION = ("registered_by",)
 
 
 @dataclass(slots=True)
@@ -99,6 +102,11 @@ def _newest(rows: QuerySet[M], key: str) -> dict[Any, M]:
     return found
 
 
+def _is_whole(row: Model, related: Iterable[str]) -> bool:
+    """Tell whether a row was read with what it refers to."""
+    return all(name in row._state.fields_cache for name in related)
+
+
 def _ids(values: Iterable[int | None]) -> set[int]:
     return {value for value in values if value}
 
@@ -115,11 +123,12 @@ def load(subjects: Sequence[Subject], now: datetime, *, known: Sequence[ChangeRe
     }
     model_ids = _ids(subject.model_id for subject in subjects)
     records.models = {
-        row.pk: row
-        for row in RegisteredModel.objects.filter(pk__in=model_ids).select_related(
-            "owner", "developer", "validator", "accountable_executive", "unit"
-        )
+        change.model_id: change.model
+        for change in known
+        if _is_whole(change, ("model",)) and _is_whole(change.model, OF_MODEL)
     }
+    if others := model_ids - records.models.keys():
+        records.models |= RegisteredModel.objects.select_related(*OF_MODEL).in_bulk(others)
     if places := _ids(subject.environment_id for subject in subjects) - records.environments.keys():
         records.environments |= Environment.objects.in_bulk(places)
     if unknown := _ids(subject.change_id for subject in subjects) - records.changes.keys():
@@ -132,7 +141,13 @@ def load(subjects: Sequence[Subject], now: datetime, *, known: Sequence[ChangeRe
             *(deployment.version_id for deployment in records.live.values()),
         ]
     )
-    records.versions = ModelVersion.objects.select_related("registered_by").in_bulk(version_ids)
+    records.versions = {
+        change.version.pk: change.version
+        for change in known
+        if _is_whole(change, ("version",)) and change.version and _is_whole(change.version, OF_VERSION)
+    }
+    if more := version_ids - records.versions.keys():
+        records.versions |= ModelVersion.objects.select_related(*OF_VERSION).in_bulk(more)
     _load_model_rows(records, model_ids)
     _load_version_rows(records, version_ids)
     records.behind = behind(_machines(records))

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from approvals import policies
 from approvals.asked import open_items, with_answers
 from approvals.events import tell
+from approvals.model_facts.records import OF_MODEL
 from approvals.models import ChangeRequest
 from approvals.services.dropping import conditions_drop
 from approvals.services.stages import stages_pause
@@ -65,7 +66,7 @@ def lock_change(pk: int) -> ChangeRequest:
     """Lock the model and then the change, in the order of `foundation.locks`, and return the change with its relations."""
     of_change = ChangeRequest.objects.filter(pk=pk).values("model_id")[:1]
     try:
-        model = lock(RegisteredModel.objects.select_related("owner", "developer", "validator"), of_change)
+        model = lock(RegisteredModel.objects.select_related(*OF_MODEL), of_change)
     except NotFound:
         raise NotFound(f"There is no change request CR-{pk}.") from None
     change = lock(ChangeRequest.objects.select_related(*RELATED), pk)
@@ -81,7 +82,7 @@ def lock_changes(changes: Iterable[ChangeRequest]) -> list[ChangeRequest]:
     """
     keys = {change.pk for change in changes}
     of_changes = ChangeRequest.objects.filter(pk__in=keys).values("model_id")
-    people = RegisteredModel.objects.select_related("owner", "developer", "validator")
+    people = RegisteredModel.objects.select_related(*OF_MODEL)
     models = {model.pk: model for model in lock_all(people, of_changes)}
     locked = lock_all(ChangeRequest.objects.select_related(*RELATED), keys)
     if gone := keys.difference(change.pk for change in locked):
