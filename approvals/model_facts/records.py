@@ -189,7 +189,7 @@ def _load_model_rows(records: Records, model_ids: set[int]) -> None:
     records.consumers = _grouped(Consumer.objects.filter(**of_models).order_by("name", "pk"), "model_id")
     uses = UnitUse.objects.filter(**of_models).exclude(state=UseState.ENDED).select_related("using_unit")
     records.uses = _grouped(uses.order_by("using_unit__name", "pk"), "model_id")
-    links = ModelDependency.objects.select_related("model", "upstream").order_by("pk")
+    links = ModelDependency.objects.prefetch_related("model", "upstream").order_by("pk")  # few have any
     rows = list(links.filter(upstream_id__in=model_ids) | links.filter(model_id__in=model_ids))
     records.readers = _grouped((row for row in rows if row.upstream_id in model_ids), "upstream_id")
     records.upstream = _grouped((row for row in rows if row.model_id in model_ids), "model_id")

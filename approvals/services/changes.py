@@ -33,8 +33,7 @@ TEXTS = (
 )  # fmt: skip
 KEEPS_WAY_BACK = policies.RELEASE_KINDS | {ChangeKind.CONFIGURATION, ChangeKind.RESUME}
 RELATED = (
-    "unit", "version", "version__registered_by", "environment", "rollback_target", "requester", "policy_revision__policy",
-    "predecessor",
+    "unit", "version", "version__registered_by", "environment", "requester", "policy_revision__policy",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """A code of an authenticator serves once, for as long as it would be accepted."""
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -25,9 +26,13 @@ def at(monkeypatch, seconds):
     monkeypatch.setattr(time, "time", lambda: AT + seconds)
 
 
+def code_in(person, second):
+    return credentials.code_at(person, datetime.fromtimestamp(second, UTC))
+
+
 def test_a_used_code_is_refused_until_it_is_no_longer_accepted(ines, monkeypatch):
     at(monkeypatch, -29)  # a clock that is ahead shows the code of the next period already
-    code = credentials._code(ines, AT // 30)
+    code = code_in(ines, AT)
     credentials.check_password_and_code(ines, password=PASSWORD, code=code)
     authenticator = Authenticator.objects.get(user=ines, type=Authenticator.Type.TOTP).wrap()
     for seconds in (2, 31, 59):
@@ -58,8 +63,8 @@ def settings_of_the_database_cache():
 def test_the_authenticator_of_the_demonstration_shows_no_used_code(ines, monkeypatch):
     at(monkeypatch, 2)
     first = credentials.present_code(ines)
-    assert first == credentials._code(ines, AT // 30)
+    assert first == code_in(ines, AT)
     credentials.check_password_and_code(ines, password=PASSWORD, code=first)
     second = credentials.present_code(ines)
-    assert second == credentials._code(ines, AT // 30 + 1)
+    assert second == code_in(ines, AT + 30)
     credentials.check_password_and_code(ines, password=PASSWORD, code=second)

@@ -59,26 +59,26 @@ def present_code(user: User) -> str:
 
     For the demonstration's authenticator only, whose clock runs ahead so that nobody waits to sign twice.
     """
+    authenticator = _authenticator(user)
+    if authenticator is None:
+        return ""
     counters = list(totp.yield_hotp_counters_from_time())
     present, *ahead = counters[len(counters) // 2 :]
-    codes = [_code(user, counter) for counter in (present, *ahead)]
-    return next((code for code in codes if code and not _is_used(user, code)), codes[0])
+    codes = [_code(authenticator, counter) for counter in (present, *ahead)]
+    return next((code for code in codes if not _is_used(authenticator, code)), codes[0])
 
 
-def _is_used(user: User, code: str) -> bool:
-    authenticator = _authenticator(user)
-    return authenticator is not None and cache.get(totp.TOTP(authenticator)._get_used_cache_key(code))
+def _is_used(authenticator: Authenticator, code: str) -> bool:
+    return bool(cache.get(totp.TOTP(authenticator)._get_used_cache_key(code)))
 
 
 def code_at(user: User, moment: datetime) -> str:
     """Return the code the person's authenticator showed at ``moment``. For the demonstration only."""
-    return _code(user, int(moment.timestamp()) // mfa_settings.TOTP_PERIOD)
-
-
-def _code(user: User, counter: int) -> str:
     authenticator = _authenticator(user)
-    if authenticator is None:
-        return ""
+    return _code(authenticator, int(moment.timestamp()) // mfa_settings.TOTP_PERIOD) if authenticator else ""
+
+
+def _code(authenticator: Authenticator, counter: int) -> str:
     secret = totp.decrypt(authenticator.data["secret"])
     return totp.format_hotp_value(totp.hotp_value(secret, counter))
 
