@@ -12,7 +12,7 @@ from mlops_portal.foundation.history.audited import (
     history_row_written,
     history_rows_written,
 )
-from mlops_portal.foundation.history.inserting import CHUNK, insert_with_history
+from mlops_portal.foundation.history.tables import CHUNK, insert_with_history, update_with_history
 from mlops_portal.foundation.operations import check_clock
 
 M = TypeVar("M", bound=models.Model)
@@ -50,8 +50,14 @@ def save_as(
             (row,) = insert_with_history([instance], by=by, now=now, reason=reason)
             history_row_written.send(sender=type(instance), model=type(instance), history_row=row)
         return instance
-    date = now if instance._state.adding else _history_date(instance, now)
-    _name(instance, by, date, reason)
+    if not instance._state.adding and not set(fields or ["?"]) <= set(
+        getattr(instance, "UNRECORDED_FIELDS", ())
+    ):
+        with transaction.atomic(savepoint=False):
+            row = update_with_history(instance, fields=fields, by=by, now=now, reason=reason)
+            history_row_written.send(sender=type(instance), model=type(instance), history_row=row)
+        return instance
+    _name(instance, by, now, reason)
     try:
         instance.save(update_fields=None if instance._state.adding else fields)
     finally:

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
+from django.db import DatabaseError, transaction
 
 from mlops_portal.foundation.history import (
     AuditedModel,
@@ -15,7 +16,7 @@ from mlops_portal.foundation.history import (
     rows_as_of,
     save_as,
 )
-from mlops_portal.foundation.history.inserting import table_of
+from mlops_portal.foundation.history.tables import table_of
 from mlops_portal.foundation.operations import ClockOff
 from mlops_portal.foundation.people.models import BusinessUnit, User
 
@@ -139,3 +140,23 @@ def test_noting_a_sign_in_is_no_governed_change(ada, now):
     ada.last_login = now
     ada.save(update_fields=["last_login"])
     assert User.history.filter(id=ada.pk).count() == before
+
+
+def test_a_row_that_is_gone_is_not_brought_back(retail, now):
+    gone = BusinessUnit.objects.get(pk=save_as(unit("gone"), by=None, now=now).pk)
+    delete_as(BusinessUnit.objects.get(pk=gone.pk), by=None, now=now)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        save_as(gone, by=None, now=now + timedelta(hours=1))
+    assert not BusinessUnit.objects.filter(code="gone").exists()
+
+
+def test_only_the_named_fields_of_a_row_change(retail, now):
+    other = BusinessUnit.objects.get(pk=retail.pk)
+    other.name = "Renamed meanwhile"
+    save_as(other, by=None, now=now)
+    retail.name, retail.code = "Not written", "retail"
+    save_as(retail, by=None, now=now + timedelta(hours=1), fields=["code"])
+    retail.refresh_from_db()
+    assert (retail.name, retail.code) == ("Renamed meanwhile", "retail")
+    with pytest.raises(ValueError, match="nonsense"):
+        save_as(retail, by=None, now=now + timedelta(hours=2), fields=["code", "nonsense"])
