@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import Count, Prefetch, Q
 
+from approvals import policies
 from approvals.asked import asked_of
 from approvals.charts import GroupPoint, groups_figure
 from approvals.models import (
@@ -27,7 +28,9 @@ from approvals.queries.record_log import log_of
 from approvals.queries.verdict import approvals_of, mark_of, obstacles
 from approvals.states import ENDING_KINDS
 from approvals.traffic import traffic_words
+from approvals.waiver_policies import authority_blockers
 from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.charts import Spec
 from mlops_portal.foundation.web.words import figure, side_by_side
@@ -177,6 +180,17 @@ def stages_of(change: ChangeRequest) -> list[Stage]:
     return list(stages)
 
 
+def offer_revoking(stages: Sequence[Stage], user: User) -> None:
+    """Mark the approvals that this person may revoke, as far as rights tell; the page of the act asks the records."""
+    rights = rights_of(user)
+    for stage in stages:
+        where = {"unit_id": stage.unit_id, "model_id": stage.model_id}
+        same = rights.has(stage.right, **where)
+        head = not authority_blockers(user, "head_of_model_risk", **where)
+        for one in stage.given:  # type: ignore[attr-defined]  # prefetched
+            one.is_revocable = not policies.revocation_blockers(one, by=user, same_stage=same, is_head=head)
+
+
 def releases_before(change: ChangeRequest) -> list[ChangeRequest]:
     """Return the four releases of the model before this one, with what they carried."""
     rows = ChangeRequest.objects.filter(
@@ -243,6 +257,7 @@ def read(
     ``drafted`` are the gates of a draft as they are now, for which none are stored; ``missing`` is what it lacks.
     """
     stages = stages_of(change)
+    offer_revoking(stages, user)
     stored = change.gate_results.filter(is_current=True).select_related("waiver__decided_by")
     waivers = list(
         change.waivers.select_related("requested_by", "decided_by").order_by("-requested_at", "-pk")

@@ -16,7 +16,7 @@ WAITS_FOR = [
     ("answers", "Answers to challenges"),
     ("reading", "Answers to read"),
     ("conclusion", "The conclusion"),
-    ("repairs", "Findings to repair"),
+    ("repairs", "The repair of findings"),
     ("nothing", "Nothing"),
 ]
 # A validation vouches for its version: concluded in favour, its signature not revoked.

@@ -24,7 +24,7 @@ from mlops_portal.foundation.web.rows import AddsRows
 from registry.models import Deployment, ModelVersion, RegisteredModel
 
 FILES = ("approvals.request", "approvals.rollback")  # who only rolls back files that and nothing else
-NEW = Action("New request", "approvals:new", right="approvals.request", icon="plus", primary=True)
+NEW = Action("New request", "approvals:new", right=FILES, icon="plus", primary=True)
 
 
 class ChangeList(ListPage):

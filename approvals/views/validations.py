@@ -32,11 +32,10 @@ VALIDATIONS = Validation.objects.select_related(
 
 
 def crumbs_of(model: RegisteredModel) -> list[tuple[str, str]]:
-    """Lead over the model and its validations."""
+    """Lead over all validations and those of the model."""
     return [
-        ("Models", reverse("registry:model-list")),
-        (str(model), model.get_absolute_url()),
-        ("Validations", reverse("approvals:model-validations", args=[model.pk])),
+        ("Validations", reverse("approvals:validation-list")),
+        (str(model), reverse("approvals:model-validations", args=[model.pk])),
     ]
 
 
@@ -52,7 +51,8 @@ class ModelValidations(DetailPage):
 
     def get_crumbs(self) -> list[tuple[str, str]]:
         """Lead over the model."""
-        return [*crumbs_of(self.object)[:2], ("Validations", "")]
+        models = ("Models", reverse("registry:model-list"))
+        return [models, (str(self.object), self.object.get_absolute_url()), ("Validations", "")]
 
     def more(self) -> Mapping[str, Any]:
         """Read the newest 100, and the newest versions to open one for."""

@@ -44,6 +44,23 @@ BY_ADDRESS = {
 }
 
 
+AREAS = {
+    "registry": "Models, versions and evidence",
+    "approvals": "Requests, decisions and validations",
+    "people": "People and roles",
+    "kpis": "KPIs",
+    "audits": "Ledger and exports",
+}
+
+
+def verbs_by_area() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the acts that can be asked for, label and verb, in the order of their labels within each area."""
+    found: dict[str, list[tuple[str, str]]] = {area: [] for area in AREAS.values()}
+    for label, name in sorted((verb.label, verb.name) for verb in verbs()):
+        found[AREAS[name.partition(".")[0]]].append((label, name))
+    return list(found.items())
+
+
 class Explorer(ListPage):
     """Entries the reader may see, newest first, by key and never by offset."""
 
@@ -101,7 +118,6 @@ class Explorer(ListPage):
         ]
         hidden = [(name, value) for name, _, value in narrowed if name not in TYPED]
         is_filtered = found["is_filtered"] or bool(narrowed)
-        verbs_offered = sorted((verb.label, verb.name) for verb in verbs())
         return {
             **found,
             "narrowed": chips,
@@ -110,7 +126,7 @@ class Explorer(ListPage):
             "leaves_out_reads": leaves_out_reads(given),
             "everything": _with_reads(given),
             "given": given,
-            "verbs": verbs_offered,
+            "verbs": verbs_by_area(),
         }
 
     def _names(self, given: Mapping[str, str]) -> dict[str, str]:

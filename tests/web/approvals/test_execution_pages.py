@@ -166,6 +166,7 @@ def test_the_board_says_by_which_change_a_version_came_and_which_acts_are_open(
     assert f'href="{first.get_absolute_url()}">{first.code}</a>' in page
     assert "Verifying" in page
     assert "No way back was approved with this release: file a rollback request." in page
+    assert f'<a href="/deployments/{deployment.pk}/roll-back/">What you can do instead' in page
     assert f'href="/deployments/{deployment.pk}/suspend/"' in page
     assert f"/deployments/{deployment.pk}/" in text_of(reader, "/deployments/board/")
     assert "Suspend" not in text_of(reader, "/deployments/board/")
@@ -214,6 +215,7 @@ def test_an_operator_files_a_rollback_in_the_browser_and_nothing_else(
     second = make.complete_version(light, cast=release_cast, now=now, artifact="b")
     elsewhere = model_register(name="Press tonnage", unit=plant, by=None, now=now)
     operator = as_person(release_cast.operator)
+    assert 'href="/changes/new/"' in text_of(operator, "/changes/")
     chosen = operator.get("/changes/new/").context["form"].fields["model"].queryset
     assert list(chosen) == [light], f"not {elsewhere}: nobody rolls back there"
     assert operator.get(f"/changes/new/?model={elsewhere.pk}").status_code == 404

@@ -279,6 +279,11 @@ def test_a_release_is_started_rolled_back_and_its_pages_render(
     at_risk.refresh_from_db()
     assert at_risk.state == "scheduled"
     decision = Decision.objects.filter(signer=release_cast.risk_officer).get()
+    revoke = f'href="/decisions/{decision.pk}/revoke/"'
+    for person in (release_cast.risk_officer, release_cast.second_risk_officer):
+        assert revoke in text_of(as_person(person), at_risk.get_absolute_url())
+    for person in (release_cast.developer, release_cast.change_manager):
+        assert revoke not in text_of(as_person(person), at_risk.get_absolute_url())
     own = text_of(as_person(release_cast.risk_officer), f"/decisions/{decision.pk}/revoke/")
     assert "Sign: revoke the approval" in own
     assert "that I signed at" in own
