@@ -1,9 +1,9 @@
 """What was decided, validated and carried out, and by which policy: read only."""
 
-from decimal import Decimal
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -111,6 +111,12 @@ class ValidationOut(RecordSerializer):
         exclude = ("report", "signature", "end_told_at")
 
 
+class WholeNumberFilter(django_filters.NumberFilter):
+    """Refuses what is no whole number, instead of cutting it to one."""
+
+    field_class = forms.IntegerField
+
+
 class ValidationFilter(django_filters.FilterSet):
     """Filters of validations."""
 
@@ -123,7 +129,7 @@ class ValidationFilter(django_filters.FilterSet):
     tier = django_filters.ChoiceFilter(field_name="model__tier", choices=Tier.choices)
     validator = django_filters.CharFilter(field_name="validator__email", lookup_expr="iexact")
     waits_for = django_filters.ChoiceFilter(choices=WAITS_FOR, method="by_waits_for")
-    ends_within_days = django_filters.NumberFilter(
+    ends_within_days = WholeNumberFilter(
         method="by_end", min_value=0, max_value=3650, label="0 narrows to what ended"
     )
 
@@ -135,9 +141,9 @@ class ValidationFilter(django_filters.FilterSet):
         """Narrow to what a validation waits for."""
         return with_what_is_open(queryset).filter(waits_for=value)
 
-    def by_end(self, queryset: QuerySet, name: str, value: Decimal) -> QuerySet:
+    def by_end(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
         """Narrow to those whose validity ends within days, or ended, and that no later one follows."""
-        return ending(queryset, timezone.now(), int(value) or None)
+        return ending(queryset, timezone.now(), value or None)
 
 
 class ValidationViewSet(ScopedReadViewSet):
