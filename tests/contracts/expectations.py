@@ -92,6 +92,7 @@ PAGES: dict[str, Needs] = {
     "registry:plan-edit": Needs(E, "model"),
     "registry:rating-propose": Needs("registry.rate", "model"),
     "registry:rating-decide": Needs("registry.approve_rating", "rating"),
+    "registry:override-end": Needs("registry.approve_rating", "override-of"),
     "registry:limits-propose": Needs(E, "model"),
     "registry:limits-lock": Needs("registry.lock_thresholds", "limits"),
     "registry:import-list": Needs("registry.import"),
@@ -285,6 +286,8 @@ READS: dict[str, Needs] = {
     "registry-api:limit": Needs(V, "limit"),
     "registry-api:ratings": Needs(V, "of-model"),
     "registry-api:rating": Needs(V, "api-rating"),
+    "registry-api:overrides": Needs(V, "of-model"),
+    "registry-api:override": Needs(V, "api-override"),
     "registry-api:versions": Needs(V, "of-model"),
     "registry-api:version": Needs(V, "api-version"),
     "registry-api:version-tags": Needs(V, "api-version"),
@@ -374,6 +377,10 @@ WRITES: dict[str, tuple[str, list[Write]]] = {
     "registry-api:rating-decide": (
         "api-rating",
         [Write("POST", "registry.approve_rating", {"approve": True})],
+    ),
+    "registry-api:override-end": (
+        "api-override",
+        [Write("POST", "registry.approve_rating", {"reason": "The sandbox is closed."})],
     ),
     "registry-api:versions": ("of-model", [Write("POST", "registry.register", {"source": "s3://a/b"})]),
     "registry-api:version": (

@@ -149,6 +149,7 @@ def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, A
     limits = ThresholdSet.objects.filter(model=model).first()
     rating = RiskAssessment.objects.filter(model=model).first()
     plan = MonitoringPlan.objects.filter(model=model).first()
+    override = _signed_override(builder)
     one, at = {"model": model.pk}, {"model": model.pk, "number": version.number}
     return {
         "unit": {"code": retail.code},
@@ -192,7 +193,9 @@ def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, A
         "execution": {"pk": made[Execution].pk},
         "validation": {"pk": Validation.objects.first().pk},
         "validation-signed": {"pk": Validation.objects.filter(signature__isnull=False).first().pk},
-        "override": {"pk": _signed_override(builder).pk},
+        "override": {"pk": override.pk},
+        "override-of": {"pk": override.model_id, "override": override.pk},
+        "api-override": {"model": override.model_id, "pk": override.pk},
         "challenge": {"pk": made[Challenge].pk},
         "finding": {"pk": made[ValidationFinding].pk},
         "policy": {"pk": policy.pk},

@@ -282,8 +282,7 @@ def holders_at(
     held = held_where(right, by=[person.pk for person in able], units=units)
     found = {}
     for unit_id, model_id in places:
-        wanted = {(unit_id, None)} if unit_id is not None else set()
-        wanted |= {(None, model_id)} if model_id is not None else set()
+        wanted = {(unit_id, None), (None, model_id)} - {(None, None)}
         found[unit_id, model_id] = [person for person in able if not held[person.pk].isdisjoint(wanted)]
     return found
 
