@@ -375,12 +375,9 @@ def override_blockers(
 def override_end_blockers(override: GovernanceOverride, *, by: User, now: datetime) -> list[Blocker]:
     """Why this person cannot end an override now: it is over, or they could not sign one either."""
     blockers = []
-    if override.ended_at is not None:
-        ended = day_text(portal_day(override.ended_at))
-        blockers.append(Blocker("ended", f"The override was ended on {ended}."))
-    elif not override.is_live(now):
-        until = day_text(portal_day(override.valid_until))
-        blockers.append(Blocker("ended", f"The override ended by itself on {until}."))
+    if not override.is_live(now):
+        over = day_text(portal_day(override.ended_at or override.valid_until))
+        blockers.append(Blocker("ended", f"The override ended on {over}."))
     return blockers + _outside_blockers(override.model, by=by)
 
 

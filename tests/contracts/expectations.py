@@ -162,6 +162,8 @@ PAGES: dict[str, Needs] = {
     "approvals:validation-list": Needs(A),
     "approvals:validation": validation(A),
     "approvals:finding-raise": validation("approvals.validate"),
+    "approvals:validation-report": validation(A, "validation-reported"),
+    "approvals:validation-report-attach": validation("approvals.validate"),
     "approvals:challenge-ask": validation("approvals.validate"),
     "approvals:validation-conclude": validation("approvals.validate"),
     "approvals:validation-receipt": validation(A, "validation-signed"),
@@ -321,6 +323,7 @@ READS: dict[str, Needs] = {
     "approvals-api:decision": Needs(A, "decision", A),
     "approvals-api:validations": Needs(A),
     "approvals-api:validation": validation(A),
+    "approvals-api:validation-report": validation(A, "validation-reported"),
     "approvals-api:executions": Needs(A),
     "approvals-api:execution": Needs(A, "execution", A),
     "approvals-api:policies": Needs(A),
@@ -408,6 +411,7 @@ WRITES: dict[str, tuple[str, list[Write]]] = {
     "approvals-api:change-file": ("change", [Write("POST", "approvals.request", {})]),
     "approvals-api:change-resubmit": ("change", [Write("POST", "approvals.request", {})]),
     "approvals-api:change-withdraw": ("change", [Write("POST", "approvals.request", {"reason": "Not now."})]),
+    "approvals-api:validation-report": ("validation", [Write("PUT", "approvals.validate", {})]),
     "approvals-api:comments": ("of-change", [Write("POST", "approvals.comment", {"text": "A remark."})]),
 }
 WRITES_AT_THE_UNIT: dict[str, tuple[str, dict[str, Any]]] = {
