@@ -9,10 +9,14 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
+from django.utils import timezone
 
 from approvals import services
-from approvals.models import Validation
+from approvals.models import ChangeRequest, Validation
 from approvals.services.validations import report_attach
+from audits.exports.release_content import release_of
+from audits.exports.release_report import report_of
+from audits.queries import ledger_state
 from mlops_portal.foundation.people.models import User
 from registry.models import ModelVersion
 from tests.web.approvals.test_signing_records import carried, proof, reviewed, words
@@ -90,3 +94,14 @@ def test_the_api_attaches_names_and_hands_out_the_report(
     found = json.loads(client.get(address).content)
     assert (found["report_sha256"], found["report_size"]) == (DIGEST, len(TEXT))
     assert b"".join(client.get(f"{address}report/").streaming_content) == TEXT
+
+
+def test_the_evidence_of_a_release_names_the_report_with_its_digest(
+    filed: ChangeRequest, vera: User, cleo: User, now: datetime
+) -> None:
+    again = services.validation_open(version=filed.version, kind="periodic", by=vera, now=now)
+    report_attach(validation=again, upload=upload(), by=vera, now=now)
+    release = release_of(filed.pk, user=cleo, at=timezone.now())
+    found = report_of(release, history=(), ledger=ledger_state(), by=cleo, now=timezone.now())["validations"]
+    told = [row["report"] for row in found]
+    assert told == ["no file", f"Validation report {again.pk}.txt, digest {DIGEST}"]
