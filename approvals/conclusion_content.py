@@ -35,6 +35,7 @@ PART_WORDS = {
     "scope": "Scope",
     "findings": "Validation findings",
     "challenges": "Challenges",
+    "report": "Report",
     "baseline": "Metrics as validated",
     "components": "Examined",
     "declaration": "Conflict of interest",
@@ -53,7 +54,7 @@ def series(texts: Iterable[str], last: str = "and") -> str:
 
 def record_parts(validation: Validation) -> tuple[SignedPart, ...]:
     """Return the parts that the records give: they may change while the validator writes."""
-    version = validation.version
+    version, report = validation.version, validation.report
     findings = list(validation.findings.select_related("owner", "closed_by").order_by("pk"))
     challenges = list(validation.challenges.order_by("number"))
     baseline = baseline_of(version)
@@ -85,6 +86,12 @@ def record_parts(validation: Validation) -> tuple[SignedPart, ...]:
             PART_WORDS["challenges"],
             [[row.number, row.question, row.answer, row.state] for row in challenges],
             tuple(_told_challenge(row) for row in challenges) or ("None asked",),
+        ),
+        SignedPart(
+            "report",
+            PART_WORDS["report"],
+            {"sha256": report.sha256 if report else ""},
+            (f"{validation.report_name}, digest {report.sha256}",) if report else ("No file",),
         ),
         SignedPart(
             BASELINE,

@@ -44,6 +44,7 @@ register_verbs(
         Verb("approvals.lapse_closed", "closed a lapse"),
         Verb("approvals.stage_overdue", "a stage is overdue"),
         Verb("approvals.validation_opened", "opened a validation"),
+        Verb("approvals.validation_report_attached", "attached the report of a validation"),
         Verb("approvals.validation_concluded", "concluded a validation"),
         Verb("approvals.validation_ending", "a validation is about to end"),
         Verb("approvals.finding_raised", "raised a validation finding"),

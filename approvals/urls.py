@@ -95,6 +95,12 @@ urlpatterns = [
     path("versions/<int:pk>/validate/", validations.ValidationOpen.as_view(), name="validation-open"),
     path("validations/", validation_list.ValidationList.as_view(), name="validation-list"),
     path("validations/<int:pk>/", validations.ValidationDetail.as_view(), name="validation"),
+    path("validations/<int:pk>/report/", validations.ValidationReport.as_view(), name="validation-report"),
+    path(
+        "validations/<int:pk>/report/attach/",
+        validations.ReportAttach.as_view(),
+        name="validation-report-attach",
+    ),
     path("validations/<int:pk>/finding/", validations.FindingRaise.as_view(), name="finding-raise"),
     path("validations/<int:pk>/challenge/", validations.ChallengeAsk.as_view(), name="challenge-ask"),
     path(

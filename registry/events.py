@@ -19,6 +19,7 @@ register_verbs(
         Verb("registry.model_transferred", "moved the model to another unit"),
         Verb("registry.governance_changed", "governance changed"),
         Verb("registry.governance_overridden", "overrode governance"),
+        Verb("registry.governance_override_ended", "ended an override of governance"),
         Verb("registry.adoption_changed", "adoption stage changed"),
         Verb("registry.rating_proposed", "proposed a risk rating"),
         Verb("registry.rating_approved", "approved a risk rating"),

@@ -8,12 +8,14 @@ from typing import Any
 
 from django.urls import reverse
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.events import DomainEvent
 from mlops_portal.foundation.web.notices import Happening, Place, Receivers, Record, Rule, holders_told, ids
 from mlops_portal.foundation.web.settling import Ask, Ending, Keys, subject_of
-from mlops_portal.foundation.web.words import number, plural, sentence
+from mlops_portal.foundation.web.words import day_text, number, plural, sentence
 from registry.models import (
     Deployment,
+    GovernanceOverride,
     ImportRun,
     RecordTask,
     RegisteredModel,
@@ -59,10 +61,10 @@ def _models(events: Sequence[DomainEvent]) -> Iterable[RegisteredModel]:
 
 def _model_words(model: RegisteredModel, happening: Happening) -> Mapping[str, str]:
     data = happening.data
-    after = str(data.get("after", ""))
+    after, why = str(data.get("after", "")), data.get("rationale") or data.get("reason") or ""
     return {
         "governance": Governance(after).label.lower() if after in Governance.values else after,
-        "why": sentence(str(data.get("rationale") or data.get("reason") or "")),
+        "why": sentence(why if isinstance(why, str) else " ".join(sentence(str(line)) for line in why)),
         "unit": str(model.unit),
         "owner": str(model.owner or "nobody"),
     }
@@ -127,6 +129,17 @@ LIMITS = Record(
         "reason": sentence(str(happening.data.get("reason", ""))),
     },
 )
+OVERRIDE = Record(
+    find=_rows(GovernanceOverride, model=("governance",)),
+    about=_of_model,
+    place=_risk_page,
+    words=lambda override, happening: {
+        "until": day_text(portal_day(override.valid_until)),
+        "why": sentence(str(happening.data.get("reason", ""))),
+        "governance": override.model.get_governance_display().lower(),
+    },
+)
+OVERRIDER = Receivers("who signed the override", lambda override, happening: [override.decided_by_id])
 PROPOSER = Receivers("who proposed it", lambda row, happening: [row.proposed_by_id])
 OWNER = Receivers("the model's owner", lambda row, happening: [row.model.owner_id])
 DEVELOPER = Receivers("its developer", lambda row, happening: [row.model.developer_id])
@@ -314,19 +327,26 @@ RULES = (
         text="A task for you: {text}",
     ),
     Rule(
+        verb="registry.governance_overridden",
+        about=OVERRIDE,
+        to=(OWNER,),
+        tone="warn",
+        text="{by} overrode its governance: {why}",
+    ),
+    Rule(
+        verb="registry.governance_override_ended",
+        about=OVERRIDE,
+        to=(OWNER, OVERRIDER),
+        tone="warn",
+        text="{by} ended the override before {until}: {why} Its governance is {governance} now.",
+    ),
+    Rule(
         verb="registry.governance_changed",
         about=MODEL,
         to=(OWNER_OF_MODEL,),
         when=was_governed,
         tone="warn",
         text="Its governance is {governance} now. {why}",
-    ),
-    Rule(
-        verb="registry.governance_overridden",
-        about=MODEL,
-        to=(OWNER_OF_MODEL,),
-        tone="warn",
-        text="{by} overrode its governance: {why}",
     ),
     Rule(
         verb="registry.rating_proposed",

@@ -369,6 +369,21 @@ def override_blockers(
         blockers.append(Blocker("overridden", f"Governance is overridden already, until {until}."))
     elif model.kind not in INVENTORY_KINDS or governance != Governance.MANDATORY:
         blockers.append(Blocker("not_mandatory", "Governance is not mandatory, so nothing is overridden."))
+    return blockers + _outside_blockers(model, by=by)
+
+
+def override_end_blockers(override: GovernanceOverride, *, by: User, now: datetime) -> list[Blocker]:
+    """Why this person cannot end an override now: it is over, or they could not sign one either."""
+    blockers = []
+    if not override.is_live(now):
+        over = day_text(portal_day(override.ended_at or override.valid_until))
+        blockers.append(Blocker("ended", f"The override ended on {over}."))
+    return blockers + _outside_blockers(override.model, by=by)
+
+
+def _outside_blockers(model: RegisteredModel, *, by: User) -> list[Blocker]:
+    """Keep overrides, and their ends, with those outside the owner's line."""
+    blockers = []
     if by.pk in (model.owner_id, model.developer_id):
         blockers.append(Blocker("own_model", "Owner and developer do not override.", "a risk officer"))
     owner = model.owner

@@ -86,6 +86,11 @@ urlpatterns = [
     path("models/<int:pk>/monitoring-plan/", plans.PlanEdit.as_view(), name="plan-edit"),
     path("models/<int:pk>/rate/", ratings.RatingPropose.as_view(), name="rating-propose"),
     path("models/<int:pk>/ratings/<int:rating>/", ratings.RatingDecide.as_view(), name="rating-decide"),
+    path(
+        "models/<int:pk>/overrides/<int:override>/end/",
+        ratings.OverrideEnd.as_view(),
+        name="override-end",
+    ),
     path("models/<int:pk>/limits/propose/", limits.LimitsPropose.as_view(), name="limits-propose"),
     path("models/<int:pk>/limits/<int:limits>/lock/", limits.LimitsLock.as_view(), name="limits-lock"),
     path(

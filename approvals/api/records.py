@@ -1,11 +1,13 @@
 """What was decided, validated and carried out, and by which policy: read only."""
 
-from decimal import Decimal
 from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
+from django.http import HttpResponseBase
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -23,9 +25,13 @@ from approvals.models import (
     ValidationFinding,
 )
 from approvals.queries.validation_list import WAITS_FOR, ending, with_what_is_open
+from approvals.services.validations import report_attach
 from approvals.states import Verdict
 from mlops_portal.foundation.api.fields import RecordSerializer
-from mlops_portal.foundation.api.viewsets import ScopedReadViewSet, find
+from mlops_portal.foundation.api.viewsets import ScopedReadViewSet, StrictSerializer, find
+from mlops_portal.foundation.errors import NotFound
+from mlops_portal.foundation.files.downloads import download
+from mlops_portal.foundation.web.access import record_access
 from registry.states import Tier
 
 BIG = 2**62
@@ -105,10 +111,19 @@ class ValidationOut(RecordSerializer):
     findings = FindingOut(many=True, read_only=True)
     challenges = ChallengeOut(many=True, read_only=True)
     conditions = ConditionOut(many=True, read_only=True)
+    report_name = serializers.CharField(read_only=True)
+    report_size = serializers.IntegerField(source="report.size", default=None, read_only=True)
+    report_sha256 = serializers.CharField(source="report.sha256", default="", read_only=True)
 
     class Meta:
         model = Validation
         exclude = ("report", "signature", "end_told_at")
+
+
+class WholeNumberFilter(django_filters.NumberFilter):
+    """Refuses what is no whole number, instead of cutting it to one."""
+
+    field_class = forms.IntegerField
 
 
 class ValidationFilter(django_filters.FilterSet):
@@ -123,7 +138,7 @@ class ValidationFilter(django_filters.FilterSet):
     tier = django_filters.ChoiceFilter(field_name="model__tier", choices=Tier.choices)
     validator = django_filters.CharFilter(field_name="validator__email", lookup_expr="iexact")
     waits_for = django_filters.ChoiceFilter(choices=WAITS_FOR, method="by_waits_for")
-    ends_within_days = django_filters.NumberFilter(
+    ends_within_days = WholeNumberFilter(
         method="by_end", min_value=0, max_value=3650, label="0 narrows to what ended"
     )
 
@@ -135,15 +150,21 @@ class ValidationFilter(django_filters.FilterSet):
         """Narrow to what a validation waits for."""
         return with_what_is_open(queryset).filter(waits_for=value)
 
-    def by_end(self, queryset: QuerySet, name: str, value: Decimal) -> QuerySet:
+    def by_end(self, queryset: QuerySet, name: str, value: int) -> QuerySet:
         """Narrow to those whose validity ends within days, or ended, and that no later one follows."""
-        return ending(queryset, timezone.now(), int(value) or None)
+        return ending(queryset, timezone.now(), value or None)
+
+
+class ReportIn(StrictSerializer):
+    """The validator's report."""
+
+    file = serializers.FileField(required=False, max_length=255, help_text="Sent as multipart/form-data.")
 
 
 class ValidationViewSet(ScopedReadViewSet):
     """Validations."""
 
-    queryset = Validation.objects.select_related("version", "unit", "validator").prefetch_related(
+    queryset = Validation.objects.select_related("version", "unit", "validator", "report").prefetch_related(
         "findings__owner",
         "findings__closed_by",
         "challenges__answered_by",
@@ -152,6 +173,29 @@ class ValidationViewSet(ScopedReadViewSet):
     )
     serializer_class = ValidationOut
     filterset_class = ValidationFilter
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    def report(self, request: Request, pk: int) -> HttpResponseBase:
+        """Download the report of a validation; the read is recorded."""
+        validation = self.get_object()
+        if validation.report is None:
+            raise NotFound("This validation has no report as a file.")
+        now = self.acting()["now"]
+        record_access(
+            request,
+            "validation report downloaded",
+            Validation._meta.label,
+            str(validation.pk),
+            now,
+            validation.unit_id,
+        )
+        return download(validation.report, name=validation.report_name)
+
+    @extend_schema(request={"multipart/form-data": ReportIn}, responses=ValidationOut)
+    def attach(self, request: Request, pk: int) -> Response:
+        """Attach the report to one's open validation, or another in its place; the conclusion signs its digest."""
+        validation, data = self.get_object(), self.parsed(ReportIn)
+        return self.told(report_attach(validation=validation, upload=data.get("file"), **self.acting()))
 
 
 class StepOut(RecordSerializer):

@@ -29,6 +29,11 @@ urlpatterns = [
     path("decisions/<int:pk>/", DecisionViewSet.as_view(SHOW), name="decision"),
     path("validations/", ValidationViewSet.as_view(READ), name="validations"),
     path("validations/<int:pk>/", ValidationViewSet.as_view(SHOW), name="validation"),
+    path(
+        "validations/<int:pk>/report/",
+        ValidationViewSet.as_view({"get": "report", "put": "attach"}),
+        name="validation-report",
+    ),
     path("executions/", ExecutionViewSet.as_view(READ), name="executions"),
     path("executions/<int:pk>/", ExecutionViewSet.as_view(SHOW), name="execution"),
     path("policies/", PolicyViewSet.as_view(READ), name="policies"),

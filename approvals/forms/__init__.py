@@ -15,7 +15,15 @@ from approvals.forms.signing import (
     Statement,
     WaiverStatement,
 )
-from approvals.forms.validations import Answer, Conclusion, Finding, FindingClosure, Question, ValidationStart
+from approvals.forms.validations import (
+    Answer,
+    Conclusion,
+    Finding,
+    FindingClosure,
+    Question,
+    Report,
+    ValidationStart,
+)
 
 __all__ = [
     "ALTERNATIVES",
@@ -44,6 +52,7 @@ __all__ = [
     "Proof",
     "Question",
     "Reason",
+    "Report",
     "SignedReason",
     "StandIn",
     "Start",

@@ -23,6 +23,14 @@ class ValidationStart(forms.Form):
     )
 
 
+class Report(forms.Form):
+    """The validator's report."""
+
+    upload = forms.FileField(
+        label="File", help_text="At most 50 MB. It takes the place of one attached before."
+    )
+
+
 class Finding(forms.Form):
     """What a validation found."""
 

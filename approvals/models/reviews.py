@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from approvals.models.changes import ApprovalRecord, ChangeRequest, Decision, Waiver
 from approvals.models.policies import Signature
+from mlops_portal.foundation.files.downloads import ending
 from mlops_portal.foundation.history import AuditedModel
 from mlops_portal.foundation.web.words import time_text
 from registry.models import Deployment, ModelVersion, RegisteredModel
@@ -76,6 +77,11 @@ class Validation(ApprovalRecord):
 
     def __str__(self) -> str:
         return f"Validation of {self.version}"
+
+    @property
+    def report_name(self) -> str:
+        """Name of the report as this validation hands it out: a content may be shared with other records."""
+        return f"Validation report {self.pk}{ending(self.report)}" if self.report else ""
 
 
 class ValidationFinding(ApprovalRecord):

@@ -19,7 +19,7 @@ from approvals.services.submission import change_expire, change_refresh
 from approvals.services.waivers import waiver_end
 from approvals.states import REFRESHABLE, ChangeState
 from mlops_portal.foundation.days import portal_day
-from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.history import bulk_save_as
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.web.words import day_text
 from mlops_portal.foundation.work import jobs
@@ -158,6 +158,7 @@ def validations_tell_end(*, now: datetime) -> int:
     found = list(ending(untold, now, TOLD_BEFORE_DAYS).select_related("model"))
     for validation in found:
         validation.end_told_at = now
-        save_as(validation, by=None, now=now, reason="Its end was told", fields=["end_told_at"])
+    bulk_save_as(found, by=None, now=now, reason="Its end was told", fields=["end_told_at"])
+    for validation in found:
         tell("validation_ending", validation, by=None, now=now)
     return len(found)

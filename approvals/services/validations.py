@@ -1,6 +1,7 @@
 """Independent validations: opened by a validator, with challenges and findings. How one ends is in `conclusions`."""
 
 from datetime import date, datetime
+from typing import Any
 
 from django.db.models import Max
 
@@ -12,6 +13,7 @@ from approvals.queries.condition_people import see_the_model
 from approvals.states import OPEN_STATES
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import Conflict, invalid
+from mlops_portal.foundation.files import services as files
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
@@ -87,6 +89,31 @@ def lock_open(validation: Validation) -> Validation:
         else [Blocker("concluded", "This validation is concluded; it is not changed any more.")]
     )
     return found
+
+
+@operation
+def report_attach(*, validation: Validation, upload: Any, by: User, now: datetime) -> Validation:
+    """Keep the validator's report (a file with ``name`` and ``chunks``), or another in its place, until it is concluded.
+
+    The conclusion signs its digest, so a report that was replaced while the validator wrote stops the signature.
+
+    Raises:
+        Invalid: no file was sent.
+        RuleViolation: somebody else's validation, or a concluded one.
+    """
+    validation = lock_open(validation)
+    require(by, RIGHT, unit_id=validation.unit_id, model_id=validation.model_id)
+    refuse_if(
+        []
+        if by.pk == validation.validator_id
+        else [Blocker("not_validator", "Its validator attaches the report.")]
+    )
+    if not upload:
+        raise invalid("file", "Send a file.")
+    validation.report = files.store(upload.chunks(), name=upload.name, by=by, now=now)
+    save_as(validation, by=by, now=now, reason="Report attached", fields=["report"])
+    tell("validation_report_attached", validation, by=by, now=now, sha256=validation.report.sha256)
+    return validation
 
 
 @operation

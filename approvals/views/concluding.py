@@ -41,7 +41,7 @@ class ValidationConclude(RecordSteps):
     record_name, fields_name = "approvals/sign_conclusion.html", "approvals/sign_conclusion_fields.html"
     words_field = "summary"
     covers = (
-        "version, scope, findings, challenges, metrics, what was examined, conflict of interest, outcome, conditions, "
+        "version, scope, findings, challenges, report, metrics, what was examined, conflict of interest, outcome, conditions, "
         "validity, rationale, meaning, signer"
     )
     binding = "A concluded validation is never changed; another one of the version takes its place."

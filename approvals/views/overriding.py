@@ -40,7 +40,7 @@ class GovernanceOverrideSign(RecordSteps):
     heading, submit = "Sign: override governance", "Sign and override governance"
     record_name, words_field = "approvals/sign_override.html", "reason"
     covers = "model, tier, what the facts say, for how long, reason, meaning, signer"
-    binding = "It ends by itself on the day that it names."
+    binding = "It ends by itself on the day that it names, or earlier when a risk officer ends it."
 
     def get_title(self) -> str:
         """Name the model."""
@@ -108,7 +108,7 @@ class OverrideReceipt(DetailPage):
         signature_digest__in=Signature.objects.filter(
             subject_label=GovernanceOverride._meta.label
         ).values_list("digest")
-    ).select_related("model__unit", "decided_by")
+    ).select_related("model__unit", "decided_by", "ended_by")
     template_name, right, object_name = "approvals/override_receipt.html", "registry.view", "override"
 
     def get_title(self) -> str:
@@ -130,7 +130,7 @@ class OverrideReceipt(DetailPage):
             "model": override.model,
             "signature": signature,
             "until": portal_day(override.valid_until),
-            "has_ended": override.valid_until <= self.now,
+            "has_ended": not override.is_live(self.now),
             "parts": signature.statement.get("parts", {}),
             "dossier_digest": signature.statement.get("content", ""),
             "dossier_words": "Digest of the parts together",

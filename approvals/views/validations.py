@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.urls import reverse
 
 from approvals import forms, tones
@@ -13,8 +14,11 @@ from approvals.queries import validation_page
 from approvals.queries.condition_people import see_the_model
 from approvals.services import validations as services
 from mlops_portal.foundation.days import portal_day
+from mlops_portal.foundation.errors import NotFound
+from mlops_portal.foundation.files.downloads import download
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.rules import Blocker
+from mlops_portal.foundation.web.access import record_access
 from mlops_portal.foundation.web.pages import ActionPage, DetailPage
 from mlops_portal.foundation.web.words import day_text
 from registry.models import ModelVersion, RegisteredModel
@@ -156,6 +160,45 @@ class OfValidation:
     def done(self, result: Any) -> tuple[str, str]:
         """Return to the validation."""
         return self.told_of(result), reverse("approvals:validation", args=[self.validation.pk])
+
+
+class ReportAttach(OfValidation, ActionPage):
+    """Attach the report as a file."""
+
+    told = "The report is attached. The conclusion signs its digest."
+    form_class, title, submit = forms.Report, "Attach the report", "Attach the report"
+
+    def blockers(self) -> list[Blocker]:
+        """Say that it is over."""
+        is_over = self.object.state != Validation.State.OPEN
+        return (
+            [Blocker("concluded", "This validation is concluded; its report is signed.")] if is_over else []
+        )
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> Validation:
+        """Attach it."""
+        return services.report_attach(validation=self.object, by=by, now=now, **data)
+
+
+class ValidationReport(DetailPage):
+    """The report of a validation, always as an attachment."""
+
+    queryset, right, object_name = VALIDATIONS, "approvals.view", "validation"
+
+    def answer(self, *, fragment: str = "", status: int = 200) -> HttpResponseBase:
+        """Send it and note the access."""
+        validation = self.object
+        if validation.report is None:
+            raise NotFound("This validation has no report as a file.")
+        record_access(
+            self.request,
+            "validation report downloaded",
+            Validation._meta.label,
+            str(validation.pk),
+            self.now,
+            validation.unit_id,
+        )
+        return download(validation.report, name=validation.report_name)
 
 
 class FindingRaise(OfValidation, ActionPage):

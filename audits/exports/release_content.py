@@ -140,7 +140,7 @@ def release_of(change_id: int, *, user: User, at: datetime) -> Release:
 def _add_version(release: Release, version_id: int) -> None:
     release.validations = list(
         Validation.objects.filter(version_id=version_id)
-        .select_related("signature", "validator")
+        .select_related("signature", "validator", "report")
         .order_by("pk")
     )
     of_them = {"validation__in": release.validations}

@@ -226,6 +226,7 @@ def _validations(release: Release) -> list[dict[str, Any]]:
             "scope": one.scope,
             "concluded": _moment(one.concluded_at, "open"),
             "until": _moment(one.valid_until),
+            "report": f"{one.report_name}, digest {one.report.sha256}" if one.report else "no file",
             "conflict": "none declared"
             if one.has_no_conflict
             else one.conflict_declaration or "not declared",

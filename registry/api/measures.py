@@ -1,4 +1,4 @@
-"""Metrics of versions, limits and risk ratings of models."""
+"""Metrics of versions; limits, risk ratings and overrides of governance of models."""
 
 from typing import Any
 
@@ -20,8 +20,8 @@ from mlops_portal.foundation.api.fields import (
 )
 from mlops_portal.foundation.api.viewsets import StrictSerializer, visible
 from registry.api.scoped import ModelScoped, NeedsReason, Nothing, VersionScoped
-from registry.models import Dataset, MetricValue, RiskAssessment, ThresholdSet
-from registry.services import limits, metrics, ratings
+from registry.models import Dataset, GovernanceOverride, MetricValue, RiskAssessment, ThresholdSet
+from registry.services import governance_override_end, limits, metrics, ratings
 from registry.states import EuAiClass, Grade, ReviewState
 
 
@@ -196,3 +196,24 @@ class RatingViewSet(ModelScoped):
         """Approve or decline a rating as the second person."""
         rating, data = self.get_object(), self.parsed(RatingDecision)
         return self.told(ratings.rating_decide(rating=rating, **self.acting(), **data))
+
+
+class OverrideOut(RecordSerializer):
+    """An override of governance; ``valid_until`` is what was signed, ``ended_at`` when somebody ended it earlier."""
+
+    class Meta:
+        model = GovernanceOverride
+        exclude = ("unit",)
+
+
+class OverrideViewSet(ModelScoped):
+    """Overrides of the governance of a model. They are signed in the browser; they are ended here, too."""
+
+    queryset = GovernanceOverride.objects.select_related("decided_by", "ended_by")
+    serializer_class = OverrideOut
+
+    @extend_schema(request=NeedsReason, responses=OverrideOut)
+    def end(self, request: Request, model: int, pk: int) -> Response:
+        """End an override before its day; what the facts say applies at once."""
+        override, data = self.get_object(), self.parsed(NeedsReason)
+        return self.told(governance_override_end(override=override, **self.acting(), **data))

@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from registry.api.evidence import DocumentViewSet, PlanViewSet
 from registry.api.imports import ImportViewSet, RowErrorViewSet
 from registry.api.lineage import DatasetLinkViewSet, DatasetViewSet, PipelineLinkViewSet, PipelineViewSet
-from registry.api.measures import LimitsViewSet, MetricViewSet, RatingViewSet
+from registry.api.measures import LimitsViewSet, MetricViewSet, OverrideViewSet, RatingViewSet
 from registry.api.models import ModelViewSet
 from registry.api.operations import DeploymentViewSet, EnvironmentViewSet, LastGoodViewSet
 from registry.api.surroundings import (
@@ -80,6 +80,9 @@ urlpatterns = [
     at(f"{MODEL}ratings/", "ratings", RatingViewSet, **LIST),
     at(f"{MODEL}ratings/<int:pk>/", "rating", RatingViewSet, **SHOW),
     at(f"{MODEL}ratings/<int:pk>/decide/", "rating-decide", RatingViewSet, post="decide"),
+    at(f"{MODEL}overrides/", "overrides", OverrideViewSet, **READ),
+    at(f"{MODEL}overrides/<int:pk>/", "override", OverrideViewSet, **SHOW),
+    at(f"{MODEL}overrides/<int:pk>/end/", "override-end", OverrideViewSet, post="end"),
     at(f"{MODEL}versions/", "versions", VersionViewSet, **LIST),
     at(VERSION, "version", VersionViewSet, **ALL),
     at(f"{VERSION}artifact/", "version-artifact", VersionViewSet, put="artifact"),

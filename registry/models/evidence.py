@@ -1,5 +1,7 @@
 """Documents, monitoring plans and risk assessments."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -144,7 +146,10 @@ class RiskAssessment(ScopedRecord):
 
 
 class GovernanceOverride(ScopedRecord):
-    """A signed decision that governance is optional although the evidence says mandatory; lasts 180 days (RULES 2.1)."""
+    """A signed decision that governance is optional although the evidence says mandatory (RULES 2.1).
+
+    It lasts 180 days, unless a risk officer ends it earlier; ``valid_until`` stays what was signed.
+    """
 
     model = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE, related_name="governance_overrides")
     unit = unit_key()
@@ -153,9 +158,17 @@ class GovernanceOverride(ScopedRecord):
     decided_at = models.DateTimeField()
     valid_until = models.DateTimeField()
     signature_digest = models.CharField(max_length=64)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    ended_by = person_key(null=True)
+    end_reason = models.TextField(blank=True)
 
     class Meta:
+        constraints = [together("ended_at", "ended_by", name="override_ended_at_and_by_together")]
         indexes = [models.Index(fields=["model", "valid_until"])]
 
     def __str__(self) -> str:
         return f"Override for {self.model}"
+
+    def is_live(self, now: datetime) -> bool:
+        """Tell whether it makes governance optional at this moment."""
+        return self.ended_at is None and now < self.valid_until

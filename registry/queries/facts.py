@@ -123,7 +123,12 @@ def facts_of(models: Iterable[RegisteredModel], *, now: datetime) -> dict[int, R
     plans = MonitoringPlan.objects.filter(model__in=pks, is_current=True)
     for pk in plans.values_list("model_id", flat=True):
         facts[pk].has_monitoring_plan = True
-    overrides = GovernanceOverride.objects.filter(model__in=pks, decided_at__lte=now, valid_until__gt=now)
+    overrides = GovernanceOverride.objects.filter(
+        Q(ended_at__isnull=True) | Q(ended_at__gt=now),
+        model__in=pks,
+        decided_at__lte=now,
+        valid_until__gt=now,
+    )
     for override in overrides.order_by("decided_at", "pk"):
         facts[override.model_id].override = override
     return {pk: facts[pk] for pk in pks}

@@ -22,7 +22,12 @@ from registry.services.evidence import (
     section_not_applicable,
     section_save,
 )
-from registry.services.governance import governance_evaluate, governance_evaluate_all, governance_override
+from registry.services.governance import (
+    governance_evaluate,
+    governance_evaluate_all,
+    governance_override,
+    governance_override_end,
+)
 from registry.services.limits import threshold_set_decline, threshold_set_lock, threshold_set_propose
 from registry.services.lineage import (
     dataset_describe,
@@ -125,6 +130,7 @@ __all__ = [
     "governance_evaluate",
     "governance_evaluate_all",
     "governance_override",
+    "governance_override_end",
     "metrics_record",
     "metrics_record_many",
     "model_attest",

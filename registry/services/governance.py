@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.errors import invalid
 from mlops_portal.foundation.history import save_as
+from mlops_portal.foundation.locks import lock
 from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.people.rights import require
@@ -155,9 +156,9 @@ def _due_tasks(
     if not _is_governed(model):
         return due | {kind: DueTask(text) for kind, text in _open_statements(model).items()}
     if gaps := gaps_from(model, facts, now=now):
-        due[TaskKind.COMPLETE_RECORD] = DueTask(_missing(gaps))
-        if became_mandatory:
+        if became_mandatory:  # first, because the notice of an act gives the words of its first task
             due[TaskKind.BECAME_MANDATORY] = DueTask(f"Governance became mandatory. {_missing(gaps)}")
+        due[TaskKind.COMPLETE_RECORD] = DueTask(_missing(gaps))
     if model.tier is None:
         due[TaskKind.RATING_MISSING] = DueTask(RATING_MISSING)
     review_on = model.next_review_on
@@ -258,6 +259,42 @@ def governance_override(
         reason=reason,
         valid_until=override.valid_until,
         digest=signature_digest,
+    )
+    governance_evaluate(model=model, by=by, now=now)
+    return override
+
+
+@operation
+def governance_override_end(
+    *, override: GovernanceOverride, reason: str, by: User, now: datetime
+) -> GovernanceOverride:
+    """End an override before its day, and evaluate governance again in the same act.
+
+    Unlike the override, its end is not signed: an override only ever makes optional what the facts make mandatory, so
+    its end can only return to what they say, and nobody accepts a risk by it. Who could not sign an override does not
+    end one.
+
+    Raises:
+        RuleViolation: it is over, or ``by`` is owner, developer or in the owner's line of reporting.
+    """
+    model = lock_living(override.model_id)
+    override = lock(GovernanceOverride.objects.select_related("model__owner"), override.pk)
+    require(by, "registry.approve_rating", unit_id=model.unit_id, model_id=model.pk)
+    if not reason.strip():
+        raise invalid("reason", "A reason is required.")
+    refuse_if(policies.override_end_blockers(override, by=by, now=now))
+    override.ended_at, override.ended_by, override.end_reason = now, by, reason.strip()
+    save_as(
+        override, by=by, now=now, reason=override.end_reason, fields=["ended_at", "ended_by", "end_reason"]
+    )
+    tell(
+        "governance_override_ended",
+        override,
+        by=by,
+        now=now,
+        reason=override.end_reason,
+        valid_until=override.valid_until,
+        digest=override.signature_digest,
     )
     governance_evaluate(model=model, by=by, now=now)
     return override

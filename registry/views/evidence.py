@@ -94,12 +94,12 @@ class Evidence(ModelPart):
     def more(self) -> Mapping[str, Any]:
         """Read ratings, overrides, sets and plans, today or as they were."""
         ratings = self.rows(RiskAssessment, "proposed_by", "decided_by").order_by("-id")
-        overrides = self.rows(GovernanceOverride, "decided_by").order_by("-id")
+        overrides = self.rows(GovernanceOverride, "decided_by", "ended_by").order_by("-id")
         sets = self.rows(ThresholdSet, "proposed_by", "locked_by").order_by("-number")
         return {
             "record": model_page.record_of(self.object, self.as_of),
             "ratings": model_page.with_successors(ratings[:20]),
-            "overrides": list(overrides[:10]),
+            "overrides": [(one, self.as_of is None and one.is_live(self.now)) for one in overrides[:10]],
             "sets": list(sets[:20]),
             "plans": list(self.rows(MonitoringPlan, "owner", "created_by").order_by("-number")[:10]),
         }

@@ -1,4 +1,4 @@
-"""Risk ratings: answered by one person, decided by another of the second line."""
+"""Risk ratings, answered by one person and decided by another of the second line; and the end of an override."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,12 +7,15 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.rules import Blocker
 from mlops_portal.foundation.web.pages import ActionPage
-from mlops_portal.foundation.web.words import figure
+from mlops_portal.foundation.web.words import day_text, figure
+from registry import forms as registry_forms
 from registry import policies
-from registry.models import RegisteredModel, RiskAssessment
+from registry.models import GovernanceOverride, RegisteredModel, RiskAssessment
 from registry.questionnaire import load_questionnaire
+from registry.services import governance_override_end
 from registry.services import ratings as services
 from registry.states import EuAiClass
 from registry.views.decided import DecisionPage
@@ -153,3 +156,42 @@ class RatingDecide(DecisionPage):
     def done(self, result: RiskAssessment) -> tuple[str, str]:
         """Return to the model's ratings."""
         return f"{result.get_state_display()}.", reverse("registry:evidence", args=[result.model_id])
+
+
+class OverrideEnd(ActionPage):
+    """End an override of governance before its day."""
+
+    queryset = GovernanceOverride.objects.select_related("model__unit", "model__owner", "decided_by")
+    lookup: Mapping[str, str] = {"pk": "model_id", "override": "pk"}
+    right, object_name, form_class = "registry.approve_rating", "override", registry_forms.Reason
+    submit, danger = "End the override", True
+
+    def get_title(self) -> str:
+        """Name the model."""
+        return f"End the override of governance of {self.object.model}"
+
+    def get_crumbs(self) -> list[tuple[str, str]]:
+        """Lead over the model."""
+        return [*model_crumbs(self.object.model), ("End the override", "")]
+
+    @property
+    def lede(self) -> str:
+        """Say what the end does."""
+        until = day_text(portal_day(self.object.valid_until))
+        return (
+            f"{self.object.decided_by} signed it until {until}. When you end it, what the facts say applies at once: "
+            "where they make governance mandatory, a task asks for what is missing."
+        )
+
+    def blockers(self) -> list[Blocker]:
+        """Say that it is over, or who ends it instead."""
+        return policies.override_end_blockers(self.object, by=self.request.user, now=self.now)
+
+    def act(self, *, by: Any, now: datetime, **data: Any) -> GovernanceOverride:
+        """End it."""
+        return governance_override_end(override=self.object, by=by, now=now, **data)
+
+    def done(self, result: GovernanceOverride) -> tuple[str, str]:
+        """Return to where governance is shown."""
+        message = "The override is ended. What the facts say applies again."
+        return message, reverse("registry:evidence", args=[result.model_id])

@@ -92,6 +92,7 @@ PAGES: dict[str, Needs] = {
     "registry:plan-edit": Needs(E, "model"),
     "registry:rating-propose": Needs("registry.rate", "model"),
     "registry:rating-decide": Needs("registry.approve_rating", "rating"),
+    "registry:override-end": Needs("registry.approve_rating", "override-of"),
     "registry:limits-propose": Needs(E, "model"),
     "registry:limits-lock": Needs("registry.lock_thresholds", "limits"),
     "registry:import-list": Needs("registry.import"),
@@ -161,6 +162,8 @@ PAGES: dict[str, Needs] = {
     "approvals:validation-list": Needs(A),
     "approvals:validation": validation(A),
     "approvals:finding-raise": validation("approvals.validate"),
+    "approvals:validation-report": validation(A, "validation-reported"),
+    "approvals:validation-report-attach": validation("approvals.validate"),
     "approvals:challenge-ask": validation("approvals.validate"),
     "approvals:validation-conclude": validation("approvals.validate"),
     "approvals:validation-receipt": validation(A, "validation-signed"),
@@ -285,6 +288,8 @@ READS: dict[str, Needs] = {
     "registry-api:limit": Needs(V, "limit"),
     "registry-api:ratings": Needs(V, "of-model"),
     "registry-api:rating": Needs(V, "api-rating"),
+    "registry-api:overrides": Needs(V, "of-model"),
+    "registry-api:override": Needs(V, "api-override"),
     "registry-api:versions": Needs(V, "of-model"),
     "registry-api:version": Needs(V, "api-version"),
     "registry-api:version-tags": Needs(V, "api-version"),
@@ -318,6 +323,7 @@ READS: dict[str, Needs] = {
     "approvals-api:decision": Needs(A, "decision", A),
     "approvals-api:validations": Needs(A),
     "approvals-api:validation": validation(A),
+    "approvals-api:validation-report": validation(A, "validation-reported"),
     "approvals-api:executions": Needs(A),
     "approvals-api:execution": Needs(A, "execution", A),
     "approvals-api:policies": Needs(A),
@@ -375,6 +381,10 @@ WRITES: dict[str, tuple[str, list[Write]]] = {
         "api-rating",
         [Write("POST", "registry.approve_rating", {"approve": True})],
     ),
+    "registry-api:override-end": (
+        "api-override",
+        [Write("POST", "registry.approve_rating", {"reason": "The sandbox is closed."})],
+    ),
     "registry-api:versions": ("of-model", [Write("POST", "registry.register", {"source": "s3://a/b"})]),
     "registry-api:version": (
         "api-version",
@@ -401,6 +411,7 @@ WRITES: dict[str, tuple[str, list[Write]]] = {
     "approvals-api:change-file": ("change", [Write("POST", "approvals.request", {})]),
     "approvals-api:change-resubmit": ("change", [Write("POST", "approvals.request", {})]),
     "approvals-api:change-withdraw": ("change", [Write("POST", "approvals.request", {"reason": "Not now."})]),
+    "approvals-api:validation-report": ("validation", [Write("PUT", "approvals.validate", {})]),
     "approvals-api:comments": ("of-change", [Write("POST", "approvals.comment", {"text": "A remark."})]),
 }
 WRITES_AT_THE_UNIT: dict[str, tuple[str, dict[str, Any]]] = {

@@ -28,6 +28,7 @@ from approvals.models import (
     Waiver,
 )
 from audits.models import LedgerEntry
+from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import BusinessUnit
 from mlops_portal.foundation.people.rights import rights_of
 from mlops_portal.foundation.people.roles import ROLES
@@ -149,6 +150,7 @@ def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, A
     limits = ThresholdSet.objects.filter(model=model).first()
     rating = RiskAssessment.objects.filter(model=model).first()
     plan = MonitoringPlan.objects.filter(model=model).first()
+    override = _signed_override(builder)
     one, at = {"model": model.pk}, {"model": model.pk, "number": version.number}
     return {
         "unit": {"code": retail.code},
@@ -191,8 +193,11 @@ def world(cast, retail, plant, group, make_person, now) -> dict[str, dict[str, A
         "lapse": {"pk": made[Lapse].pk},
         "execution": {"pk": made[Execution].pk},
         "validation": {"pk": Validation.objects.first().pk},
+        "validation-reported": {"pk": _reported(now).pk},
         "validation-signed": {"pk": Validation.objects.filter(signature__isnull=False).first().pk},
-        "override": {"pk": _signed_override(builder).pk},
+        "override": {"pk": override.pk},
+        "override-of": {"pk": override.model_id, "override": override.pk},
+        "api-override": {"model": override.model_id, "pk": override.pk},
         "challenge": {"pk": made[Challenge].pk},
         "finding": {"pk": made[ValidationFinding].pk},
         "policy": {"pk": policy.pk},
@@ -221,6 +226,13 @@ def _signed_override(builder: Builder) -> GovernanceOverride:
     signature.subject_label, signature.subject_id = GovernanceOverride._meta.label, str(override.pk)
     builder.keep(signature)
     return override
+
+
+def _reported(now: Any) -> Validation:
+    validation = Validation.objects.order_by("pk").last()
+    validation.report = _stored(now)
+    save_as(validation, by=None, now=now, reason="test", fields=["report"])
+    return validation
 
 
 def _stored(now: Any) -> Any:

@@ -18,6 +18,7 @@ FOLLOWED = "another verb of the same act tells it"
 NO_READER = "nobody is expected to do anything"
 SILENT = {
     "approvals.challenge_accepted": ON_ITS_PAGE,
+    "approvals.validation_report_attached": ON_ITS_PAGE,
     "approvals.change_drafted": ON_ITS_PAGE,
     "approvals.decision_refused": "evidence for the ledger",
     "approvals.decisions_voided": FOLLOWED,

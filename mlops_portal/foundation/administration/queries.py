@@ -1,6 +1,6 @@
 """What the administration pages read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from mlops_portal.foundation.people.models import (
     UnitClosure,
     User,
 )
-from mlops_portal.foundation.people.rights import declared, holders, rights_of
+from mlops_portal.foundation.people.rights import declared, holders, holders_at, rights_of
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS
 from mlops_portal.foundation.people.services.grants import living, waiting
 
@@ -76,26 +76,39 @@ def revocations_to_confirm(user: User) -> list[RoleGrant]:
 
 def grants_at_home(user: User) -> Mapping[str, Any] | None:
     """Roles that wait for the reader to confirm them, and those the reader gave, with who can: a part of the home page."""
-    given = _unconfirmed(user).filter(granted_by=user)[:SHOWN]
+    given = list(_unconfirmed(user).filter(granted_by=user)[:SHOWN])
+    able = second_people(given)
     found = {
         "to_confirm": grants_to_confirm(user),
         "to_revoke": revocations_to_confirm(user),
-        "given": [(grant, confirmers_of(grant)) for grant in given],
+        "given": [(grant, confirmers_of(grant, able[grant.pk])) for grant in given],
     }
     return found if any(found.values()) else None
 
 
-def second_people(grant: RoleGrant) -> list[User]:
-    """Return who can be the second person of a grant: whoever grants there, but its granter and its holder."""
-    able = holders("people.grant", unit_id=grant.unit_id or 0, model_id=grant.model_id)
-    return [person for person in able if person.pk not in (grant.granted_by_id, grant.user_id)]
+def second_people(grants: Sequence[RoleGrant]) -> dict[int, list[User]]:
+    """Return who can be the second person of each grant: whoever grants there, but its granter and its holder.
+
+    A few statements, whatever the number of grants.
+    """
+    able = holders_at("people.grant", {(grant.unit_id, grant.model_id) for grant in grants})
+    return {
+        grant.pk: [
+            person
+            for person in able[grant.unit_id, grant.model_id]
+            if person.pk not in (grant.granted_by_id, grant.user_id)
+        ]
+        for grant in grants
+    }
 
 
-def confirmers_of(grant: RoleGrant, *, reader: User | None = None) -> str:
-    """Name who can confirm a grant, the reader first; without anybody, say what makes somebody able to."""
+def confirmers_of(grant: RoleGrant, able: Sequence[User], *, reader: User | None = None) -> str:
+    """Name who can confirm a grant, the reader first; without anybody, say what makes somebody able to.
+
+    ``able`` are its possible second people.
+    """
     if grant.unit_id is None and grant.model_id is None:
         return ""
-    able = second_people(grant)
     names = [person.name for person in able if person != reader]
     if able:
         you = ["You"] if len(names) < len(able) else []

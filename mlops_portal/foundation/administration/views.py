@@ -138,17 +138,18 @@ class PersonDetail(DetailPage):
         rows = RoleGrant.objects.filter(user=self.object).select_related(
             "unit", "granted_by", "confirmed_by", "revoked_by", "revocation_asked_by"
         )
+        held, reader = list(rows.order_by("revoked_at", "-pk")), self.request.user
+        able = queries.second_people([grant for grant in held if grants.is_waiting(grant, self.now)])
         return {
             "grants": [
                 (
                     grant,
                     ROLES[grant.role],
-                    waits,
-                    queries.confirmers_of(grant, reader=self.request.user) if waits else "",
-                    waits and self.request.user in queries.second_people(grant),
+                    grant.pk in able,
+                    queries.confirmers_of(grant, able[grant.pk], reader=reader) if grant.pk in able else "",
+                    reader in able.get(grant.pk, ()),
                 )
-                for grant in rows.order_by("revoked_at", "-pk")
-                for waits in [grants.is_waiting(grant, self.now)]
+                for grant in held
             ]
         }
 

@@ -268,6 +268,25 @@ def holders(right: str, *, unit_id: int, model_id: int | None = None) -> list[Us
     return list(holders_of_any({right}, unit_id=unit_id, model_id=model_id))
 
 
+def holders_at(
+    right: str, places: Collection[tuple[int | None, int | None]]
+) -> dict[tuple[int | None, int | None], list[User]]:
+    """List who :func:`holders` lists for each pair of unit and model; three statements, however many there are."""
+    if not places:
+        return {}
+    grants = effective_grants().filter(
+        role__in=[role for role, spec in ROLES.items() if right in spec.rights]
+    )
+    able = list(_active(grants))
+    units = {unit_id for unit_id, _ in places if unit_id is not None}
+    held = held_where(right, by=[person.pk for person in able], units=units)
+    found = {}
+    for unit_id, model_id in places:
+        wanted = {(unit_id, None), (None, model_id)} - {(None, None)}
+        found[unit_id, model_id] = [person for person in able if not held[person.pk].isdisjoint(wanted)]
+    return found
+
+
 def holders_everywhere(right: str) -> list[User]:
     """List the active people who hold ``right`` on every unit at the top, and so everywhere, by name."""
     tops = BusinessUnit.objects.filter(parent__isnull=True).order_by("pk").values_list("pk", flat=True)
@@ -280,7 +299,11 @@ def holders_of_any(rights: Collection[str], *, unit_id: int, model_id: int | Non
     roles = [role for role, spec in ROLES.items() if not spec.rights.isdisjoint(rights)]
     above = UnitClosure.objects.filter(descendant_id=unit_id).values("ancestor_id")
     scope = Q(unit_id__in=above) | (Q(model_id=model_id) if model_id is not None else Q(pk__in=[]))
-    grants = effective_grants().filter(scope, role__in=roles)
+    return _active(effective_grants().filter(scope, role__in=roles))
+
+
+def _active(grants: QuerySet[RoleGrant]) -> QuerySet[User]:
+    """Return the active people whom the grants reach, in person or through a group, by name."""
     return (
         User.objects.filter(
             Q(pk__in=grants.values("user_id")) | Q(groups__in=grants.values("group_id")),

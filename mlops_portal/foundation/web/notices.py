@@ -146,6 +146,7 @@ class _Told:
     """A notice before it is known who may read it."""
 
     rank: tuple[bool, int]
+    heard: int  # which of the act's events it is about, counted from the first
     people: Collection[int]
     letter: Letter
     place: Place
@@ -170,7 +171,7 @@ class _Reading:
         return self.records[rule.about].get(event.subject_id, [])
 
     def told(self) -> Iterable[_Told]:
-        for event in self.events:
+        for heard, event in enumerate(self.events):
             happening = Happening(event, self.act)
             for position, rule in _rules[event.verb]:
                 for record in self.find(rule, event) if rule.when(event) else ():
@@ -178,15 +179,19 @@ class _Reading:
                     if not rule.tells_actor:
                         who = {pk for pk in who if str(pk) != event.actor_id}
                     if who:
-                        yield _told(rule, position, record, who, happening)
+                        yield _told(rule, (position, heard), record, who, happening)
 
 
-def _told(rule: Rule, position: int, record: Any, who: Collection[int], happening: Happening) -> _Told:
+def _told(
+    rule: Rule, order: tuple[int, int], record: Any, who: Collection[int], happening: Happening
+) -> _Told:
+    position, heard = order
     place = (rule.place or rule.about.place)(record)
     words = {"by": ACTOR, **rule.about.words(record, happening)}
     about = rule.about.about(record)
     return _Told(
         rank=(rule.asks is None, position),
+        heard=heard,
         people=who,
         letter=Letter(
             about=f"{about._meta.label_lower}:{about.pk}",
@@ -202,13 +207,31 @@ def _told(rule: Rule, position: int, record: Any, who: Collection[int], happenin
     )
 
 
+def _stands(
+    told: Iterable[_Told], events: Sequence[DomainEvent], ends: Mapping[str, Sequence[End]]
+) -> Iterable[_Told]:
+    """Leave out what was asked and ended in one act: nobody had known of it, and nothing later would settle it."""
+    order = {id(event): at for at, event in enumerate(events)}
+    for one in told:
+        over = [
+            end for key in one.letter.asks for end in ends.get(key, ()) if order[id(end.event)] > one.heard
+        ]
+        people = [pk for pk in one.people if not any(end.ending.concerns(end.event, pk) for end in over)]
+        if people:
+            yield replace(one, people=people)
+
+
 def at_end_of_act(act: Act) -> None:
     """Settle what the act ended, and write its notices."""
     events = act.buffer(EVENTS)
     if not events:
         return
     ends = settling.ends_of(events)
-    told = [] if act.buffer(HUSHED) else sorted(_Reading(act, events).told(), key=lambda one: one.rank)
+    told = (
+        []
+        if act.buffer(HUSHED)
+        else sorted(_stands(_Reading(act, events).told(), events, ends), key=lambda one: one.rank)
+    )
     receivers = {pk for one in told for pk in one.people} - set(act.buffer(TOLD))
     told = told if receivers else []
     keys = {*ends, *(key for one in told for key in one.letter.asks)}

@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import IO, Any
 
@@ -19,6 +19,7 @@ SAMPLED_ROWS = 1000  # rows that decide on the widths
 NARROWEST, WIDEST, ROOM = 8, 60, 2
 MOMENT, DAY = 'yyyy-mm-dd hh:mm:ss "UTC"', "yyyy-mm-dd"  # a cell knows no zone, so its format names it
 MOMENT_WIDTH, DAY_WIDTH = 23, 10
+KEPT = (str, bool, int, float, Decimal, datetime, date, time, timedelta)  # what the writer knows a cell for
 FIRST_YEAR = 1900  # a workbook counts days from there
 
 
@@ -68,7 +69,12 @@ def workbook(rows: Iterable[Sequence[Any]], *, sheet: str, too_many: Invalid) ->
 
 
 def _cell_value(value: Any) -> Any:
-    """Return a number, a moment in UTC without zone, a day, a text that is no formula, or nothing."""
+    """Return a number, a moment in UTC without zone, a day, a text that is no formula, or nothing.
+
+    What a cell cannot hold (a list, an identifier, bytes) becomes the text that the CSV has in its place.
+    """
+    if value is not None and not isinstance(value, KEPT):
+        value = str(value)
     if isinstance(value, float | Decimal):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, datetime) and value.tzinfo is not None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mlops_portal.foundation.operations import operation
 from mlops_portal.foundation.web.models import Expectation, Notification
 from registry import services
 from registry.models import RecordTask
@@ -137,3 +138,21 @@ def test_nothing_is_expected_for_a_model_that_was_deleted(quiet, olga, ines, ada
     assert not Notification.objects.asking().exists()
     for person in (ines, vera, olga):
         assert set(ends(person)) == {"No longer needed: the model was deleted by nobody"}
+
+
+def test_what_is_asked_and_ended_in_one_act_asks_nobody(quiet, olga, now):
+    for task in RecordTask.objects.filter(model=quiet, closed_at=None):
+        task_close(task=task, by=None, now=now, reason="Done")
+    Notification.objects.all().delete()
+
+    @operation
+    def act(*, again):
+        task = task_open(model=quiet, kind="complete_record", text="Missing.", now=now)
+        task_close(task=task, by=None, now=now, reason="Done")
+        if again:
+            task_open(model=quiet, kind="complete_record", text="Missing once more.", now=now)
+
+    act(again=False)
+    assert not Notification.objects.exists()
+    act(again=True)
+    assert asked(olga) == ["A task for you: Missing once more."]

@@ -10,9 +10,12 @@ from django.utils import timezone
 from approvals import services
 from approvals.models import Signature
 from mlops_portal.foundation import canonical
+from mlops_portal.foundation.days import portal_day
 from mlops_portal.foundation.history import save_as
 from mlops_portal.foundation.people.models import User
-from registry.models import GovernanceOverride, RegisteredModel
+from mlops_portal.foundation.web.models import Notification
+from mlops_portal.foundation.web.words import day_text
+from registry.models import GovernanceOverride, RecordTask, RegisteredModel
 from registry.services import governance_evaluate
 from tests.factories import approvals as make
 from tests.web.approvals.test_signing_records import carried, proof, reviewed
@@ -140,3 +143,116 @@ def test_the_link_is_offered_to_risk_officers_only(
     client = as_person(ada)
     assert "governance/override" not in client.get(f"/models/{governed.pk}/risk/").content.decode()
     assert client.get(f"/models/{governed.pk}/governance/override/").status_code == 403
+
+
+ENDED = "The sandbox became the pricing desk's first source."
+
+
+def told(person: User) -> list[str]:
+    return list(Notification.objects.filter(person=person).order_by("pk").values_list("text", flat=True))
+
+
+def open_tasks(model: RegisteredModel) -> set[str]:
+    return set(RecordTask.objects.filter(model=model, closed_at=None).values_list("kind", flat=True))
+
+
+def test_a_risk_officer_ends_an_override_and_the_facts_apply_at_once(
+    governed: RegisteredModel, ines: User, rolf: User, as_person: SignIn
+) -> None:
+    made = override(governed, rolf, timezone.now())
+    assert "became_mandatory" not in open_tasks(governed)
+    Notification.objects.all().delete()
+    client, risk = as_person(ines), f"/models/{governed.pk}/risk/"
+    address = f"/models/{governed.pk}/overrides/{made.pk}/end/"
+    assert address in client.get(risk).content.decode()
+    assert f"{rolf} signed it until" in client.get(address).content.decode()
+    assert client.post(address, {"reason": " "}).status_code == 400
+    answer = client.post(address, {"reason": ENDED})
+    assert (answer.status_code, answer["Location"]) == (303, risk)
+    made.refresh_from_db()
+    governed.refresh_from_db()
+    assert (made.ended_by, made.end_reason, made.history.first().history_user_id) == (
+        ines,
+        ENDED,
+        str(ines.pk),
+    )
+    assert made.valid_until - made.decided_at == timedelta(days=180), "what was signed stays"
+    assert governed.governance == "mandatory"
+    assert not any("Overridden" in line for line in governed.governance_rationale)
+    assert "became_mandatory" in open_tasks(governed)
+    until = day_text(portal_day(made.valid_until))
+    ended = f"{ines} ended the override before {until}: {ENDED} Its governance is mandatory now."
+    assert told(rolf) == [ended], "who signed it knows"
+    (asked,) = told(governed.owner)
+    assert "Governance became mandatory. Missing:" in asked, "what is expected of the owner goes first"
+    page = client.get(risk).content.decode()
+    assert "Ended earlier" in page
+    assert address not in page
+    assert f"/models/{governed.pk}/governance/override/" in page, "another may be signed"
+    receipt = client.get(f"/governance-overrides/{made.pk}/receipt/").content.decode()
+    assert "Ended earlier" in receipt
+    assert client.post(address, {"reason": ENDED}).status_code == 409
+
+
+@pytest.mark.parametrize("place", ["developer", "manager of the owner", "over"])
+def test_who_could_not_override_does_not_end_it_and_what_is_over_is_not_ended(
+    governed: RegisteredModel, ines: User, rolf: User, now: datetime, as_person: SignIn, place: str
+) -> None:
+    made = override(governed, rolf, timezone.now())
+    governed.refresh_from_db()
+    if place == "developer":
+        governed.developer = ines
+        save_as(governed, by=None, now=now, reason="test", fields=["developer"])
+    elif place == "manager of the owner":
+        governed.owner.line_manager = ines
+        save_as(governed.owner, by=None, now=now, reason="test", fields=["line_manager"])
+    else:
+        made.valid_until = timezone.now() - timedelta(minutes=1)
+        save_as(made, by=None, now=now, reason="test", fields=["valid_until"])
+    address = f"/models/{governed.pk}/overrides/{made.pk}/end/"
+    assert as_person(ines).post(address, {"reason": ENDED}).status_code == 409
+    made.refresh_from_db()
+    assert made.ended_at is None
+
+
+def test_the_owner_does_not_end_an_override(governed: RegisteredModel, rolf: User, as_person: SignIn) -> None:
+    made = override(governed, rolf, timezone.now())
+    client = as_person(governed.owner)
+    assert "/end/" not in client.get(f"/models/{governed.pk}/risk/").content.decode()
+    address = f"/models/{governed.pk}/overrides/{made.pk}/end/"
+    assert client.post(address, {"reason": ENDED}).status_code == 403
+
+
+def test_the_api_lists_overrides_and_ends_one(
+    governed: RegisteredModel, ines: User, rolf: User, as_person: SignIn
+) -> None:
+    made = override(governed, rolf, timezone.now())
+    client, address = as_person(ines), f"/api/v1/models/{governed.pk}/overrides/"
+    assert [row["ended_at"] for row in client.get(address).json()["results"]] == [None]
+    end, sent = f"{address}{made.pk}/end/", {"content_type": "application/json"}
+    assert client.post(end, {}, **sent).status_code == 400
+    answer = client.post(end, {"reason": ENDED}, **sent)
+    assert (answer.status_code, answer.json()["end_reason"]) == (200, ENDED), answer.content
+    governed.refresh_from_db()
+    assert governed.governance == "mandatory"
+    assert client.post(end, {"reason": ENDED}, **sent).status_code == 409
+
+
+def test_an_override_tells_the_owner_of_its_model_and_no_other(
+    governed: RegisteredModel, rolf: User, now: datetime
+) -> None:
+    made = override(governed, rolf, timezone.now())
+    notice = Notification.objects.get(text__contains="overrode its governance")
+    assert (notice.person, notice.subject) == (governed.owner, str(governed))
+    assert made.model == governed
+
+
+def test_the_reasons_of_a_change_of_governance_are_told_as_sentences(
+    governed: RegisteredModel, now: datetime
+) -> None:
+    governed.decisions_per_day, governed.is_proof_of_concept = 10, True
+    save_as(governed, by=None, now=now, reason="test")
+    Notification.objects.all().delete()
+    governance_evaluate(model=governed, now=timezone.now())
+    (text,) = [one for one in told(governed.owner) if "Its governance is optional now. " in one]
+    assert "[" not in text

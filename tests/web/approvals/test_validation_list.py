@@ -284,6 +284,15 @@ def test_the_api_narrows_as_the_page_does(
     assert (opened.pk in [row["id"] for row in answer.json()["results"]]) is found_it
 
 
+@pytest.mark.parametrize("days", ["0.5", "-1", "4000", "1e3", "soon"])
+def test_the_api_refuses_days_that_are_no_whole_number_by_name(
+    days: str, opened: Validation, olga: User, as_person: SignIn
+) -> None:
+    answer = as_person(olga).get(f"/api/v1/validations/?ends_within_days={days}")
+    assert answer.status_code == 400, answer.content
+    assert "ends_within_days" in answer.content.decode()
+
+
 def test_the_api_finds_what_ends_within_days(version: ModelVersion, olga: User, as_person: SignIn) -> None:
     validation = concluded_of(version)
     for ends_in, query in ((20, "ends_within_days=30"), (-1, "ends_within_days=0")):

@@ -140,6 +140,22 @@ def test_the_second_person_confirms_or_declines_from_the_page_of_the_person(
     assert link not in giver, "who granted it does not confirm it"
 
 
+def test_roles_that_wait_cost_the_page_of_a_person_no_statements_of_their_own(
+    as_person, adam, mona, retail, group, make_person, now, assert_flat_queries
+):
+    bea = make_person("Bea Admin", "administrator", unit=group)
+    waits = {"user": mona, "reason": "Joins", "by": adam, "now": now}
+    role_grant(role="validator", unit=retail, **waits)
+    client, page = as_person(bea), reverse("administration:person", args=[mona.pk])
+
+    def add_rows():
+        role_grant(role="risk_officer", unit=retail, **waits)
+        role_grant(role="validator", unit=group, **waits)
+
+    assert_flat_queries(act=lambda: client.get(page), add_rows=add_rows, budget=40)
+    assert client.get(page).content.decode().count("You can confirm it.") == 3
+
+
 def test_who_agrees_to_the_end_of_their_own_role_arrives_at_a_page_they_may_open(
     as_person, adam, group, make_person
 ):

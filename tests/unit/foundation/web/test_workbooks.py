@@ -1,6 +1,9 @@
 """Workbooks: widths that fit, typed cells, a head that stays in view."""
 
+import csv
+import io
 import tracemalloc
+import uuid
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -9,7 +12,7 @@ import pytest
 
 from mlops_portal.foundation.errors import Invalid, invalid
 from mlops_portal.foundation.web import workbooks
-from mlops_portal.foundation.web.workbooks import CELL_LENGTH, workbook
+from mlops_portal.foundation.web.workbooks import CELL_LENGTH, safe_cell, workbook
 
 TOO_MANY = invalid("export", "Too many rows.")
 
@@ -64,6 +67,23 @@ def test_numbers_moments_and_days_are_what_a_spreadsheet_counts_with():
 def test_what_a_workbook_cannot_count_with_is_text():
     sheet = sheet_of(["a", "b"], [float("nan"), date(1850, 1, 1)])
     assert [cell.value for cell in sheet[2]] == ["nan", "1850-01-01"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(["a", 1], id="a list"),
+        pytest.param({"a": 1}, id="named values"),
+        pytest.param(uuid.UUID(int=7), id="an identifier"),
+        pytest.param(b"\x00=1", id="bytes"),
+        pytest.param(("=1", None), id="a pair"),
+    ],
+)
+def test_what_a_cell_cannot_hold_is_the_text_that_the_csv_has(value):
+    line = io.StringIO(newline="")
+    csv.writer(line).writerow([safe_cell(value)])
+    (cell,) = sheet_of(["a"], [value])[2]
+    assert [[cell.value]] == list(csv.reader([line.getvalue()]))
 
 
 def test_a_text_longer_than_a_cell_says_that_it_is_cut():
