@@ -226,7 +226,8 @@ def test_a_blocked_act_says_why_where_it_stands(retail, put, make_person, as_per
     why = f'aria-disabled="true" aria-describedby="why-roll-back-{deployment.pk}"'
     assert why in page
     assert f'id="why-roll-back-{deployment.pk}">No way back was approved' in page
-    assert reverse("approvals:roll-back", args=[deployment.pk]) not in page
+    instead = f'<a href="{reverse("approvals:roll-back", args=[deployment.pk])}">What you can do instead'
+    assert instead in page
 
 
 def test_statements_do_not_grow_with_environments_or_deployments(reader, retail, put, assert_flat_queries):
