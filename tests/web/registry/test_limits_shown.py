@@ -24,11 +24,21 @@ def test_limits_are_sorted_and_a_limit_of_zero_is_shown(retail, olga, vera, as_p
     assert '<td class="n">0.3</td><td class="n muted">0</td><td class="n muted">none</td>' in drift
 
 
-def test_a_model_with_duties_of_transparency_is_in_scope_of_the_ai_act(retail, olga, as_person, now):
-    model, other = (ModelFactory(unit=retail, no_regime_in_scope=True) for _ in range(2))
-    for one, its_class in ((model, "transparency_only"), (other, "minimal")):
-        one.eu_ai_class = its_class
-        save_as(one, by=None, now=now, reason="rated", fields=["eu_ai_class"])
-    client = as_person(olga)
-    assert "none but the EU AI Act" in client.get(model.get_absolute_url()).content.decode()
-    assert "none in scope" in client.get(other.get_absolute_url()).content.decode()
+@pytest.mark.parametrize(
+    ("its_class", "words"),
+    [
+        ("prohibited", "none but the EU AI Act"),
+        ("high_risk", "none but the EU AI Act"),
+        ("transparency_only", "none but the EU AI Act"),
+        ("minimal", "none in scope"),
+        ("", "none in scope"),
+    ],
+)
+def test_a_class_with_duties_is_not_out_of_scope_of_the_ai_act(
+    its_class, words, retail, olga, as_person, now
+):
+    model = ModelFactory(unit=retail, no_regime_in_scope=True)
+    model.eu_ai_class = its_class
+    save_as(model, by=None, now=now, reason="rated", fields=["eu_ai_class"])
+    page = as_person(olga).get(model.get_absolute_url()).content.decode()
+    assert f"<dt>Regimes</dt><dd>{words}" in page
