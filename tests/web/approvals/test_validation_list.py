@@ -144,6 +144,15 @@ def test_a_concluded_one_waits_for_the_repairs_of_its_findings(
     assert ("Overdue</span>" in section) is (word == "overdue since")
 
 
+def test_an_open_one_waits_for_its_conclusion_before_any_repair(
+    opened: Validation, vera: User, olga: User, now: datetime, as_person: SignIn
+) -> None:
+    found(opened, olga, now)
+    assert rows_of(as_person(vera), "waits=repairs") == []
+    (row,) = rows_of(as_person(vera), "waits=conclusion")
+    assert (row["Waits for"], row["Findings"]) == ("the conclusion", "1")
+
+
 def test_the_home_page_says_how_many_of_them_it_lists(
     opened: Validation, version: ModelVersion, vera: User, now: datetime, as_person: SignIn,
     monkeypatch: pytest.MonkeyPatch,

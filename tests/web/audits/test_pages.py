@@ -222,6 +222,12 @@ class TestHistory:
         assert 'name="as_of"' in page
         assert "History" in text_of(as_person(ada), f"/models/{credit.pk}/")
 
+    def test_what_the_portal_did_by_itself_reads_as_one_sentence(self, credit, cleo, as_person, now):
+        save_as(credit, by=None, now=now + timedelta(days=2), reason="Follows what runs in production")
+        page = text_of(as_person(cleo), f"/models/{credit.pk}/history/")
+        assert "<b>The portal</b> changed: follows what runs in production" in page
+        assert "changed: New &lt;b&gt;owner" in page, "what a person wrote stays as written"
+
     def test_who_may_not_see_the_model_sees_no_history(self, credit, dora, as_person):
         assert as_person(dora).get(f"/models/{credit.pk}/history/").status_code == 404
 

@@ -115,6 +115,9 @@ class TestWhatIsShown:
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("ANALYZE audits_ledgerentry")
+                # Rows that other tests took back leave an index wider than so short a table: reading all might be less.
+                cursor.execute("SET LOCAL enable_seqscan = off")
+                cursor.execute("SET LOCAL enable_sort = off")
             assert "entry_no_read" in found.explain()
         else:
             assert "SCAN audits_ledgerentry" in found.explain()

@@ -1,4 +1,4 @@
-"""Limits as pages show them: by measure, with the figures of every other page, and zero is a figure."""
+"""Limits as pages show them: blocking ones first, then by measure, with the figures of every other page, and zero is a figure."""
 
 import pytest
 
@@ -13,13 +13,15 @@ def test_limits_are_sorted_and_a_limit_of_zero_is_shown(retail, olga, vera, as_p
     model = ModelFactory(unit=retail)
     rows = [
         {"code": "b", "metric": "drift", "direction": "max", "release": 0.1 + 0.2, "watch": 0},
+        {"code": "c", "metric": "age", "direction": "max", "release": 5, "blocking": False},
         {"code": "a", "metric": "auc", "direction": "min", "release": 0.7},
     ]
     limits = threshold_set_propose(model=model, limits=rows, rationale="", by=olga, now=now)
     threshold_set_lock(limits=limits, by=vera, now=now)
     page = as_person(olga).get(model.get_absolute_url()).content.decode()
     table = page[page.index('id="limits"') :]
-    assert table.index("auc") < table.index("drift")
+    assert table.index("auc") < table.index("drift") < table.index("age") < table.index("<small>advisory</small>")
+    assert table.count("<small>advisory</small>") == 1
     drift = table[table.index("drift") :].replace("\n", "")
     assert '<td class="n">0.3</td><td class="n muted">0</td><td class="n muted">none</td>' in drift
 
