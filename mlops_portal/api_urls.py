@@ -2,9 +2,10 @@
 
 from csp.decorators import csp_update
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 import mlops_portal.foundation.api.schema  # noqa: F401  (describes the token to the OpenAPI document)
+from mlops_portal.foundation.api.document import DocumentView
 
 # Swagger's own style sheet sets styles on elements; scripts stay as strict as everywhere.
 docs = csp_update({"style-src": ["'unsafe-inline'"]})(
@@ -12,7 +13,7 @@ docs = csp_update({"style-src": ["'unsafe-inline'"]})(
 )
 
 urlpatterns = [
-    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("schema/", DocumentView.as_view(), name="api-schema"),
     path("docs/", docs, name="api-docs"),
     path("", include("mlops_portal.foundation.api.urls")),
     path("", include("registry.api.urls")),
