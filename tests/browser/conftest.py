@@ -49,8 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[portal.Portal]
         data = Path(os.environ.get("PORTAL_VAR", portal.ROOT / "var"))
         yield portal.Portal(address.rstrip("/"), portal.environment_of(data, 0))
         return
-    models = portal.FULL if os.environ.get("UPDATE_SCREENSHOTS") == "1" else portal.MODELS
-    with portal.running_portal(tmp_path_factory.mktemp("portal"), models=models) as found:
+    with portal.running_portal(tmp_path_factory.mktemp("portal")) as found:
         yield found
 
 

@@ -1,4 +1,4 @@
-"""The whole portal as `make demo` runs it, over a small portfolio of its own: what the journeys walk through."""
+"""The whole portal as `make demo` runs it, over a portfolio of its own: what the journeys walk through."""
 
 import json
 import os
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = 12  # the catalogue begins with a story of every kind
-FULL = 60
+MODELS = 60  # all that `make demo` shows
+DATABASE, AS_BUILT, BUILT = "portal.sqlite3", "as-built.sqlite3", "demonstration.built"
 KEPT = "PORTAL_BROWSER_VAR"
 STARTING_SECONDS = 120
 
@@ -29,6 +29,7 @@ class Portal:
 
     address: str
     environment: dict[str, str]
+    as_built: Path | None = None  # a copy of its SQLite database from before anybody walked through it
 
     def make_scenes(self) -> dict[str, dict[str, str]]:
         """Let the services make what the shorter journeys start from; return its addresses by scene."""
@@ -65,24 +66,24 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _build(folder: Path, environment: dict[str, str], models: int) -> None:
+def _build(folder: Path, environment: dict[str, str]) -> None:
     _manage("migrate", "-v0", environment=environment)
     _manage("createcachetable", environment=environment)
     _manage("ledger_key", environment=environment)
-    _manage("demo", f"--models={models}", environment=environment)
-    (folder / "demonstration.built").touch()
+    _manage("demo", f"--models={MODELS}", environment=environment)
+    (folder / BUILT).touch()
 
 
-def _prepare(folder: Path, environment: dict[str, str], models: int) -> None:
+def _prepare(folder: Path, environment: dict[str, str]) -> None:
     """Build the portfolio, or copy the one that `PORTAL_BROWSER_VAR` keeps between runs (SQLite only)."""
     kept = os.environ.get(KEPT)
     if not kept or "DATABASE_URL" in environment:
-        _build(folder, environment, models)
+        _build(folder, environment)
         return
     template = Path(kept)
-    if not (template / "demonstration.built").exists():
+    if not (template / BUILT).exists():
         template.mkdir(parents=True, exist_ok=True)
-        _build(template, {**environment, "PORTAL_VAR": str(template)}, models)
+        _build(template, {**environment, "PORTAL_VAR": str(template)})
     shutil.copytree(template, folder, dirs_exist_ok=True)
 
 
@@ -122,14 +123,17 @@ def _wait_until_ready(process: subprocess.Popen, address: str, log: Path) -> Non
 
 
 @contextmanager
-def running_portal(folder: Path, *, models: int = MODELS) -> Iterator[Portal]:
+def running_portal(folder: Path) -> Iterator[Portal]:
     """Run web server, worker, scheduler and sequencer over a portfolio in ``folder``."""
     port = _free_port()
     address = f"http://127.0.0.1:{port}"
     environment = environment_of(folder, port)
     log = folder / "portal.log"
     with _database(environment):
-        _prepare(folder, environment, models)
+        _prepare(folder, environment)
+        as_built = None
+        if "DATABASE_URL" not in environment:
+            as_built = Path(shutil.copy(folder / DATABASE, folder / AS_BUILT))
         with log.open("w") as output:
             process = subprocess.Popen(
                 [sys.executable, "manage.py", "up", "--demo", "--no-migrate"],
@@ -140,7 +144,7 @@ def running_portal(folder: Path, *, models: int = MODELS) -> Iterator[Portal]:
             )
             try:
                 _wait_until_ready(process, address, log)
-                yield Portal(address, environment)
+                yield Portal(address, environment, as_built)
             finally:
                 process.send_signal(signal.SIGTERM)
                 process.wait(timeout=60)

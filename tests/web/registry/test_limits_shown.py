@@ -20,7 +20,12 @@ def test_limits_are_sorted_and_a_limit_of_zero_is_shown(retail, olga, vera, as_p
     threshold_set_lock(limits=limits, by=vera, now=now)
     page = as_person(olga).get(model.get_absolute_url()).content.decode()
     table = page[page.index('id="limits"') :]
-    assert table.index("auc") < table.index("drift") < table.index("age") < table.index("<small>advisory</small>")
+    assert (
+        table.index("auc")
+        < table.index("drift")
+        < table.index("age")
+        < table.index("<small>advisory</small>")
+    )
     assert table.count("<small>advisory</small>") == 1
     drift = table[table.index("drift") :].replace("\n", "")
     assert '<td class="n">0.3</td><td class="n muted">0</td><td class="n muted">none</td>' in drift
