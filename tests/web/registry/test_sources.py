@@ -231,7 +231,7 @@ def test_history_stands_beside_the_page(reader, data, features, now):
     history = reverse("audits:dataset-history", args=[data.pk])
     assert f'href="{history}"' in page
     text = text_of(reader, history)
-    assert "It was missing." in text
+    assert "it was missing." in text
     assert "Credit risk" in text
     assert "Pipeline registered" in text_of(reader, reverse("audits:pipeline-history", args=[features.pk]))
 
