@@ -444,6 +444,11 @@ def validator_blockers(
     return blockers
 
 
+def others_blockers(validation: Validation, act: str, *, by: User) -> list[Blocker]:
+    """Why the act is not this person's: ``act`` says what the validator of the validation does."""
+    return [] if by.pk == validation.validator_id else [Blocker("not_validator", f"Its validator {act}.")]
+
+
 def conclusion_blockers(
     validation: Validation, *, by: User, open_challenges: int, who_settles: str
 ) -> list[Blocker]:

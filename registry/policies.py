@@ -369,7 +369,7 @@ def override_blockers(
         blockers.append(Blocker("overridden", f"Governance is overridden already, until {until}."))
     elif model.kind not in INVENTORY_KINDS or governance != Governance.MANDATORY:
         blockers.append(Blocker("not_mandatory", "Governance is not mandatory, so nothing is overridden."))
-    return blockers + _outside_blockers(model, by=by)
+    return blockers + _outside_blockers(model, "override governance", by=by)
 
 
 def override_end_blockers(override: GovernanceOverride, *, by: User, now: datetime) -> list[Blocker]:
@@ -378,17 +378,17 @@ def override_end_blockers(override: GovernanceOverride, *, by: User, now: dateti
     if not override.is_live(now):
         over = day_text(portal_day(override.ended_at or override.valid_until))
         blockers.append(Blocker("ended", f"The override ended on {over}."))
-    return blockers + _outside_blockers(override.model, by=by)
+    return blockers + _outside_blockers(override.model, "end an override", by=by)
 
 
-def _outside_blockers(model: RegisteredModel, *, by: User) -> list[Blocker]:
+def _outside_blockers(model: RegisteredModel, act: str, *, by: User) -> list[Blocker]:
     """Keep overrides, and their ends, with those outside the owner's line."""
     blockers = []
     if by.pk in (model.owner_id, model.developer_id):
-        blockers.append(Blocker("own_model", "Owner and developer do not override.", "a risk officer"))
+        blockers.append(Blocker("own_model", f"Owner and developer do not {act}.", "a risk officer"))
     owner = model.owner
     if owner is not None and (owner.line_manager_id == by.pk or by.line_manager_id == owner.pk):
-        blockers.append(Blocker("own_line", "Somebody outside the owner's line overrides.", "a risk officer"))
+        blockers.append(Blocker("own_line", f"The owner's line does not {act}.", "a risk officer"))
     return blockers
 
 

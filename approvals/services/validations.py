@@ -103,11 +103,7 @@ def report_attach(*, validation: Validation, upload: Any, by: User, now: datetim
     """
     validation = lock_open(validation)
     require(by, RIGHT, unit_id=validation.unit_id, model_id=validation.model_id)
-    refuse_if(
-        []
-        if by.pk == validation.validator_id
-        else [Blocker("not_validator", "Its validator attaches the report.")]
-    )
+    refuse_if(policies.others_blockers(validation, "attaches the report", by=by))
     if not upload:
         raise invalid("file", "Send a file.")
     validation.report = files.store(upload.chunks(), name=upload.name, by=by, now=now)
@@ -142,11 +138,7 @@ def finding_raise(
     able = see_the_model(unit_id=validation.unit_id, model_id=validation.model_id)
     if not able.filter(pk=owner.pk).exists():
         raise invalid("owner", f"{owner.name} does not see this model, so nobody would repair it.")
-    blockers = (
-        []
-        if by.pk == validation.validator_id
-        else [Blocker("not_validator", "Its validator raises findings.")]
-    )
+    blockers = policies.others_blockers(validation, "raises findings", by=by)
     if owner.pk == validation.validator_id:
         blockers.append(Blocker("own_finding", "The validator does not repair what they found."))
     refuse_if(blockers)
@@ -193,11 +185,7 @@ def finding_close(*, finding: ValidationFinding, evidence: str, by: User, now: d
 def challenge_ask(*, validation: Validation, question: str, by: User, now: datetime) -> Challenge:
     """Ask the developers a question that must be settled before the conclusion."""
     validation = lock_open(validation)
-    refuse_if(
-        []
-        if by.pk == validation.validator_id
-        else [Blocker("not_validator", "Its validator asks challenges.")]
-    )
+    refuse_if(policies.others_blockers(validation, "asks challenges", by=by))
     if not question.strip():
         raise invalid("question", "Ask something.")
     last = validation.challenges.aggregate(last=Max("number"))["last"] or 0

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponseBase
 from django.urls import reverse
 
-from approvals import forms, tones
+from approvals import forms, policies, tones
 from approvals.models import Challenge, Validation, ValidationFinding
 from approvals.policy_in_force import policy_in_force
 from approvals.queries import validation_page
@@ -169,11 +169,10 @@ class ReportAttach(OfValidation, ActionPage):
     form_class, title, submit = forms.Report, "Attach the report", "Attach the report"
 
     def blockers(self) -> list[Blocker]:
-        """Say that it is over."""
-        is_over = self.object.state != Validation.State.OPEN
-        return (
-            [Blocker("concluded", "This validation is concluded; its report is signed.")] if is_over else []
-        )
+        """Say that it is over, or whose it is."""
+        if self.object.state != Validation.State.OPEN:
+            return [Blocker("concluded", "This validation is concluded; its report is signed.")]
+        return policies.others_blockers(self.object, "attaches the report", by=self.request.user)
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Validation:
         """Attach it."""
@@ -207,6 +206,10 @@ class FindingRaise(OfValidation, ActionPage):
     told = "The finding is raised."
     form_class, title, submit = forms.Finding, "Raise a finding", "Raise the finding"
 
+    def blockers(self) -> list[Blocker]:
+        """Say whose it is."""
+        return policies.others_blockers(self.object, "raises findings", by=self.request.user)
+
     def form_kwargs(self) -> dict[str, Any]:
         """Offer who sees the model, but its validator."""
         scope = {"unit_id": self.object.unit_id, "model_id": self.object.model_id}
@@ -222,6 +225,10 @@ class ChallengeAsk(OfValidation, ActionPage):
 
     told = "The challenge is asked."
     form_class, title, submit = forms.Question, "Ask a challenge", "Ask"
+
+    def blockers(self) -> list[Blocker]:
+        """Say whose it is."""
+        return policies.others_blockers(self.object, "asks challenges", by=self.request.user)
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Challenge:
         """Ask it."""

@@ -124,7 +124,7 @@ def facts_of(models: Iterable[RegisteredModel], *, now: datetime) -> dict[int, R
     for pk in plans.values_list("model_id", flat=True):
         facts[pk].has_monitoring_plan = True
     overrides = GovernanceOverride.objects.filter(
-        Q(ended_at__isnull=True) | Q(ended_at__gt=now),
+        ended_at__isnull=True,  # a run that began before the end must not revive it
         model__in=pks,
         decided_at__lte=now,
         valid_until__gt=now,

@@ -36,21 +36,12 @@ FINISHED = (LifecycleState.RETIRED, LifecycleState.REJECTED)
 
 
 @operation
-def governance_evaluate(
-    *,
-    model: RegisteredModel,
-    now: datetime,
-    by: User | None = None,
-    facts: RecordFacts | None = None,
-) -> RegisteredModel:
-    """Evaluate the facts again: governance, adoption stage and the tasks that follow. Run nightly and at deployment.
-
-    ``facts`` may bring what was gathered for many models at once.
-    """
+def governance_evaluate(*, model: RegisteredModel, now: datetime, by: User | None = None) -> RegisteredModel:
+    """Evaluate the facts again: governance, adoption stage and the tasks that follow. Run nightly and at deployment."""
     model = lock_living(model.pk)
     if model.kind not in INVENTORY_KINDS:
         return model
-    facts = facts or facts_of([model], now=now)[model.pk]
+    facts = facts_of([model], now=now)[model.pk]
     before, stood = model.governance, model.adoption_stage
     first_time = model.governance_evaluated_at is None
     changed, contradictions = apply_facts(model, facts, now=now)
@@ -208,7 +199,8 @@ def _is_settled(
 def governance_evaluate_all(*, now: datetime) -> int:
     """Evaluate every living model; return how many. Run by the scheduler.
 
-    Facts are gathered for many models at once; only a model about which something changed is locked and written.
+    Facts are gathered for many models at once; only a model about which something changed is locked, and what is
+    written of it follows from the facts under that lock.
     """
     rows = RegisteredModel.objects.inventory().exclude(lifecycle_state__in=FINISHED)
     pks = list(rows.order_by("pk").values_list("pk", flat=True))
@@ -219,7 +211,7 @@ def governance_evaluate_all(*, now: datetime) -> int:
         facts, is_open = facts_of(models, now=now), _open_tasks(models)
         for model in models:
             if not _is_settled(model, facts[model.pk], is_open[model.pk], now):
-                governance_evaluate(model=model, facts=facts[model.pk], now=now)
+                governance_evaluate(model=model, now=now)
     return len(pks)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -16,7 +17,7 @@ from mlops_portal.foundation.people.models import User
 from mlops_portal.foundation.web.models import Notification
 from mlops_portal.foundation.web.words import day_text
 from registry.models import GovernanceOverride, RecordTask, RegisteredModel
-from registry.services import governance_evaluate
+from registry.services import governance, governance_evaluate
 from tests.factories import approvals as make
 from tests.web.approvals.test_signing_records import carried, proof, reviewed
 
@@ -80,8 +81,8 @@ def test_an_override_is_signed_over_what_the_facts_say_and_ends_after_180_days(
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        pytest.param("developer", "Owner and developer do not override.", id="the developer"),
-        pytest.param("manager of the owner", "Somebody outside the owner&#x27;s line overrides.", id="above the owner"),
+        pytest.param("developer", "Owner and developer do not override governance.", id="the developer"),
+        pytest.param("manager of the owner", "The owner&#x27;s line does not override governance.", id="above the owner"),
         pytest.param("overridden", "Governance is overridden already, until", id="overridden already"),
         pytest.param("nothing to override", "Governance is not mandatory", id="optional by the evidence"),
     ],
@@ -256,3 +257,26 @@ def test_the_reasons_of_a_change_of_governance_are_told_as_sentences(
     governance_evaluate(model=governed, now=timezone.now())
     (text,) = [one for one in told(governed.owner) if "Its governance is optional now. " in one]
     assert "[" not in text
+
+
+def test_a_nightly_run_does_not_revive_an_override_that_is_ended_meanwhile(
+    governed: RegisteredModel, ines: User, rolf: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end comes after the run has gathered the facts, and later than the moment at which the run began."""
+    began = timezone.now()
+    made = override(governed, rolf, began)
+    is_settled = governance._is_settled
+
+    def ended_meanwhile(model: RegisteredModel, *gathered: Any) -> bool:
+        assert gathered[0].override == made
+        governance.governance_override_end(
+            override=made, reason=ENDED, by=ines, now=began + timedelta(seconds=1)
+        )
+        is_settled(model, *gathered)
+        return False
+
+    monkeypatch.setattr(governance, "_is_settled", ended_meanwhile)
+    governance.governance_evaluate_all(now=began)
+    governed.refresh_from_db()
+    assert governed.governance == "mandatory"
+    assert not any("Overridden" in line for line in governed.governance_rationale)

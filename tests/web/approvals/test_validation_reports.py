@@ -17,7 +17,7 @@ from approvals.services.validations import report_attach
 from audits.exports.release_content import release_of
 from audits.exports.release_report import report_of
 from audits.queries import ledger_state
-from mlops_portal.foundation.people.models import User
+from mlops_portal.foundation.people.models import BusinessUnit, User
 from registry.models import ModelVersion
 from tests.web.approvals.test_signing_records import carried, proof, reviewed, words
 
@@ -75,10 +75,30 @@ def test_its_digest_is_signed_and_a_concluded_validation_keeps_its_report(
 
 
 def test_nobody_attaches_a_report_to_the_validation_of_another(
-    opened: Validation, ines: User, ada: User, as_person: SignIn
+    opened: Validation, ada: User, make_person: Callable[..., User], retail: BusinessUnit, as_person: SignIn
 ) -> None:
-    address = f"/validations/{opened.pk}/report/attach/"
-    assert as_person(ada).post(address, {"upload": upload()}).status_code == 403
+    victor = make_person("Victor Blom", "validator", unit=retail)
+    place = f"/validations/{opened.pk}/"
+    page, door = f"{place}report/attach/", f"/api/v1/validations/{opened.pk}/report/"
+    assert as_person(ada).post(page, {"upload": upload()}).status_code == 403
+    other = as_person(victor)
+    for act, told in (
+        ("report/attach", "attaches the report"),
+        ("finding", "raises findings"),
+        ("challenge", "asks challenges"),
+    ):
+        shown = other.get(f"{place}{act}/").content.decode()
+        assert f"Its validator {told}." in shown
+        assert 'aria-disabled="true"' in shown
+        own = as_person(opened.validator).get(f"{place}{act}/").content.decode()
+        assert 'aria-disabled="true"' not in own
+    body = encode_multipart(BOUNDARY, {"file": upload()})
+    answers = (
+        other.post(page, {"upload": upload()}),
+        other.put(door, body, content_type=MULTIPART_CONTENT),
+    )
+    assert [one.status_code for one in answers] == [409, 409]
+    assert all("Its validator attaches the report." in one.content.decode() for one in answers)
     opened.refresh_from_db()
     assert opened.report is None
 

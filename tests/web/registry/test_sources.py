@@ -233,7 +233,7 @@ def test_history_stands_beside_the_page(reader, data, features, now):
     text = text_of(reader, history)
     assert "it was missing." in text
     assert "Credit risk" in text
-    assert "Pipeline registered" in text_of(reader, reverse("audits:pipeline-history", args=[features.pk]))
+    assert "pipeline registered" in text_of(reader, reverse("audits:pipeline-history", args=[features.pk]))
 
 
 def test_the_description_is_changed_where_it_is_read(as_person, ada, data):
