@@ -68,16 +68,17 @@ demo-reset: environment
 	@echo "The demonstration's data is gone."
 	@$(MAKE) --no-print-directory demo
 
-# The browser journeys run by themselves afterwards: they wait for real processes and want the machine's attention.
+# The browser journeys, and what is promised of the whole demonstration that they walk through, run by themselves
+# afterwards: they wait for real processes and want the machine's attention.
 test: test-environment
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q --durations=15 --durations-min=5 -m "not browser" $(ARGS); status=$$?; \
 	if [ -n "$$DATABASE_URL" ]; then \
-		echo "The browser journeys run with SQLite only: SKIPPED for this database."; \
+		echo "The browser journeys and the checks of the whole demonstration run with SQLite only: SKIPPED for this database."; \
 	elif [ -n "$$PORTAL_CHROMIUM" ] || command -v chromium >/dev/null 2>&1; then \
 		echo "The browser journeys …"; \
 		$(PY) -m pytest -n 0 -q --durations=10 --durations-min=5 -m browser -p no:randomly || status=1; \
 	else \
-		echo "No Chromium found (PORTAL_CHROMIUM or chromium on the path): the browser journeys are SKIPPED."; \
+		echo "No Chromium found (PORTAL_CHROMIUM or chromium on the path): the browser journeys and the checks of the whole demonstration are SKIPPED."; \
 	fi; \
 	exit $$status
 

@@ -444,20 +444,24 @@ def validator_blockers(
     return blockers
 
 
+def concluded_blockers(validation: Validation) -> list[Blocker]:
+    """Why nothing is done about it any more."""
+    over = Blocker("concluded", "This validation is concluded; it is not changed any more.")
+    return [] if validation.state == Validation.State.OPEN else [over]
+
+
 def others_blockers(validation: Validation, act: str, *, by: User) -> list[Blocker]:
     """Why the act is not this person's: ``act`` says what the validator of the validation does."""
-    return [] if by.pk == validation.validator_id else [Blocker("not_validator", f"Its validator {act}.")]
+    return (
+        [] if by.pk == validation.validator_id else [Blocker("not_validator", f"Only its validator {act}.")]
+    )
 
 
 def conclusion_blockers(
     validation: Validation, *, by: User, open_challenges: int, who_settles: str
 ) -> list[Blocker]:
     """What keeps a validation from being concluded, whatever its outcome."""
-    blockers = []
-    if validation.state != Validation.State.OPEN:
-        blockers.append(Blocker("concluded", "This validation is concluded; it is not changed any more."))
-    if by.pk != validation.validator_id:
-        blockers.append(Blocker("not_validator", "Only its validator concludes a validation."))
+    blockers = concluded_blockers(validation) + others_blockers(validation, "concludes a validation", by=by)
     if open_challenges:
         settled = "is not settled" if open_challenges == 1 else "are not settled"
         blockers.append(

@@ -83,11 +83,7 @@ def lock_open(validation: Validation) -> Validation:
     """Lock a validation that is still being worked on."""
     lock(RegisteredModel.objects.all(), validation.model_id)
     found = lock(Validation.objects.select_related("version__model", "validator"), validation.pk)
-    refuse_if(
-        []
-        if found.state == Validation.State.OPEN
-        else [Blocker("concluded", "This validation is concluded; it is not changed any more.")]
-    )
+    refuse_if(policies.concluded_blockers(found))
     return found
 
 
@@ -228,9 +224,7 @@ def challenge_accept(*, challenge: Challenge, by: User, now: datetime) -> Challe
     """Accept an answer, as the validator."""
     validation = lock_open(challenge.validation)
     challenge = lock(Challenge.objects.all(), challenge.pk)
-    blockers = []
-    if by.pk != validation.validator_id:
-        blockers.append(Blocker("not_validator", "The validator accepts answers."))
+    blockers = policies.others_blockers(validation, "accepts answers", by=by)
     if challenge.state != Challenge.State.ANSWERED:
         blockers.append(Blocker("not_answered", "There is no answer to accept."))
     refuse_if(blockers)

@@ -162,17 +162,25 @@ class OfValidation:
         return self.told_of(result), reverse("approvals:validation", args=[self.validation.pk])
 
 
-class ReportAttach(OfValidation, ActionPage):
+class OfValidator(OfValidation):
+    """An act that only the validator does, while the validation is open; ``its_act`` says what."""
+
+    its_act: str
+
+    def blockers(self) -> list[Blocker]:
+        """Say that it is over, or whose it is."""
+        by = self.request.user
+        return policies.concluded_blockers(self.object) or policies.others_blockers(
+            self.object, self.its_act, by=by
+        )
+
+
+class ReportAttach(OfValidator, ActionPage):
     """Attach the report as a file."""
 
     told = "The report is attached. The conclusion signs its digest."
     form_class, title, submit = forms.Report, "Attach the report", "Attach the report"
-
-    def blockers(self) -> list[Blocker]:
-        """Say that it is over, or whose it is."""
-        if self.object.state != Validation.State.OPEN:
-            return [Blocker("concluded", "This validation is concluded; its report is signed.")]
-        return policies.others_blockers(self.object, "attaches the report", by=self.request.user)
+    its_act = "attaches the report"
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Validation:
         """Attach it."""
@@ -200,15 +208,12 @@ class ValidationReport(DetailPage):
         return download(validation.report, name=validation.report_name)
 
 
-class FindingRaise(OfValidation, ActionPage):
+class FindingRaise(OfValidator, ActionPage):
     """Record what was found."""
 
     told = "The finding is raised."
     form_class, title, submit = forms.Finding, "Raise a finding", "Raise the finding"
-
-    def blockers(self) -> list[Blocker]:
-        """Say whose it is."""
-        return policies.others_blockers(self.object, "raises findings", by=self.request.user)
+    its_act = "raises findings"
 
     def form_kwargs(self) -> dict[str, Any]:
         """Offer who sees the model, but its validator."""
@@ -220,15 +225,12 @@ class FindingRaise(OfValidation, ActionPage):
         return services.finding_raise(validation=self.object, by=by, now=now, **data)
 
 
-class ChallengeAsk(OfValidation, ActionPage):
+class ChallengeAsk(OfValidator, ActionPage):
     """Ask the developers."""
 
     told = "The challenge is asked."
     form_class, title, submit = forms.Question, "Ask a challenge", "Ask"
-
-    def blockers(self) -> list[Blocker]:
-        """Say whose it is."""
-        return policies.others_blockers(self.object, "asks challenges", by=self.request.user)
+    its_act = "asks challenges"
 
     def act(self, *, by: Any, now: datetime, **data: Any) -> Challenge:
         """Ask it."""

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.apps import apps
 from django.core.management import get_commands, load_command_class
-from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.renderers import OpenApiYamlRenderer
 
 import integrations.mlflow.views  # noqa: F401  (fills the table of endpoints)
@@ -22,6 +21,7 @@ from approvals.states import MOVES, OWED_BY, states_diagram
 from integrations.mlflow.endpoints import TABLE
 from kpis import definitions
 from mlops_portal.foundation import events
+from mlops_portal.foundation.api.document import written
 from mlops_portal.foundation.people import rights
 from mlops_portal.foundation.people.roles import ROLES, TOXIC_PAIRS, Role
 from mlops_portal.foundation.people.services.grants import ADMINISTRATOR
@@ -276,8 +276,7 @@ def mlflow() -> str:
 
 def openapi() -> str:
     """The OpenAPI document of the REST API."""
-    schema = SchemaGenerator().get_schema(request=None, public=True)
-    return OpenApiYamlRenderer().render(schema, renderer_context={}).decode()
+    return written(OpenApiYamlRenderer).decode()
 
 
 PAGES: dict[str, Callable[[], str]] = {

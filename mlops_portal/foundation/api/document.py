@@ -17,12 +17,15 @@ class DocumentView(SpectacularAPIView):
     def get(self, request: Request) -> HttpResponse:
         """Return the document in the format that was asked for."""
         renderer = request.accepted_renderer
-        answer = HttpResponse(_written(type(renderer)), content_type=renderer.media_type)
+        kind = (
+            f"{renderer.media_type}; charset={renderer.charset}" if renderer.charset else renderer.media_type
+        )
+        answer = HttpResponse(written(type(renderer)), content_type=kind)
         answer["Content-Disposition"] = f'inline; filename="mlops-portal-api.{renderer.format}"'
         return answer
 
 
 @functools.cache
-def _written(renderer: type[BaseRenderer]) -> bytes:
+def written(renderer: type[BaseRenderer]) -> bytes:
     """Write the document once for each process and format: it takes about a second, and nothing in it changes."""
     return renderer().render(SchemaGenerator().get_schema(public=True), renderer_context={})

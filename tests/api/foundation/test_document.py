@@ -13,7 +13,7 @@ PLACE = "/api/v1/schema/"
 
 
 def test_both_formats_hold_the_same_document_and_it_is_worked_out_once(ada, as_person, monkeypatch):
-    document._written.cache_clear()
+    document.written.cache_clear()
     made, make = [], SchemaGenerator.get_schema
 
     def count(generator, *given, **named):
@@ -28,6 +28,7 @@ def test_both_formats_hold_the_same_document_and_it_is_worked_out_once(ada, as_p
     assert len(made) == 2, "once for each format"
     assert yaml.safe_load(as_yaml.content) == json.loads(as_json.content)
     assert "/api/v1/models/" in json.loads(as_json.content)["paths"]
+    assert as_yaml["Content-Type"] == "application/vnd.oai.openapi; charset=utf-8"
     assert as_json["Content-Disposition"] == 'inline; filename="mlops-portal-api.json"'
 
 

@@ -88,7 +88,7 @@ def test_nobody_attaches_a_report_to_the_validation_of_another(
         ("challenge", "asks challenges"),
     ):
         shown = other.get(f"{place}{act}/").content.decode()
-        assert f"Its validator {told}." in shown
+        assert f"Only its validator {told}." in shown
         assert 'aria-disabled="true"' in shown
         own = as_person(opened.validator).get(f"{place}{act}/").content.decode()
         assert 'aria-disabled="true"' not in own
@@ -98,7 +98,7 @@ def test_nobody_attaches_a_report_to_the_validation_of_another(
         other.put(door, body, content_type=MULTIPART_CONTENT),
     )
     assert [one.status_code for one in answers] == [409, 409]
-    assert all("Its validator attaches the report." in one.content.decode() for one in answers)
+    assert all("Only its validator attaches the report." in one.content.decode() for one in answers)
     opened.refresh_from_db()
     assert opened.report is None
 

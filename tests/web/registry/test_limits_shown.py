@@ -1,4 +1,4 @@
-"""Limits as pages show them: blocking ones first, then by measure, with the figures of every other page, and zero is a figure."""
+"""Limits as pages show them: blocking ones first, then by measure; with the figures of other pages, zero among them."""
 
 import pytest
 
